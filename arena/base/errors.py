@@ -96,8 +96,12 @@ def refuse_twice(where: object, what: str, names: Sequence[str]) -> None:
         raise ArenaError(f"{where}: {what} {twice!r} is listed twice; each needs a unique name")
 
 
+MAX_LISTED = 30
+"""Largest number of known names that an error lists."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest the known names that are close to a mistyped one, or list all names if none is close.
+    """Suggest the known names that are close to a mistyped one; if none is close, list all names, or the nearest of many.
 
     >>> nearest("joytga", ["joytag", "wd14"])
     'Did you mean joytag?'
@@ -108,4 +112,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return f"Did you mean {' or '.join(close)}?"
+    if len(names) > MAX_LISTED:
+        nearest_names = difflib.get_close_matches(name, names, n=3, cutoff=0)
+        return f"The nearest of {len(names)}: {', '.join(nearest_names)}."
     return f"Known: {', '.join(names)}." if names else "None is known."

@@ -8,7 +8,6 @@ from arena.base.names import check_name
 from arena.cards.adapters import ADAPTERS, PLUGIN_GROUP, find_plugin, package_of
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.find import (
-    FOLDER_LAYOUTS,
     dataset_cards,
     find_dataset,
     find_model,
@@ -19,9 +18,11 @@ from arena.cards.find import (
     roots,
 )
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
+from arena.cards.layouts import FOLDER_LAYOUTS, FolderLayout, axes_of_family
 from arena.cards.model import (
     CARD_FILE,
     TIMM_CONFIG,
+    TORCH_SUFFIXES,
     ModelCard,
     TagFile,
     Thresholds,
@@ -38,14 +39,17 @@ __all__ = [
     "FOLDER_LAYOUTS",
     "PLUGIN_GROUP",
     "TIMM_CONFIG",
+    "TORCH_SUFFIXES",
     "DatasetCard",
     "Fingerprint",
+    "FolderLayout",
     "HubSource",
     "InputSpec",
     "ModelCard",
     "Preprocess",
     "TagFile",
     "Thresholds",
+    "axes_of_family",
     "check_name",
     "dataset_cards",
     "find_dataset",

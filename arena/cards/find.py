@@ -7,23 +7,13 @@ from pathlib import Path
 from arena.base.errors import ArenaError, nearest
 from arena.base.names import check_name, split_named
 from arena.cards.dataset import DatasetCard, read_dataset_card
+from arena.cards.layouts import card_of_folder, is_weights
 from arena.cards.members import with_members
 from arena.cards.model import CARD_FILE, ModelCard, Thresholds, read_model_card
 from arena.cards.toml import CardTable, load_toml
 
 GROUPS_FILE = "groups.toml"
 """File in the folder of the cards with names of groups of models, such as `wd-v3 = ["wd-vit-v3", ...]`."""
-
-FOLDER_LAYOUTS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("model.safetensors", "config.json", "top_tags.txt"), "joytag"),
-    (("model.pt", "config.json", "top_tags.txt"), "joytag"),
-    (("model.onnx", "selected_tags.csv", "preprocess.json"), "animetimm-caformer_b36"),
-    (("model.safetensors", "config.json", "selected_tags.csv", "preprocess.json"), "animetimm-caformer_b36-timm"),
-    (("model.onnx", "selected_tags.csv"), "wd14"),
-    (("model.safetensors", "config.json", "preprocessor_config.json"), "pixai-v1.0"),
-    (("model.safetensors", "config.json", "selected_tags.csv"), "wd-vit-v3-timm"),
-)
-"""Files that identify the layout of a local folder, weights first -> card with its preprocessing and thresholds."""
 
 STORE_FILE = "store.json"
 """File that marks a folder of scores from an earlier run."""
@@ -72,7 +62,7 @@ def model_patterns(root: Path | None = None) -> tuple[str, ...]:
 def find_model(spec: str, root: Path | None = None) -> ModelCard:
     """Return the card of a model named by its card, by a pattern such as `animetimm-ARCH`, or by `NAME=PATH`.
 
-    A path is a folder, a card, a file of scores, or a run's folder of scores.
+    A path is a folder, a card, a file of weights, a file of scores, or a run's folder of scores.
 
     Raises:
         ArenaError: the name is unknown (the nearest are suggested) or names several models; the path does not exist or its
@@ -147,7 +137,9 @@ def _find(spec: str, cards: Mapping[str, ModelCard], groups: Iterable[str], root
         if name in groups:
             raise ArenaError(f"{GROUPS_FILE}: a group contains the group {name}; list its models instead")
         suggestion = nearest(name, {*cards, *groups})
-        raise ArenaError(f"no model is called {name!r}. {suggestion} Name a local folder as NAME=PATH")
+        raise ArenaError(
+            f"no model is called {name!r}. {suggestion} All: arena ls models. Name a local folder as NAME=PATH"
+        )
     return with_members(card, cards)
 
 
@@ -174,21 +166,13 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
     if (folder / STORE_FILE).is_file():
         shards = sorted({path.name for path in folder.iterdir() if path.suffix in (".json", ".npy")} - {STORE_FILE})
         return _card_of_scores(name, folder, (STORE_FILE, *shards), cards)
+    if is_weights(folder):
+        return card_of_folder(name, folder, cards)
     if not folder.is_dir():
         raise ArenaError(f"model {name}: no folder {folder}; name one in JoyTag's or SmilingWolf's layout")
     if (folder / CARD_FILE).exists():
         return replace(read_model_card(folder / CARD_FILE), name=name)
-    for files, family in FOLDER_LAYOUTS:
-        if all((folder / file).exists() for file in files):
-            template = cards[family]
-            return replace(
-                template, name=name, title=name, folder=folder.resolve(), hub=None, revision=None, sha256={},
-                licence="unknown", trained_until="unknown", verified=False, fingerprint=None, tag_count=0,
-                notes=f"local folder, read as {template.name}",
-                files=files,
-            )  # fmt: skip
-    wanted = "; or ".join(", ".join(files) for files, _ in FOLDER_LAYOUTS)
-    raise ArenaError(f"model {name}: {folder} has no known layout; it needs {wanted}")
+    return card_of_folder(name, folder, cards)
 
 
 def _card_of_scores(name: str, folder: Path, files: tuple[str, ...], cards: Mapping[str, ModelCard]) -> ModelCard:

@@ -31,6 +31,12 @@ THRESHOLD_FORMATS = (
 TIMM_CONFIG = "config.json"
 """timm's file in the folder of the weights; it also describes the preprocessing."""
 
+OUTPUTS = ("logits", "probabilities", "auto")
+"""Kinds of output; `auto`, for the adapter `onnx` only, is told from the graph's last operator."""
+
+TORCH_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+"""Suffixes of a torch network's weights."""
+
 CARD_FILE = "card.toml"
 """Name of the card inside a model's folder."""
 
@@ -79,7 +85,7 @@ class ModelCard:
         elsewhere: file -> source, for files in another repository of the hub.
         files: files that the model needs, weights first; empty for an ensemble.
         sha256: file -> known digest.
-        output: `logits` or `probabilities`.
+        output: one of `OUTPUTS`.
         output_name: name of the graph's output; empty: its first.
         tags: file with the tag list; None: the file of the adapter's layout.
         verified: whether this project has run the published weights.
@@ -92,6 +98,7 @@ class ModelCard:
         members: names of an ensemble's models, in order; empty for any other model.
         weights: weight of each member, above 0; empty: equal weights.
         member_cards: cards of the members, once they are looked up.
+        family: name of the card whose values a folder without a card gets; empty: the values are its own.
     """
 
     name: str
@@ -120,6 +127,7 @@ class ModelCard:
     members: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     member_cards: "tuple[ModelCard, ...]" = ()
+    family: str = ""
 
     @property
     def single(self) -> "tuple[ModelCard, ...]":
@@ -129,7 +137,14 @@ class ModelCard:
     @property
     def caution(self) -> str:
         """Warning to show with the name of an unverified model; empty if it is verified."""
+        if self.family:
+            return f"{self.name}: a folder without a card, read with the preprocessing and thresholds of {self.family}"
         return "" if self.verified else f"{self.name}: unverified, not checked against its authors' own output"
+
+    @property
+    def known_verified(self) -> bool | None:
+        """`verified`; None for a folder without a card, whose authors may have no other output to compare with."""
+        return None if self.family else self.verified
 
     def source(self, file: str) -> HubSource | None:
         """Return the repository of one of its files; None if it is not downloaded."""
@@ -182,7 +197,7 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
         notes=table.text("notes", ""),
         preprocess=read_preprocess(preprocess),
         input=read_input(network_input),
-        output=table.choice("output", ("logits", "probabilities"), "probabilities"),
+        output=table.choice("output", OUTPUTS if adapter == "onnx" else OUTPUTS[:2], "probabilities"),
         output_name=table.text("output_name", ""),
         tags=_tag_file(table.table("tags")),
         thresholds=_thresholds(table.table("thresholds")),

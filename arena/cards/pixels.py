@@ -22,8 +22,9 @@ class Preprocess:
 
     Attributes:
         size: side of the square, pixels; 0: read from the weights.
-        pad: `before` the resize, `after` it (the image is fitted into the square, then padded), or `none`, which ignores the
-            aspect ratio; the image is centred (offset `//2`).
+        pad: `before` the resize, `after` it (the image is fitted into the square, then padded), `none`, which ignores the
+            aspect ratio, or `crop` (the shorter side is resized to `crop_from`, or else `size`, and the centre is cropped); the
+            image is centred (offset `//2`).
         pad_mode: `colour`, or `edge` for the colour of the nearest pixel.
         pad_colour: red, green, blue, 0 to 255.
         enlarge: whether a small image is enlarged; if not, it is padded to the full size.
@@ -35,7 +36,8 @@ class Preprocess:
             which scales both sides by one ratio, so that the longer side may also lose a pixel.
         fit_size: side of a first square; the image is fitted into it and padded before the resize; 0: none.
         fit_resize: filter of the first square; empty: `resize`.
-        crop_from: side to which the square is resized before its centre of side `size` is cropped; 0: no crop.
+        crop_from: side to which the square, or the shorter side of the image, is resized before the centre of side `size` is
+            cropped; 0: no crop of a square.
         crop_rounding: rounding of the crop's offset if the margin is odd: `down`, or `nearest` (halves to even).
     """
 
@@ -86,7 +88,7 @@ def read_preprocess(table: CardTable) -> Preprocess:
     filters = FILTERS[library]
     preprocess = Preprocess(
         size=table.count("size", 0),
-        pad=table.choice("pad", ("before", "after", "none"), "before"),
+        pad=table.choice("pad", ("before", "after", "none", "crop"), "before"),
         pad_mode=table.choice("pad_mode", ("colour", "edge"), "colour"),
         pad_colour=_colour(table, "pad_colour"),
         enlarge=table.flag("enlarge", True),
@@ -132,8 +134,10 @@ def _colour(table: CardTable, key: str) -> RGBColour:
 
 
 def _refuse_contradiction(read: Preprocess, where: str) -> None:
-    if read.pad == "none" and not read.enlarge:
-        raise ArenaError(f'{where}: enlarge = false, pad = "none"; a small image must be padded: write pad = "after"')
+    if read.pad in ("none", "crop") and not read.enlarge:
+        raise ArenaError(
+            f'{where}: enlarge = false, pad = "{read.pad}"; a small image must be padded: write pad = "after"'
+        )
     if read.fit_size and read.pad != "after":
         raise ArenaError(
             f'{where}: fit_size = {read.fit_size}, pad = {read.pad!r}; the image must be padded: write pad = "after"'

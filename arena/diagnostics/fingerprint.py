@@ -146,8 +146,7 @@ def score_canary(card: ModelCard, *, device: str = "auto", precision: str = "aut
     tagger = taggers.load(card, device=device, precision=precision)
     loaded = time.perf_counter()
     pixels = np.stack([square(decode(path), tagger.preprocess) for path in canary.paths])
-    scores = tagger.scores(pixels)
-    check_scores(card.name, scores, images=len(pixels), tags=len(tagger.tags))
+    scores = check_scores(card.name, tagger.scores(pixels), images=len(pixels), tags=len(tagger.tags))
     names = tagger.tags.names
     tags_digest = hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     fingerprint = Fingerprint(canary.digest[:6], tagger.precision, tags_digest, sketch(scores, names))

@@ -28,7 +28,7 @@ class Entry:
         title: name for readers.
         scores: its scores.
         thresholds: the model's own thresholds.
-        threshold_source: where they come from: `option`, `file`, `card` or `default`.
+        threshold_source: where they come from: `option`, `file`, `card`, `family` or `default`.
         facts: provenance for `run.json`.
     """
 

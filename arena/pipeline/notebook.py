@@ -243,8 +243,8 @@ def _model(name: str, given: ScoresLike, truth: Truth, threshold: float | None) 
         matrix = Matrix.of(_as_scores(name, values))
         if isinstance(given, np.ndarray) and given.shape == truth.values.shape:
             ids, tags = truth.image_ids, truth.tags.names
-        scores = Scores(ids, TagSpace(spell_names(name, tags).names), matrix)
-        check_values(name, matrix, ids, tags)
+        checked = check_values(name, matrix, ids, tags)
+        scores = Scores(ids, TagSpace(spell_names(name, tags).names), checked.values, clipped=checked.clipped)
     tiles = (tile for _, tile in scores.values.tiles())
     key = _digest(scores.image_ids, scores.tags.names, tiles) if source is None else source.digest
     chosen = Thresholds(threshold), "default" if threshold is None else "option"

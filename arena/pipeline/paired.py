@@ -41,7 +41,7 @@ from arena.pipeline.thresholds import (
     with_file_thresholds,
     with_option_threshold,
 )
-from arena.pipeline.truth import LoadedTruth, describe_scores, note_respelling, read_scores_of
+from arena.pipeline.truth import LoadedTruth, describe_scores, read_scores_of
 from arena.results.published.column import published_entries
 from arena.results.published.record import Published
 from arena.results.recipe import Recipe, RecipeInput, Sample, digest_groups
@@ -245,7 +245,8 @@ def entry_of(entrant: RunEntrant | ScoresEntrant, asked: ComparisonOptions, prog
     path = locate_scores(entrant) if isinstance(entrant, RunEntrant) else entrant.path
     progress.note(f"{entrant.name}: reading {path}")
     scores = read_scores_of(path)
-    note_respelling(progress, scores.note)
+    for note in scores.notes:
+        progress.note(f"{entrant.name}: {note}")
     if isinstance(entrant, RunEntrant):
         facts = dict(entrant.result.run["models"][entrant.model])
         return Entry(entrant.name, str(facts.get("title", entrant.model)), scores, own.thresholds, own.source, facts)

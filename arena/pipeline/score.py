@@ -57,7 +57,8 @@ def score_files(
         read = [*pool.map(read_scores_of, files.values())]
     for (name, path), scores in zip(files.items(), read, strict=True):
         own = thresholds[name]
-        note_respelling(progress, scores.note)
+        for note in scores.notes:
+            progress.note(f"{name}: {note}")
         entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
     with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
         digested = [background.submit(scores_input, name, path) for name, path in files.items()]

@@ -142,7 +142,8 @@ def scored_entry(card: ModelCard, folder: Path, own: ModelThresholds) -> Entry:
     scores = read_store(folder)
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,
-        "licence": card.licence, "trained_until": card.trained_until, "verified": card.verified, "notes": card.notes or None,
+        "licence": card.licence, "trained_until": card.trained_until, "verified": card.known_verified,
+        "notes": card.notes or None, "family": card.family or None,
         **read_store_facts(folder), **describe_throughput(scores.timed),
     }  # fmt: skip
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)

@@ -17,7 +17,7 @@ class ModelThresholds(NamedTuple):
 
     thresholds: Thresholds
     source: str
-    """`option`, `file`, `card` or `default`."""
+    """`option`, `file`, `card`, `family` (the card whose values a folder without a card gets) or `default`."""
 
 
 def model_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) -> dict[str, ModelThresholds]:
@@ -65,7 +65,7 @@ def thresholds_of_cards(names: Iterable[str], root: Path | None) -> dict[str, Th
 
 
 def with_file_thresholds(card: ModelCard, own: ModelThresholds, progress: Progress = Silent()) -> ModelThresholds:
-    """Replace a model's thresholds by those in its files; an option's threshold stays.
+    """Replace a model's thresholds by those in its files; an option's threshold stays. Name the family of a folder as source.
 
     Args:
         progress: receives a note on files that are fetched.
@@ -73,6 +73,8 @@ def with_file_thresholds(card: ModelCard, own: ModelThresholds, progress: Progre
     Raises:
         WeightsError: a file cannot be fetched or holds invalid thresholds, or the card names a tag that the model lacks.
     """
+    if own.source == "card" and card.family:
+        own = own._replace(source="family")
     if own.source == "option" or card.adapter in ("ensemble", "precomputed"):
         return own
     files = fetch_files(card, progress)

@@ -100,6 +100,7 @@ PAGE_STYLES = (
 
 THRESHOLD_SOURCES = {
     "card": "from its card",
+    "family": "from the card of its family",
     "file": "from its files",
     "option": "set for this run",
     "default": "default, none recorded",

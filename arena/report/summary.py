@@ -18,6 +18,7 @@ from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
 from arena.report.view_model.notes import (
     cluster_notes,
     convention_note,
+    family_notes,
     half_precision_notes,
     imply_notes,
     undefined_notes,
@@ -170,6 +171,7 @@ def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
         *imply_notes(result.summary),
         *half_precision_notes(result.summary),
         *unverified_notes(result),
+        *family_notes(result),
         *undefined_notes(result),
         *cost_notes(result),
     ]

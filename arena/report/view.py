@@ -134,6 +134,7 @@ def _model(result: Result, name: str) -> dict[str, Any]:
         "name": name,
         "title": model["title"],
         "verified": facts.get("verified"),
+        "family": facts.get("family"),
         "licence": facts.get("licence", "unknown"),
         "tags": model["tags"],
         "known_tags": model["known_tags"],

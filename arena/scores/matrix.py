@@ -48,6 +48,27 @@ class StoredMatrix(NamedTuple):
         return np.memmap(self.path, self.dtype, "r", offset=self.offset + start * row_bytes, shape=shape)
 
 
+class ClippedPart(NamedTuple):
+    """Rows of another part, clipped to 0 to 1 when they are read."""
+
+    part: MatrixPart
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, columns)."""
+        return self.part.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the scores."""
+        return self.part.dtype
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:  # type: ignore[override]
+        """Return some rows, clipped."""
+        clipped: NDArray[Any] = self.part[rows].clip(0, 1)
+        return clipped
+
+
 @dataclass(frozen=True)
 class Matrix:
     """Scores of many images, stored as consecutive parts.
@@ -81,6 +102,10 @@ class Matrix:
             for start in range(0, part.shape[0], step):
                 yield first + start, part[start : start + step]
             first += part.shape[0]
+
+    def clipped(self) -> "Matrix":
+        """Return the same matrix with its values clipped to 0 to 1."""
+        return Matrix([ClippedPart(part) for part in self.parts])
 
     def read(self) -> NDArray[Any]:
         """Read the whole matrix into memory."""

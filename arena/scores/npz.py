@@ -53,7 +53,8 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
     """Read scores from an `.npz` file and check them.
 
     Args:
-        checked: refuse values outside [0, 1]; only the diagnosis of such values turns this off.
+        checked: refuse values outside [0, 1], and clip those that rounding puts there; only the diagnosis of such values turns
+            this off.
 
     Raises:
         ScoresError: shapes disagree, an image is listed twice, or a score is NaN or outside [0, 1].
@@ -68,14 +69,15 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
     refuse_twice(path, "image", image_ids)
     refuse_twice(path, "tag", names)
     spelled, note = spell_names(path, names)
+    clipped = 0
     if checked:
-        check_values(path, values, image_ids, names)
+        values, clipped = check_values(path, values, image_ids, names)
     optional = {key: read(path, key, arrays[key]) for key, read in _OPTIONAL.items() if key in arrays}
     try:
         tags = TagSpace(spelled, optional.get("tag_categories"), optional.get("tag_counts"))
     except ArenaError as error:
         raise ScoresError(f"{path}: {error}") from None
-    return Scores(image_ids, tags, values, _skipped(path, optional), note=note)
+    return Scores(image_ids, tags, values, _skipped(path, optional), respelled=note, clipped=clipped)
 
 
 def _skipped(path: Path, optional: Mapping[str, Any]) -> dict[str, str]:

@@ -26,6 +26,9 @@ from arena.tags.spelling import spell_names
 STORE_SCHEMA = 1
 """Version of this layout; a store of another version is computed again."""
 
+ROUNDING = 1e-6
+"""Distance from [0, 1] up to which a score is clipped: a mean or a softmax in float32 may round to 1.0000001."""
+
 _OWN_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
 
 
@@ -47,7 +50,8 @@ class Scores:
         skipped: image_id -> reason for missing scores; such images have no row.
         seconds: time of the network for all images; 0 if unknown.
         timed: time of the network by machine.
-        note: one line on tag names that were respelled; empty if none was.
+        respelled: one line on tag names that were respelled; empty if none was.
+        clipped: number of scores that were outside [0, 1] by at most `ROUNDING`; `values` has them clipped.
     """
 
     image_ids: tuple[str, ...]
@@ -56,7 +60,17 @@ class Scores:
     skipped: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     timed: Mapping[str, MachineTime] = field(default_factory=dict)
-    note: str = ""
+    respelled: str = ""
+    clipped: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the user on what was changed when the scores were read, one line each."""
+        found = [self.respelled] if self.respelled else []
+        if self.clipped:
+            scores = "1 score was" if self.clipped == 1 else f"{self.clipped:,} scores were"
+            found.append(f"{scores} outside [0, 1] by at most {ROUNDING:g}, which is rounding, and clipped")
+        return tuple(found)
 
     @classmethod
     def of(cls, image_ids: Sequence[str], tags: TagSpace, values: NDArray[Any]) -> "Scores":
@@ -167,10 +181,11 @@ def read_store(folder: Path) -> Scores:
     shards = [_read_shard(folder, number, len(tags)) for number in range(header["shards"])]
     image_ids = tuple(image_id for shard in shards for image_id in shard.image_ids)
     values = Matrix([shard.values for shard in shards])
-    check_values(folder, values, image_ids, tags.names)
+    values, clipped = check_values(folder, values, image_ids, tags.names)
     skipped = {image_id: reason for shard in shards for image_id, reason in shard.skipped.items()}
     timed = _sum_by_machine((shard.machine, len(shard.image_ids), shard.seconds) for shard in shards)
-    return Scores(image_ids, tags, values, skipped, sum(shard.seconds for shard in shards), timed, note)
+    seconds = sum(shard.seconds for shard in shards)
+    return Scores(image_ids, tags, values, skipped, seconds, timed, note, clipped)
 
 
 def read_store_facts(folder: Path) -> dict[str, Any]:
@@ -178,21 +193,34 @@ def read_store_facts(folder: Path) -> dict[str, Any]:
     return dict(_read_header(folder).get("facts", {}))
 
 
-def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: Sequence[str]) -> None:
-    """Check that all values lie in [0, 1].
+class CheckedValues(NamedTuple):
+    """Scores in [0, 1], and the number of those that were clipped."""
+
+    values: Matrix
+    clipped: int
+
+
+def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: Sequence[str]) -> CheckedValues:
+    """Return the values, all in [0, 1]; a value outside by at most `ROUNDING` is clipped.
 
     Raises:
-        ScoresError: a value is NaN or outside [0, 1]; the message names the first.
+        ScoresError: a value is NaN or further outside [0, 1]; the message names the first.
     """
+    clipped = 0
     for start, block in values.tiles():
-        if block.size and not (block.min() >= 0 and block.max() <= 1):  # NaN fails both comparisons
-            row, column = np.argwhere(~((block >= 0) & (block <= 1)))[0]
+        if not block.size or (block.min() >= 0 and block.max() <= 1):  # NaN fails both comparisons
+            continue
+        wrong = np.argwhere(~((block >= -ROUNDING) & (block <= 1 + ROUNDING)))
+        if len(wrong):
+            row, column = wrong[0]
             value = block[row, column]
             hint = "is the network's output damaged?" if np.isnan(value) else "does this model need a sigmoid?"
             raise ScoresError(
-                f"{where}: score {value:.4g} of image {image_ids[start + row]!r}, tag {tags[column]!r}; "
+                f"{where}: score {value!s} of image {image_ids[start + row]!r}, tag {tags[column]!r}; "
                 f"scores must lie in [0, 1]: {hint}"
             )
+        clipped += int(((block < 0) | (block > 1)).sum())
+    return CheckedValues(values.clipped() if clipped else values, clipped)
 
 
 def _sum_by_machine(shards: Iterable[tuple[str, int, float]]) -> dict[str, MachineTime]:

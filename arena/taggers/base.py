@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ScoresError
 from arena.cards import ModelCard, Preprocess
+from arena.scores.store import ROUNDING
 from arena.tags import TagSpace
 
 Pixels = NDArray[np.uint8]
@@ -43,8 +44,10 @@ def tagger_notes(tagger: Tagger) -> tuple[str, ...]:
     return (*tagger.card.preprocess_notes, *getattr(tagger, "notes", ()))
 
 
-def check_scores(name: str, scores: object, *, images: int, tags: int) -> None:
-    """Raise if an adapter's output is not a matrix of probabilities; the output is never repaired.
+def check_scores(name: str, scores: object, *, images: int, tags: int) -> Probabilities:
+    """Return an adapter's output, a matrix of probabilities; a score outside [0, 1] by at most `ROUNDING` is clipped.
+
+    Nothing else is repaired.
 
     Args:
         name: start of the error message, such as the model's name.
@@ -58,12 +61,13 @@ def check_scores(name: str, scores: object, *, images: int, tags: int) -> None:
     if scores.shape != (images, tags):
         raise ScoresError(f"{name}: scores of shape {scores.shape}, expected {(images, tags)}: images x tags")
     if scores.size == 0:
-        return
+        return scores
     low, high = float(scores.min()), float(scores.max())
     if np.isnan(low):
         raise ScoresError(
             f"{name}: {int(np.isnan(scores).sum())} scores are NaN; the weights may be damaged, or fp16 may overflow"
         )
-    if low < 0 or high > 1:
-        extreme = f"min {low:.4g}" if low < 0 else f"max {high:.4g}"
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        extreme = f"min {scores.min()!s}" if low < -ROUNDING else f"max {scores.max()!s}"
         raise ScoresError(f"{name}: scores outside [0, 1] ({extreme}); does this model need a sigmoid?")
+    return scores.clip(0, 1) if low < 0 or high > 1 else scores

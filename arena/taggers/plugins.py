@@ -51,8 +51,7 @@ class PluginTagger:
             raise
         except Exception as error:
             raise ScoresError(f"{self._where}: scores failed ({describe_exception(error)})") from error
-        check_scores(self._where, values, images=len(batch), tags=len(self.tags))
-        return values
+        return check_scores(self._where, values, images=len(batch), tags=len(self.tags))
 
 
 def load_plugin(

@@ -212,9 +212,9 @@ class _Batch:
     def score(self, tagger: Tagger) -> _Timed:
         """Return a tagger's checked scores; an ensemble's time is the sum of its members', including shared members."""
         if id(tagger) not in self.done:
-            timed = self._compute(tagger)
-            check_scores(tagger.card.name, timed.values, images=len(self.images), tags=len(tagger.tags))
-            self.done[id(tagger)] = timed
+            found = self._compute(tagger)
+            values = check_scores(tagger.card.name, found.values, images=len(self.images), tags=len(tagger.tags))
+            self.done[id(tagger)] = found._replace(values=values)
         return self.done[id(tagger)]
 
     def _compute(self, tagger: Tagger) -> _Timed:

@@ -199,6 +199,8 @@ def test_most_public_taggers_are_pinned_to_a_commit() -> None:
         (CARD + "[preprocess]\nsize = 9\ncrop_from = 8", "crop_from = 8, size = 9; crop_from must be at least size"),
         (CARD + '[input]\nchannels = "gbr"', "channels = 'gbr'; allowed: rgb, bgr"),
         (CARD + '[input]\nlayout = "hwc"', "layout = 'hwc'; allowed: auto, nhwc, nchw"),
+        (CARD + 'output = "auto"', "output = 'auto'; allowed: logits, probabilities"),
+        (CARD + '[preprocess]\npad = "crop"\nenlarge = false', 'enlarge = false, pad = "crop"'),
         (CARD + "[input]\nscale = 0", "scale = 0; pixels are divided by it"),
         (CARD + "[input]\nstd = [1, 0, 1]", "std = .* each must be above 0"),
         (CARD.replace('"mine"', '"../mine"'), "a name is made of letters"),

@@ -238,10 +238,12 @@ def test_predict_tells_whose_output_was_never_checked(joytag_folder: Path, drawn
         def note(self, text: str) -> None:
             self.told.append(text)
 
-    for model, unverified in ((f"mine={joytag_folder}", True), ("joytag-demo", False)):
+    folder = "mine: a folder without a card, read with the preprocessing and thresholds of joytag"
+    for model, caution in ((f"mine={joytag_folder}", folder), ("joytag-demo", None)):
         notes = Notes()
         predict_folder(model, drawn_dataset / "images", tmp_path / "s.npz", limit=2, progress=notes)
-        assert any("unverified" in note for note in notes.told) == unverified
+        assert notes.told[0] == caution if caution else not any("without a card" in note for note in notes.told)
+        assert not any("unverified" in note for note in notes.told)
 
 
 def test_truncated_images_are_skipped_counted_and_named(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
@@ -342,7 +344,11 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
     assert (found["tag_0"], found["tag_2"]) == (np.float32(0.01), 0.5)
     show_summary(folder)
     for text in (capsys.readouterr().out, (folder / "summary.md").read_text()):
-        assert "Unverified (output not compared with the authors' own output): tiny." in text
+        assert "Folders without a card, read with the values of: joytag (tiny)." in text
+        assert "nverified" not in text, "the folder has no authors to compare with"
+    facts = json.loads((folder / "run.json").read_text())["models"]["tiny"]
+    assert (facts["verified"], facts["family"]) == (None, "joytag")
+    assert json.loads((folder / "summary.json").read_text())["models"]["tiny"]["threshold_source"] == "family"
     card.write_text(card.read_text().replace("tag_0 =", "tag_1000 ="))
     with pytest.raises(ArenaError, match=r"model wd: its card has a threshold for 'tag_1000', which is not"):
         pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run2")

@@ -19,7 +19,7 @@ def write(path: Path, **more: Any) -> Path:
 def test_tags_are_respelled_and_the_note_says_so(tmp_path: Path) -> None:
     scores = read_scores(write(tmp_path / "s.npz"))
     assert scores.tags.names == ("long_hair", "hat")
-    assert scores.note.endswith("s.npz: 1 tag name respelled: 'long hair' as 'long_hair'")
+    assert scores.respelled.endswith("s.npz: 1 tag name respelled: 'long hair' as 'long_hair'")
     with pytest.raises(ArenaError, match="are one tag, long_hair; keep one"):
         read_scores(write(tmp_path / "s.npz", tags=np.array(["long hair", "long_hair"])))
 

@@ -174,3 +174,32 @@ def test_the_header_is_json_that_other_tools_can_read(tmp_path: Path) -> None:
     header = json.loads((tmp_path / "store.json").read_text())
     assert header["tags"]["names"] == ["a", "b"]
     assert header["facts"] == {"device": "cpu"}
+
+
+@pytest.mark.parametrize("kind", ["npz", "compressed", "store"])
+def test_scores_that_rounding_puts_outside_are_clipped_and_counted(tmp_path: Path, kind: str) -> None:
+    values = np.float32([[1.0000001, -1e-9], [0.5, 1.0]])
+    if kind == "store":
+        store = ScoreStore(tmp_path, key="k", shards=[("1", "2")])
+        store.prepare(TAGS, {})
+        store.write(0, values, {})
+        scores = read_store(tmp_path)
+    else:
+        write = np.savez if kind == "npz" else np.savez_compressed
+        write(tmp_path / "s.npz", scores=values, tags=np.array(["a", "b"]), image_ids=np.array(["1", "2"]))
+        scores = read_scores(tmp_path / "s.npz")
+    assert scores.notes == ("2 scores were outside [0, 1] by at most 1e-06, which is rounding, and clipped",)
+    assert scores.values.read().tolist() == [[1.0, 0.0], [0.5, 1.0]]
+    assert scores.values.rows(np.array([0])).tolist() == [[1.0, 0.0]]
+    assert [tile.max() for _, tile in scores.values.tiles()] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(1.00001, "1.00001"), (1.5, "1.5"), (-0.00001, "-1e-05"), (np.nan, "nan")]
+)
+def test_a_score_further_outside_is_refused_with_enough_digits(tmp_path: Path, value: float, shown: str) -> None:
+    np.savez(
+        tmp_path / "s.npz", scores=np.float32([[0.1, value]]), tags=np.array(["a", "b"]), image_ids=np.array(["1"])
+    )
+    with pytest.raises(ScoresError, match=f"score {shown} of image '1', tag 'b'; scores must lie in"):
+        read_scores(tmp_path / "s.npz")

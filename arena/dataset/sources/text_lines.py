@@ -7,7 +7,7 @@ import re
 from pathlib import PurePath
 from typing import IO
 
-from arena.images.decode import IMAGE_SUFFIXES
+from arena.images.formats import IMAGE_SUFFIXES
 
 MAX_ROW_BYTES = 64_000_000
 """Maximum length of a line or cell that is read into memory, in bytes."""

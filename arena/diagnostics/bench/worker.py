@@ -88,7 +88,7 @@ def measure_cost(request: BenchRequest, note: Callable[[str], None] = lambda tex
         tags=len(tagger.tags), parameters=size.parameters, operations=operations.number,
         not_counted=operations.not_counted, weight_bytes=size.weight_bytes, import_s=import_s, load_s=load_s,
         latency=latency, rates=rates, peak_bytes=peak, memory=memory.of,
-        input=measure_input(images, tagger.preprocess, request.seconds), verified=card.verified,
+        input=measure_input(images, tagger.preprocess, request.seconds), verified=card.known_verified,
     )  # fmt: skip
 
 

@@ -13,9 +13,9 @@ from arena.base.errors import ArenaError
 from arena.cards import InputSpec, ModelCard, Preprocess
 from arena.diagnostics.parity.causes import MAX_REMAINING_SHARE, CauseSearch, ScoreTransform, score_distance
 from arena.diagnostics.parity.pairs import ParityIntegers, ScoreFloats
-from arena.diagnostics.parity.resize_and_crop import ResizeAndCrop, network_square, resize_and_crop_of
 from arena.images.decode import RGB, Colour, decode_on
 from arena.taggers.base import Pixels, Tagger
+from arena.taggers.preprocess import square
 
 _MAX_FAULTS = 2
 """Largest number of simultaneous faults that is searched for."""
@@ -39,6 +39,7 @@ _LAYOUT_TEXTS = {
     "before": "padded to a square, then resized",
     "after": "resized to fit, then padded",
     "none": "squashed",
+    "crop": "cropped",
 }
 """Description of each value of the card's `pad`."""
 
@@ -99,15 +100,16 @@ def _filter(library: str, name: str) -> str:
 def _layouts(card: ModelCard) -> Iterator[_CardVariant]:
     """Yield other orders of padding and resizing; a card without padding has no pad colour, so every colour is tried."""
     now = card.preprocess
-    for place, layout in _LAYOUT_TEXTS.items():
+    for place in ("before", "after", "none"):
+        layout = _LAYOUT_TEXTS[place]
         says = f"it is {layout}, not {_LAYOUT_TEXTS[now.pad]}"
-        if now.pad != "none" or place == now.pad:
+        if now.pad in ("before", "after") or place == "none":
             yield _CardVariant("layout", says, _prepared(card, pad=place))
             continue
         for name, colour in _PAD_COLOURS.items():
-            says = f"it is {layout.replace('padded', f'padded with {name}')}, not squashed"
+            says = f"it is {layout.replace('padded', f'padded with {name}')}, not {_LAYOUT_TEXTS[now.pad]}"
             yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour))
-        says = f"it is {layout}, with its edges, not squashed"
+        says = f"it is {layout}, with its edges, not {_LAYOUT_TEXTS[now.pad]}"
         yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="edge"))
     if now.pad == "after":
         new, old = ("nearest", "down") if now.rounding == "down" else ("down", "nearest")
@@ -118,7 +120,7 @@ def _layouts(card: ModelCard) -> Iterator[_CardVariant]:
 def _crops(card: ModelCard) -> Iterator[_CardVariant]:
     """Yield centre crops of the square, and of the image with its aspect ratio kept."""
     now = card.preprocess
-    if isinstance(now, ResizeAndCrop):
+    if now.pad == "crop":
         return
     yield _CardVariant("crop", f"its middle is not cut out of {now.crop_from} pixels", _prepared(card, crop_from=0))
     for side in (int(now.size / part) for part in _CROP_RATIOS):
@@ -126,7 +128,15 @@ def _crops(card: ModelCard) -> Iterator[_CardVariant]:
             says = f"the middle {now.size} of {side} pixels is cut out"
             yield _CardVariant("crop", says, _prepared(card, crop_from=side))
         says = f"its shorter side is resized to {side} and the middle {now.size} cut out, not {_LAYOUT_TEXTS[now.pad]}"
-        yield _CardVariant("crop", says, replace(card, preprocess=resize_and_crop_of(now, side)))
+        cut = {
+            "pad": "crop",
+            "enlarge": True,
+            "fit_size": 0,
+            "fit_resize": "",
+            "resize_up": "",
+            "crop_rounding": "nearest",
+        }
+        yield _CardVariant("crop", says, _prepared(card, crop_from=side, **cut))
 
 
 def _pads(card: ModelCard) -> Iterator[_CardVariant]:
@@ -200,7 +210,7 @@ class VariantScorer:
 
     def _pixels(self, preprocess: Preprocess, images: int) -> Pixels:
         decoded = (self._decoded(path, preprocess.alpha) for path in self._paths[:images])
-        return np.stack([network_square(image, preprocess) for image in decoded])
+        return np.stack([square(image, preprocess) for image in decoded])
 
     @staticmethod
     def _decode(path: Path, behind: Colour) -> RGB:

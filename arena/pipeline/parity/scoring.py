@@ -23,7 +23,7 @@ from arena.pipeline.thresholds import ModelThresholds
 from arena.pipeline.truth import read_scores_of
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores
-from arena.scores.store import Scores, read_store, read_store_facts
+from arena.scores.store import ROUNDING, Scores, read_store, read_store_facts
 from arena.taggers.predict import ImageSource
 from arena.taggers.preprocess import square
 from arena.tags import TagRelations
@@ -197,7 +197,7 @@ def _gives_logits(runner: RunnableModel, source: ImageSource) -> bool:
         if len(images) == _PROBED_IMAGES:
             break
     values = tagger.scores(np.stack(images)) if images else np.zeros((0, 1), np.float32)
-    return bool(np.isfinite(values).all() and ((values < 0) | (values > 1)).any())
+    return bool(np.isfinite(values).all() and ((values < -ROUNDING) | (values > 1 + ROUNDING)).any())
 
 
 def _read_scores(name: str, path: Path) -> ScoredModel:

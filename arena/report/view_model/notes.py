@@ -25,6 +25,13 @@ def unverified_notes(result: Result) -> list[str]:
     return [f"Unverified (output not compared with the authors' own output): {', '.join(names)}."] if names else []
 
 
+def family_notes(result: Result) -> list[str]:
+    """Return a note that names the folders without a card, and the cards whose values they got; empty if there are none."""
+    families = {name: result.run["models"].get(name, {}).get("family") for name in result.models}
+    names = [f"{family} ({name})" for name, family in families.items() if family]
+    return [f"Folders without a card, read with the values of: {', '.join(names)}."] if names else []
+
+
 def imply_notes(summary: Mapping[str, Any]) -> list[str]:
     """Return a note if scores were raised along tag implications."""
     note = "Every model's score of an implied tag was raised to the highest score of the tags that imply it (imply)."

@@ -29,6 +29,7 @@ class Precomputed:
         self.tags = scores.tags
         self.preprocess = card.preprocess
         self.path = path
+        self.notes = scores.notes
         self._scores = scores
 
     @cached_property

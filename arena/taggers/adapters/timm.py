@@ -1,4 +1,7 @@
-"""SmilingWolf's timm layout: `model.safetensors`, `config.json` and `selected_tags.csv`, run in torch."""
+"""SmilingWolf's timm layout: weights, `config.json` and `selected_tags.csv`, run in torch.
+
+The weights are `model.safetensors` or, of older timm, `pytorch_model.bin`.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +14,7 @@ from arena.cards import TIMM_CONFIG, ModelCard
 from arena.taggers.files.preprocess_values import UnsupportedValueError, read_json_file
 from arena.taggers.files.tag_files import read_tag_list
 from arena.taggers.files.timm_config import TimmConfig, parse_timm_config
-from arena.taggers.files.weights import load_state, read_state
+from arena.taggers.files.weights import load_state, read_state, torch_weights
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 
@@ -32,7 +35,8 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
         )
     network = _build(config, path)
     _refuse_wrong_size(network, card.preprocess.size, path)
-    load_state(network, read_state(files["model.safetensors"]), files["model.safetensors"])
+    weights = torch_weights(card, files)
+    load_state(network, read_state(weights), weights)
     return TorchTagger(card, tags, network, size=card.preprocess.size, runtime=runtime)
 
 

@@ -59,7 +59,8 @@ def _transforms(steps: list[_Transform], so_far: Preprocessing) -> Preprocessing
     """Apply the transforms one by one to an empty preprocessing; its `size` is the side of the square so far, 0 before it."""
     blank = Preprocess(size=0, pad="none", alpha=so_far.preprocess.alpha, library="pil")
     so_far = Preprocessing(blank, replace(so_far.input, scale=1.0, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
-    if "normalize" in [step["type"] for step in steps[:-1]]:
+    kinds = [step["type"] for step in steps]
+    if "normalize" in kinds[:-1]:
         raise UnsupportedValueError("has a transform after normalize; normalize must be the last")
     for step in steps:
         kind, options = step["type"], {key: value for key, value in step.items() if key != "type"}
@@ -68,6 +69,11 @@ def _transforms(steps: list[_Transform], so_far: Preprocessing) -> Preprocessing
         so_far = _STEPS[kind](so_far, options)
     if not so_far.preprocess.size:
         raise UnsupportedValueError("has no transform that makes a square; one must resize or pad to a size")
+    if so_far.preprocess.pad == "crop" and "center_crop" not in kinds:
+        raise UnsupportedValueError(
+            f"resize to {so_far.preprocess.size} scales only the shorter side; pad_to_size must come before it, or center_crop "
+            "after it"
+        )
     return so_far
 
 
@@ -92,17 +98,15 @@ def _resize(so_far: Preprocessing, options: _Transform) -> Preprocessing:
     before, name = so_far.preprocess, _filter("resize", options)
     if options.get("antialias") is False or options.get("max_size") is not None:
         raise UnsupportedValueError("has a resize with antialias = false or max_size; neither is supported")
-    if not before.size and isinstance(options.get("size"), int):
-        raise UnsupportedValueError(
-            f"resize to {options['size']} scales only the shorter side; pad_to_size must come before it"
-        )
-    if before.fit_size or (before.size and before.pad == "none"):
+    if before.fit_size or (before.size and before.pad != "after"):
         raise UnsupportedValueError(
             "resizes the image more than once after pad_to_size, or twice without it; not supported"
         )
     side = _square_side("resize", options)
     if not before.size:
-        return so_far._replace(preprocess=replace(before, size=side, resize=name))
+        shorter = isinstance(options["size"], int) or len(options["size"]) == 1
+        pad = "crop" if shorter else before.pad
+        return so_far._replace(preprocess=replace(before, size=side, resize=name, pad=pad))
     if side == before.size:
         return so_far
     fitted = replace(before, size=side, resize=name, fit_size=before.size, fit_resize=before.resize)
@@ -111,6 +115,8 @@ def _resize(so_far: Preprocessing, options: _Transform) -> Preprocessing:
 
 def _center_crop(so_far: Preprocessing, options: _Transform) -> Preprocessing:
     side, before = _square_side("center_crop", options), so_far.preprocess
+    if not before.size:
+        raise UnsupportedValueError("has center_crop before any resize; a resize to a size must come first")
     if side > before.size or before.crop_from:
         raise UnsupportedValueError(
             f"has center_crop to {side} from a square of {before.size}; it must be smaller, and the only crop"

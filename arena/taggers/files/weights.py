@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from arena.base.errors import WeightsError
 from arena.base.files import digest_known, write_whole
 from arena.base.progress import Progress, Silent
-from arena.cards import HubSource, ModelCard
+from arena.cards import TORCH_SUFFIXES, HubSource, ModelCard
 from arena.taggers.files.graph_data import missing_external_data, with_external_data
 
 if TYPE_CHECKING:
@@ -168,6 +168,20 @@ def _pull_with_data(card: ModelCard, progress: Progress) -> dict[str, Path]:
         part = replace(card, hub=source.hub, revision=pulled[name].commit, elsewhere={}, files=external)
         paths |= {file: one.path for file, one in pull_files(part, progress).items()}
     return paths
+
+
+def torch_weights(card: ModelCard, files: Mapping[str, Path]) -> Path:
+    """Return the file of a torch network's weights, by its suffix.
+
+    Raises:
+        WeightsError: the card names none.
+    """
+    name = next((name for name in card.files if Path(name).suffix.lower() in TORCH_SUFFIXES), None)
+    if name is None:
+        raise WeightsError(
+            f"model {card.name}: its card's files name no weights ({', '.join(TORCH_SUFFIXES)}); add them"
+        )
+    return files[name]
 
 
 CONTAINERS = ("model", "state_dict", "model_state_dict", "module")

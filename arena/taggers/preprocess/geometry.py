@@ -34,7 +34,7 @@ def place_on_canvas(height: int, width: int, preprocess: Preprocess) -> Placemen
     """Return the first canvas of an image and its position there: centred; with an odd margin, the smaller part comes first.
 
     With `pad = "before"` the image keeps its size. With `after` it is fitted into the canvas, whose side is `fit_size`, else
-    that of the last square. With `none` it is stretched to fill the canvas.
+    that of the last square. With `none` it is stretched to fill the canvas. `crop` has no canvas, see `shorter_side_resized`.
 
     Args:
         height, width: size of the image, pixels.
@@ -63,29 +63,49 @@ def place_on_canvas(height: int, width: int, preprocess: Preprocess) -> Placemen
     return _centred(side, *_fitted(height, width, side, preprocess.rounding))
 
 
-class _Sides(NamedTuple):
+class Sides(NamedTuple):
+    """Height and width, pixels."""
+
     height: int
     width: int
 
 
-def _fitted(height: int, width: int, side: int, rounding: str) -> _Sides:
+def _fitted(height: int, width: int, side: int, rounding: str) -> Sides:
     """Return height and width of an image after its longest side is scaled to `side`; each is at least one pixel.
 
     The float64 operations are in the order of the reference code, because another order can round to another pixel.
 
     >>> _fitted(100, 107, 1008, "down"), _fitted(100, 107, 1008, "cut")
-    (_Sides(height=942, width=1008), _Sides(height=942, width=1007))
+    (Sides(height=942, width=1008), Sides(height=942, width=1007))
 
     Source: `nearest` imgutils' `pad_image_to_size`, `down` Camie's demo, `cut` PixAI's `rescale_pad`.
     """
     if rounding == "down":
         aspect = width / height
-        sides = _Sides(int(side / aspect), side) if aspect > 1 else _Sides(side, int(side * aspect))
+        sides = Sides(int(side / aspect), side) if aspect > 1 else Sides(side, int(side * aspect))
     else:
         ratio = min(side / width, side / height)
         whole = int if rounding == "cut" else round
-        sides = _Sides(whole(height * ratio), whole(width * ratio))
-    return _Sides(max(1, sides.height), max(1, sides.width))
+        sides = Sides(whole(height * ratio), whole(width * ratio))
+    return Sides(max(1, sides.height), max(1, sides.width))
+
+
+def shorter_side_resized(height: int, width: int, side: int) -> Sides:
+    """Return height and width of an image after its shorter side is resized to `side`; the longer one is rounded down.
+
+    Raises:
+        UnreadableImageError: the longer side is then above `MAX_SIDE`; a small file of a long strip would fill the memory.
+
+    >>> shorter_side_resized(100, 107, 448), shorter_side_resized(5, 3, 4)
+    (Sides(height=448, width=479), Sides(height=6, width=4))
+
+    Source: imgutils' `PillowResize` and torchvision's `Resize`, which are equal.
+    """
+    shorter, longer = sorted((height, width))
+    longer = int(side * longer / shorter)
+    if longer > MAX_SIDE:
+        raise UnreadableImageError(f"{width} x {height} is resized to a strip of more than {MAX_SIDE:,} pixels")
+    return Sides(side, longer) if height <= width else Sides(longer, side)
 
 
 def _centred(side: int, height: int, width: int) -> Placement:

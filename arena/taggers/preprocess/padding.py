@@ -18,7 +18,7 @@ def find_padding(batch: Pixels, preprocess: Preprocess) -> NDArray[np.bool_]:
 
     Returns: bool (n, size, size), true for padding; all false if `preprocess` does not pad with a colour.
     """
-    if preprocess.pad == "none" or preprocess.pad_mode != "colour":
+    if preprocess.pad in ("none", "crop") or preprocess.pad_mode != "colour":
         return np.zeros(batch.shape[:3], np.bool_)
     other = (batch != np.asarray(preprocess.pad_colour, np.uint8)).any(axis=3)
     rows, columns = _bars(other.any(axis=2)), _bars(other.any(axis=1))

@@ -5,12 +5,12 @@ from PIL import Image
 
 from arena.cards import Preprocess
 from arena.images.decode import RGB
-from arena.taggers.preprocess.geometry import Placement, place_on_canvas
+from arena.taggers.preprocess.geometry import Placement, place_on_canvas, shorter_side_resized
 from arena.taggers.preprocess.resize import Canvas, height_and_width, resize
 
 
 def square(pixels: RGB, preprocess: Preprocess) -> RGB:
-    """Return an image as a tagger's input square: padded or stretched to a square, resized, centre-cropped.
+    """Return an image as a tagger's input square: padded, stretched or cropped to a square, resized, centre-cropped.
 
     Args:
         pixels: uint8 RGB (height, width, 3), with transparent pixels on the background colour `preprocess.alpha`.
@@ -19,13 +19,15 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
     Returns: uint8 (size, size, 3).
 
     Raises:
-        UnreadableImageError: the longer side is above `MAX_SIDE` and would be padded.
+        UnreadableImageError: the longer side is above `MAX_SIDE` and would be padded, or would be above it before the crop.
         ArenaError: the resize library is not installed.
 
     Source: JoyTag's `Models.py` and the WD demo space, which agree pixel for pixel, for the defaults. JoyTag's arena and
     SmilingWolf's model zoo for OpenCV's `area` without enlarging. imgutils' `pad_to_size` for `fit_size`. imgutils'
     `center_crop` for `crop_rounding` down, torchvision's for nearest.
     """
+    if preprocess.pad == "crop":
+        return _cropped(pixels, preprocess)
     box = place_on_canvas(pixels.shape[0], pixels.shape[1], preprocess)
     first = (preprocess.fit_size and preprocess.fit_resize) or preprocess.resize
     picture: Canvas = pixels
@@ -37,6 +39,15 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
     picture = _resized(picture, last, last, preprocess, preprocess.resize)
     start = _crop_offset(last - preprocess.size, preprocess.crop_rounding)
     return np.asarray(picture)[start : start + preprocess.size, start : start + preprocess.size]
+
+
+def _cropped(pixels: RGB, preprocess: Preprocess) -> RGB:
+    """Return the centre of an image whose shorter side is resized."""
+    before = height_and_width(pixels)
+    height, width = shorter_side_resized(before.height, before.width, preprocess.crop_from or preprocess.size)
+    picture = np.asarray(_resized(pixels, height, width, preprocess, preprocess.resize))
+    top, left = (_crop_offset(side - preprocess.size, preprocess.crop_rounding) for side in (height, width))
+    return picture[top : top + preprocess.size, left : left + preprocess.size]
 
 
 def _crop_offset(margin: int, rounding: str) -> int:

@@ -148,11 +148,63 @@ def test_a_pickle_without_a_state_dict_says_what_it_holds(content: object, tmp_p
         load(folder)
 
 
-def test_keys_that_are_not_used_are_named_in_a_note(tmp_path: Path) -> None:
-    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
-    config = TRAINER[DEFAULT]["config"] | {"window_size": 7, "attention": "local"}
+def change_config(folder: Path, **change: object) -> None:
+    config = json.loads((folder / "config.json").read_text()) | change
     (folder / "config.json").write_text(json.dumps(config))
-    assert tagger_notes(load(folder)) == ("config.json has keys that are not used: attention, window_size",)
+
+
+def test_a_key_that_the_reference_does_not_take_is_refused(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    change_config(folder, window_size=7, attention="local")
+    with pytest.raises(
+        WeightsError, match=r"config\.json: has attention, window_size, which JoyTag's network does not have"
+    ):
+        load(folder)
+
+
+@pytest.mark.parametrize("key", ["class", "n_tags", "num_heads", "stochdepth_rate", "use_sine", "loss_type"])
+def test_a_key_that_the_reference_needs_is_missed(key: str) -> None:
+    config = {name: value for name, value in TRAINER[DEFAULT]["config"].items() if name != key}
+    with pytest.raises(ValueError, match=f"has no {key}; it must describe a JoyTag ViT"):
+        ViTConfig.of(config)
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        ({"stochdepth_rate": 2}, None),
+        ({"use_sine": 1, "head_mean_after": None, "ml_decoder_head": 0}, None),
+        ({"loss_type": "any"}, None),
+        ({"layerscale_init": 1}, None),
+        ({"patch_dropout": -0.5}, None),
+        ({"patch_dropout": 0.5}, "patch_dropout = 0.5 is not applied"),
+        ({"cnn_stem": "silu;{};"}, "cnn_stem has 'silu', '', skipped as JoyTag's code does"),
+        (
+            {"cnn_stem": "conv:c=8,groups=2,c=4{}"},
+            "cnn_stem has 'conv:c=8,groups=2,c=4', skipped as JoyTag's code does",
+        ),
+    ],
+)
+def test_what_the_reference_ignores_changes_no_score(change: dict[str, Any], note: str | None, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    stem = TRAINER[DEFAULT]["config"]["cnn_stem"]
+    if "cnn_stem" in change:
+        rest = stem if change["cnn_stem"].startswith("silu") else stem.removeprefix("conv:c=4")
+        change = change | {"cnn_stem": change["cnn_stem"].format(rest)}
+    change_config(folder, **change)
+    tagger = load(folder)
+    np.testing.assert_allclose(tagger.scores(pixels(64)), TRAINER[DEFAULT]["probabilities"], atol=1e-5)
+    notes = tagger_notes(tagger)
+    assert (notes == ()) if note is None else (len(notes) == 1 and note in notes[0])
+
+
+def test_a_network_without_blocks_and_a_stem_of_one_patch_run(tmp_path: Path) -> None:
+    """The reference runs both: one patch is added to every position."""
+    config = TRAINER[DEFAULT]["config"] | {"num_blocks": 0, "cnn_stem": "conv:c=64,k=64,s=64,p=0"}
+    torch.manual_seed(0)
+    network = ViT(ViTConfig.of(config)).eval()
+    with torch.inference_mode():
+        assert network(torch.randn(2, 3, 64, 64)).shape == (2, config["n_tags"])
 
 
 @pytest.mark.parametrize("name", ["CLIPLikeModel", "MaskedAutoEncoderViT", None, 3])
@@ -169,15 +221,17 @@ def test_another_class_is_refused_by_name(name: object) -> None:
         ({"d_model": 32}, "cnn_stem ends with 64 channels, but d_model is 32"),
         ({"cnn_stem": "conv:c=64,k=x"}, "c, k, s and p must be whole numbers"),
         ({"cnn_stem": "conv:k=3"}, "a conv needs c"),
-        ({"cnn_stem": "conv:c=64,groups=2"}, "a conv needs c .*, and may have k, s, p"),
+        ({"cnn_stem": "conv:c=64,groups"}, "it must be written KIND or KIND:name=value"),
+        ({"cnn_stem": "conv:c=64:k=1"}, "it must be written KIND or KIND:name=value"),
         ({"cnn_stem": "conv:c=64,s=0"}, "c, k and s must be 1 or more"),
         ({"cnn_stem": "conv:c=64,k=99,s=4"}, "cnn_stem makes 0 x 0 patches"),
         ({"cnn_stem": "ln"}, "cnn_stem ends with 3 channels"),
-        ({"cnn_stem": ""}, "cnn_stem has ''"),
+        ({"cnn_stem": ""}, "cnn_stem ends with 3 channels"),
+        ({"num_blocks": -1}, "num_blocks = -1; it must be a whole number, 0 or more"),
         ({"stochdepth_rate": [0.1]}, r"stochdepth_rate = \[0.1\]; it must be a number"),
         ({"use_sine": "yes"}, "use_sine = 'yes'; it must be true or false"),
         ({"layerscale_init": "1e-1"}, "layerscale_init = '1e-1'; it must be a number or null"),
-        ({"patch_dropout": 1.0}, "patch_dropout = 1.0; it must be a number from 0 to below 1"),
+        ({"patch_dropout": 1.0}, "patch_dropout = 1.0; it must be a number below 1"),
         ({"n_tags": True}, "n_tags = True; it must be a whole number above 0"),
         ({"ml_decoder_head": True, "head_mean_after": True}, "leaves no patches to average"),
         (

@@ -176,6 +176,90 @@ def test_equal_scores_prove_nothing_where_pictures_are_not_told_apart(folder: Pa
     assert "its scores hardly differ between images" in tagger_notes(tagger)[0]
 
 
+@pytest.mark.parametrize("batch", [2, 4, 7, 16])
+def test_a_larger_fixed_batch_is_filled_up_and_cut(folder: Path, batch: int) -> None:
+    save_graph(folder / "model.onnx", [*mean_colour(), *HEAD], batch=batch)
+    tagger = opened(card_of(folder))
+    assert tagger_notes(tagger) == (f"its graph takes {batch} images at a time; the last batch is filled up",)
+    np.testing.assert_allclose(assert_batches_are_alike(tagger), by_hand(folder, pictures(tagger)), atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [SIZE, "side"])
+def test_a_graph_in_another_layout_than_its_familys_needs_a_card(folder: Path, side: int | str) -> None:
+    """As torch exports a WD network: NCHW, RGB, normalised."""
+    save_graph(folder / "model.onnx", [*mean_colour(layout="nchw"), *HEAD], layout="nchw", side=side)
+    with pytest.raises(
+        WeightsError, match=r"family \(wd14\) have layout nhwc; .* write card\.toml .* \[input\] layout"
+    ) as told:
+        opened(card_of(folder))
+    assert "\n" not in str(told.value)
+    (folder / "card.toml").write_text(
+        'name = "x"\nadapter = "onnx"\nfiles = ["model.onnx", "selected_tags.csv"]\n[preprocess]\nsize = 16\n'
+        '[input]\nlayout = "nchw"\nchannels = "rgb"\nscale = 255\nmean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.25, 0.5]\n'
+    )
+    tagger = opened(card_of(folder))
+    pixels = pictures(tagger)
+    fed = (pixels[..., ::-1] / 255 - 0.5) / (0.5, 0.25, 0.5)  # by_hand turns the channels round
+    np.testing.assert_allclose(tagger.scores(pixels), by_hand(folder, fed), atol=1e-5)
+
+
+def test_a_family_without_one_layout_takes_both(folder: Path) -> None:
+    (folder / "top_tags.txt").write_text("".join(f"tag_{i}\n" for i in range(TAGS)))
+    (folder / "selected_tags.csv").unlink()
+    for layout in ("nchw", "nhwc"):
+        save_graph(folder / "model.onnx", [*mean_colour(layout=layout), *HEAD], layout=layout)
+        opened(card_of(folder))
+
+
+def test_joytags_own_graph_takes_what_its_network_takes(folder: Path) -> None:
+    """As fancyfeast/joytag has it: NCHW, RGB, CLIP's mean and std, logits."""
+    nodes = [*mean_colour(layout="nchw"), helper.make_node("Gemm", ["flat", "w", "b"], ["scores"])]
+    scale = np.random.default_rng(5).normal(0, 2, (3, TAGS)).astype(np.float32)
+    save_graph(folder / "model.onnx", nodes, layout="nchw", weights={"w": scale})
+    (folder / "top_tags.txt").write_text("".join(f"tag_{i}\n" for i in range(TAGS)))
+    (folder / "selected_tags.csv").unlink()
+    tagger = opened(card_of(folder))
+    assert tagger.tags.names[:2] == ("tag_0", "tag_1")
+    pixels = pictures(tagger)
+    fed = (pixels / 255 - (0.48145466, 0.4578275, 0.40821073)) / (0.26862954, 0.26130258, 0.27577711)
+    np.testing.assert_allclose(tagger.scores(pixels), by_hand(folder, fed[..., ::-1]), atol=1e-5)
+
+
+def test_a_graph_and_its_tag_list_under_one_name_score_as_under_the_usual_names(folder: Path) -> None:
+    save_graph(folder / "model.onnx", [*mean_colour(), *HEAD])
+    usual = opened(card_of(folder))
+    for old, new in (("model.onnx", "wd-v1-4.onnx"), ("selected_tags.csv", "wd-v1-4.csv")):
+        (folder / old).rename(folder / new)
+    named = opened(card_of(folder))
+    assert (named.tags, named.card.thresholds) == (usual.tags, usual.card.thresholds)
+    assert np.array_equal(named.scores(pictures(named)), usual.scores(pictures(usual)))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "output"),
+    [
+        (HEAD, "probabilities"),
+        ([HEAD[0], helper.make_node("Softmax", ["logits"], ["scores"])], "probabilities"),
+        (
+            [HEAD[0], helper.make_node("Sigmoid", ["logits"], ["p"]), helper.make_node("Identity", ["p"], ["scores"])],
+            "probabilities",
+        ),
+        ([helper.make_node("Gemm", ["flat", "w", "b"], ["scores"])], "logits"),
+        ([HEAD[0], helper.make_node("Identity", ["logits"], ["scores"])], "logits"),
+    ],
+)
+def test_logits_and_probabilities_are_told_from_the_last_operator(
+    folder: Path, nodes: list[onnx.NodeProto], output: str
+) -> None:
+    save_graph(folder / "model.onnx", [*mean_colour(), *nodes])
+    card = card_of(folder, output="auto")
+    tagger = opened(card)
+    assert tagger.card == card, "a loaded tagger is found by its card"
+    assert np.array_equal(
+        tagger.scores(pictures(tagger)), opened(replace(card, output=output)).scores(pictures(tagger))
+    )
+
+
 def test_without_the_package_a_batch_of_one_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_graph(folder / "model.onnx", [*mean_colour(), *HEAD], batch=1)
     real = builtins.__import__
@@ -208,13 +292,13 @@ def test_half_precision_comes_in_and_goes_out(folder: Path, batch: int | str) ->
 @pytest.mark.parametrize("batch", [1, "n"])
 def test_both_layouts_by_the_graph_and_by_the_card(folder: Path, layout: str, batch: int | str) -> None:
     save_graph(folder / "model.onnx", [*mean_colour(layout=layout), *HEAD], batch=batch, layout=layout)
-    card = card_of(folder)
+    card = card_of(folder, family="")
     tagger = opened(card)
     np.testing.assert_allclose(assert_batches_are_alike(tagger), by_hand(folder, pictures(tagger)), atol=1e-5)
     told = opened(replace(card, input=replace(card.input, layout=layout)))
     assert np.array_equal(told.scores(pictures(told)), tagger.scores(pictures(tagger)))
     other = "nchw" if layout == "nhwc" else "nhwc"
-    with pytest.raises(WeightsError, match=f"which is not the card's layout '{other}'"):
+    with pytest.raises(WeightsError, match=f"layout {layout}, but the card has input.layout = '{other}'"):
         opened(replace(card, input=replace(card.input, layout=other)))
 
 
@@ -423,7 +507,7 @@ def test_another_number_of_tags_is_refused(folder: Path, declared: bool) -> None
     ("shape", "message"),
     [
         ([1, 3, 16], "it must be a batch of images with four axes"),
-        (["n", 16, 16, 4], "without 3 channels; set input.layout"),
+        (["n", 16, 16, 4], r"without 3 channels, but graphs of its family \(wd14\) have layout nhwc"),
         (["n", 16, 24, 3], "height and width must be equal"),
     ],
 )
@@ -449,16 +533,16 @@ def test_a_free_batch_that_is_fixed_inside_fails_in_one_line(folder: Path) -> No
 
 
 @pytest.mark.parametrize("place", ["cpu", pytest.param("cuda:0", marks=pytest.mark.gpu)])
-@pytest.mark.parametrize("kind", ["free", "one", "half", "masked", "nchw"])
+@pytest.mark.parametrize("kind", ["free", "one", "four", "half", "masked", "nchw"])
 def test_bound_inputs_give_the_same_scores(folder: Path, kind: str, place: str) -> None:
     path = folder / "model.onnx"
     if kind == "masked":
         masked_graph(path)
     else:
         layout = "nchw" if kind == "nchw" else "nhwc"
-        batch, dtype = (1 if kind == "one" else "n"), (HALF if kind == "half" else FULL)
+        batch, dtype = {"one": 1, "four": 4}.get(kind, "n"), (HALF if kind == "half" else FULL)
         save_graph(path, [*mean_colour(layout=layout), *HEAD], batch=batch, dtype=dtype, layout=layout)
-    card = card_of(folder)
+    card = card_of(folder, family="")
     card = replace(card, input=replace(card.input, padding_mask="padding_mask" if kind == "masked" else ""))
     plain = opened(card)
     session = open_graph(path, place)

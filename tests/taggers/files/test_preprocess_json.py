@@ -51,9 +51,10 @@ def step_by_step(image: Image.Image, steps: list[dict[str, Any]]) -> np.ndarray:
                 image.paste(small, ((image.width - small.width) // 2, (image.height - small.height) // 2))
             case "resize":
                 side = step["size"]
-                image = image.resize(
-                    tuple(side) if isinstance(side, list) else (side, side), filters[step["interpolation"]]
-                )
+                if isinstance(side, int):
+                    shorter = min(image.size)
+                    side = [int(side * image.width / shorter), int(side * image.height / shorter)]
+                image = image.resize(tuple(side), filters[step["interpolation"]])
             case "center_crop":
                 left, top = (image.width - step["size"][0]) // 2, (image.height - step["size"][1]) // 2
                 image = image.crop((left, top, left + step["size"][0], top + step["size"][1]))
@@ -67,7 +68,14 @@ def step_by_step(image: Image.Image, steps: list[dict[str, Any]]) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [(90, 70), (40, 131), (64, 64), (17, 9)])
 @pytest.mark.parametrize(
-    "steps", [ANIMETIMM, PIXAI, [*ANIMETIMM[:2], {"type": "center_crop", "size": [42, 42]}, *ANIMETIMM[3:]]]
+    "steps",
+    [
+        ANIMETIMM,
+        PIXAI,
+        [*ANIMETIMM[:2], {"type": "center_crop", "size": [42, 42]}, *ANIMETIMM[3:]],
+        ANIMETIMM[1:],  # the shorter side is resized, and the centre cropped
+        [ANIMETIMM[1], {"type": "center_crop", "size": [41, 41]}, *ANIMETIMM[3:]],
+    ],
 )
 def test_a_list_of_transforms_gives_what_its_steps_give(
     tmp_path: Path, steps: list[dict[str, Any]], size: tuple[int, int]
@@ -110,6 +118,8 @@ def test_oppai_oracles_table_leaves_to_the_card_what_it_does_not_say(tmp_path: P
         ({"test": []}, "no transform that makes a square"),
         ({"test": [{"type": "resise", "size": [8, 8]}]}, "transform 'resise' is unknown. Did you mean resize"),
         ({"test": [{"type": "resize", "size": 8}]}, "resize to 8 scales only the shorter side"),
+        ({"test": [{"type": "resize", "size": [8]}]}, "resize to 8 scales only the shorter side"),
+        ({"test": [{"type": "center_crop", "size": 8}]}, "has center_crop before any resize"),
         ({"test": [{"type": "resize", "size": [8, 9]}]}, r"size = \[8, 9\]; it must be the side of a square"),
         ({"test": [{"type": "resize", "size": [8, 8], "interpolation": "area"}]}, "interpolation = 'area'"),
         ({"test": [{"type": "resize", "size": [8, 8], "antialias": False}]}, "antialias = false"),

@@ -95,6 +95,19 @@ def test_what_wd_publishes_is_what_its_cards_say(tmp_path: Path) -> None:
         assert (followed.preprocess, followed.input, followed.preprocess_notes) == (card.preprocess, card.input, ())
 
 
+def test_a_pickle_of_timm_scores_as_its_safetensors_and_may_hold_tensors_only(timm_folder: Wd) -> None:
+    folder = timm_folder.folder
+    expected = taggers.load(find_model(f"x={folder}"), device="cpu")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    tagger = taggers.load(find_model(f"x={folder}"), device="cpu")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    assert np.array_equal(tagger.scores(pixels), expected.scores(pixels))
+    torch.save({"weights": folder}, folder / "pytorch_model.bin")
+    with pytest.raises(WeightsError, match=r"pytorch_model\.bin: refused .* it must hold tensors only"):
+        taggers.load(find_model(f"x={folder}"), device="cpu")
+
+
 def test_what_differs_from_the_family_is_told(timm_folder: Wd) -> None:
     change = {"input_size": [3, 64, 64], "mean": [0.1, 0.5, 0.9], "crop_pct": 0.9, "crop_mode": "squash"}
     write(timm_folder.folder, WD | change)

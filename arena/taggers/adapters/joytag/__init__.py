@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
-from arena.taggers.adapters.joytag.config import ViTConfig, unknown_keys
+from arena.taggers.adapters.joytag.config import ViTConfig, config_notes
 from arena.taggers.adapters.joytag.vit import ViT
 from arena.taggers.files.preprocess_values import read_json_file
 from arena.taggers.files.tag_files import read_tag_list
-from arena.taggers.files.weights import load_state, read_state
+from arena.taggers.files.weights import load_state, read_state, torch_weights
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 OLD_HEAD_ROWS = 9
@@ -29,31 +28,25 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     Source: JoyTag's reference inference, autocast fp16 on CUDA.
     """
     runtime = choose_runtime(device, precision)
-    table = _read_table(files["config.json"])
-    config = _read_config(table, files["config.json"])
+    config = _read_config(files["config.json"])
     tags = read_tag_list(card, files)
     if len(tags) != config.n_tags:
         raise WeightsError(
             f"{files['top_tags.txt']}: {len(tags)} tags, but the network of {card.name} has {config.n_tags} "
             "(config.json: n_tags); take both files from the same release"
         )
-    weights = next(path for name, path in files.items() if name.startswith("model."))
+    weights = torch_weights(card, files)
     with torch.device("meta"):  # shapes only; the values come from the checkpoint
         network = ViT(config)
     load_state(network, _without_old_rows(read_state(weights), config), weights)
-    unknown = unknown_keys(table)
-    notes = (f"config.json has keys that are not used: {', '.join(unknown)}",) if unknown else ()
+    notes = config_notes(config)
     return TorchTagger(card, tags, network.float(), size=config.image_size, runtime=runtime, notes=notes)
 
 
-def _read_table(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> ViTConfig:
     table = read_json_file(path)
     if not isinstance(table, dict):
         raise WeightsError(f"{path}: is a {type(table).__name__}; it must be the table that describes a JoyTag ViT")
-    return table
-
-
-def _read_config(table: Mapping[str, Any], path: Path) -> ViTConfig:
     try:
         return ViTConfig.of(table)
     except ValueError as error:

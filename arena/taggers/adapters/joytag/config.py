@@ -1,7 +1,13 @@
-"""`config.json` of a JoyTag checkpoint: its keys and their ranges, and the layers and output size of the stem."""
+"""`config.json` of a JoyTag checkpoint: its keys and their ranges, and the layers and output size of the stem.
+
+A configuration is accepted if JoyTag's own code accepts it and runs; it then describes the same network. JoyTag's stem skips a
+layer or an option that it does not know, so it is skipped here too, and a note names it.
+
+Source: fpgaminer/joytag at ce0c4a4, `VisionModel.from_config` of `Models.py` and `training/train/Models.py`.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple
 
 NETWORK_CLASS = "ViT"
@@ -15,6 +21,12 @@ CONV_DEFAULTS = {"k": 3, "s": 2, "p": 1}
 
 STEM_LAYERS = ("bn", "ln", "relu", "gelu")
 """Layers of a stem besides `conv`."""
+
+INPUT_CHANNELS = 3
+"""Channels of an image, red, green and blue."""
+
+FLAGS = ("use_sine", "head_mean_after", "ml_decoder_head")
+"""Keys whose values are true or false."""
 
 ML_DECODER_HEADS = 8
 """Attention heads of the ML-Decoder head."""
@@ -42,13 +54,14 @@ class ViTConfig:
         n_tags: number of outputs.
         image_size, patch_size: pixels; image_size is a multiple of patch_size.
         d_model, mlp_dim, num_heads, num_blocks: widths and counts of the transformer blocks.
-        stochdepth_rate, patch_dropout: 0 to below 1; used in training only.
+        stochdepth_rate: a number; used in training only.
         use_sine: whether positions are fixed sines; else they are learned.
         loss_type: loss of the training; does not affect scores.
         layerscale_init: initial value of the learned skip scales; None: 1.
         head_mean_after: whether the mean over patches is taken after the head instead of before it.
         cnn_stem: `;`-separated list of `conv:c=..,k=..,s=..,p=..`, `bn`, `ln`, `relu`, `gelu`; None: one convolution with
             kernel and stride `patch_size`.
+        patch_dropout: share of the patches that are dropped in training, below 1.
         ml_decoder_head: whether the head is an ML-Decoder instead of a linear layer.
 
     Raises:
@@ -62,9 +75,9 @@ class ViTConfig:
     d_model: int
     mlp_dim: int
     num_heads: int
-    stochdepth_rate: float = 0.0
-    use_sine: bool = True
-    loss_type: str = "ce"
+    stochdepth_rate: float
+    use_sine: bool
+    loss_type: str
     layerscale_init: float | None = None
     head_mean_after: bool = False
     cnn_stem: str | None = None
@@ -72,13 +85,16 @@ class ViTConfig:
     ml_decoder_head: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("n_tags", "image_size", "num_blocks", "patch_size", "d_model", "mlp_dim", "num_heads"):
+        for name in ("n_tags", "image_size", "patch_size", "d_model", "mlp_dim", "num_heads"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)!r}; it must be a whole number above 0")
-        for name in ("stochdepth_rate", "patch_dropout"):
-            if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)!r}; it must be a number from 0 to below 1")
-        for name in ("use_sine", "head_mean_after", "ml_decoder_head"):
+        if type(self.num_blocks) is not int or self.num_blocks < 0:
+            raise ValueError(f"num_blocks = {self.num_blocks!r}; it must be a whole number, 0 or more")
+        if not _is_number(self.stochdepth_rate):
+            raise ValueError(f"stochdepth_rate = {self.stochdepth_rate!r}; it must be a number")
+        if not _is_number(self.patch_dropout) or not self.patch_dropout < 1:
+            raise ValueError(f"patch_dropout = {self.patch_dropout!r}; it must be a number below 1")
+        for name in FLAGS:
             if type(getattr(self, name)) is not bool:
                 raise ValueError(f"{name} = {getattr(self, name)!r}; it must be true or false")
         if self.layerscale_init is not None and not _is_number(self.layerscale_init):
@@ -104,9 +120,13 @@ class ViTConfig:
             )
         if self.cnn_stem is not None:
             channels, side = stem_output(read_stem(self.cnn_stem), self.image_size)
-            if channels != self.d_model:
+            if channels not in (1, self.d_model):  # one channel is added to every number of a position
                 raise ValueError(f"cnn_stem ends with {channels} channels, but d_model is {self.d_model}")
-            if side != self.grid:
+            fits = side == self.grid or 1 in (
+                side,
+                self.grid,
+            )  # one patch, or one position, is added to all of the others
+            if side < 1 or not fits:
                 raise ValueError(
                     f"cnn_stem makes {side} x {side} patches from {self.image_size} pixels, but the network has positions for "
                     f"{self.grid} x {self.grid} (image_size / patch_size)"
@@ -114,19 +134,28 @@ class ViTConfig:
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "ViTConfig":
-        """Return the config from the content of `config.json`; keys that the network does not use are ignored.
+        """Return the config from the content of `config.json`.
+
+        Flags are read by their truth value, as JoyTag's code reads them: 1 is true, null is false.
 
         Raises:
-            ValueError: another class of network, a missing key, or an invalid value.
+            ValueError: another class of network, a missing or unknown key, or an invalid value.
         """
-        network = table.get("class", NETWORK_CLASS)
-        if network != NETWORK_CLASS:
-            raise ValueError(f"class = {network!r}; only {NETWORK_CLASS} is supported")
-        sizes = [field.name for field in fields(cls)]
-        missing = [name for name in sizes[:7] if name not in table]
-        if missing:
+        if "class" in table and table["class"] != NETWORK_CLASS:
+            raise ValueError(f"class = {table['class']!r}; only {NETWORK_CLASS} is supported")
+        required = ["class", *(field.name for field in fields(cls) if field.default is MISSING)]
+        if missing := [name for name in required if name not in table]:
             raise ValueError(f"has no {', '.join(missing)}; it must describe a JoyTag ViT")
-        return cls(**{name: table[name] for name in sizes if name in table})
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(table.keys() - {*known} - TRAINING_KEYS):
+            raise ValueError(
+                f"has {', '.join(unknown)}, which JoyTag's network does not have; remove a key that does not change the network"
+            )
+        values = {name: table[name] for name in known if name in table}
+        flags = {
+            name: bool(values[name]) for name in FLAGS if isinstance(values.get(name), int | None) and name in values
+        }
+        return cls(**values | flags)
 
     @property
     def grid(self) -> int:
@@ -134,38 +163,71 @@ class ViTConfig:
         return self.image_size // self.patch_size
 
 
-def unknown_keys(table: Mapping[str, Any]) -> list[str]:
-    """Return the keys of `config.json` that neither the network nor the trainer uses, sorted."""
-    return sorted(table.keys() - {field.name for field in fields(ViTConfig)} - TRAINING_KEYS)
+def config_notes(config: ViTConfig) -> tuple[str, ...]:
+    """Return notes for the user on what JoyTag's code does with a config and its author may not expect, one line each."""
+    notes = []
+    if config.cnn_stem is not None and (skipped := skipped_stem_parts(config.cnn_stem)):
+        notes.append(f"config.json: cnn_stem has {', '.join(map(repr, skipped))}, skipped as JoyTag's code does")
+    if config.patch_dropout > 0:
+        notes.append(
+            f"config.json: patch_dropout = {config.patch_dropout:g} is not applied; JoyTag's code drops random patches at "
+            "inference too, so its scores differ from run to run"
+        )
+    return tuple(notes)
 
 
 def read_stem(layout: str) -> tuple[StemLayer, ...]:
-    """Return the layers of a stem, first to last, each with its number of output channels.
+    """Return the layers of a stem, first to last, each with its number of output channels; unknown parts are skipped.
 
     Raises:
-        ValueError: an unknown layer or option, a value that is not a whole number or is out of range, or a convolution without
-            `c`.
+        ValueError: an option is not `name=value`, a value is not a whole number or out of range, or a convolution has no `c`.
 
     >>> read_stem("conv:c=8;ln;relu")[1]
     StemLayer(kind='ln', channels=8, kernel=1, stride=1, padding=0)
     """
     layers: list[StemLayer] = []
-    channels = 3
+    channels = INPUT_CHANNELS
     for item in layout.split(";"):
-        kind, _, options = item.partition(":")
+        kind, values = _read_item(item)
         if kind == "conv":
-            layers.append(_read_conv(item, options))
+            layers.append(_read_conv(item, values))
             channels = layers[-1].channels
-        elif item in STEM_LAYERS:
+        elif kind in STEM_LAYERS:
             layers.append(StemLayer(kind, channels))
-        else:
-            raise ValueError(f"cnn_stem has {item!r}; known: conv, {', '.join(STEM_LAYERS)}")
     return tuple(layers)
 
 
-def _read_conv(item: str, options: str) -> StemLayer:
-    values = dict(option.partition("=")[::2] for option in options.split(",") if option)
-    if values.keys() - CONV_DEFAULTS.keys() - {"c"} or "c" not in values:
+def skipped_stem_parts(layout: str) -> list[str]:
+    """Return the layers and options of a stem that JoyTag's code does not know and therefore skips.
+
+    >>> skipped_stem_parts("conv:c=8,groups=2;silu;ln:eps=1;")
+    ['conv:c=8,groups=2', 'silu', 'ln:eps=1', '']
+    """
+    skipped = []
+    for item in layout.split(";"):
+        kind, values = _read_item(item)
+        if kind not in ("conv", *STEM_LAYERS) or values.keys() - ({"c", *CONV_DEFAULTS} if kind == "conv" else set()):
+            skipped.append(item)
+    return skipped
+
+
+class _StemItem(NamedTuple):
+    """The kind of a layer, and its options by name."""
+
+    kind: str
+    values: dict[str, str]
+
+
+def _read_item(item: str) -> _StemItem:
+    kind, *rest = item.split(":")
+    options = [option.split("=") for option in rest[0].split(",")] if rest and rest[0] else []
+    if len(rest) > 1 or any(len(option) != 2 for option in options):
+        raise ValueError(f"cnn_stem has {item!r}; it must be written KIND or KIND:name=value,name=value")
+    return _StemItem(kind, dict(options))
+
+
+def _read_conv(item: str, values: Mapping[str, str]) -> StemLayer:
+    if "c" not in values:
         raise ValueError(f"cnn_stem has {item!r}; a conv needs c (channels), and may have k, s, p")
     try:
         c, k, s, p = (int(values.get(key, CONV_DEFAULTS.get(key, 0))) for key in "cksp")
@@ -185,7 +247,7 @@ def stem_output(layers: tuple[StemLayer, ...], image_size: int) -> tuple[int, in
     side = image_size
     for layer in layers:
         side = max(0, layer.side_of(side))
-    return layers[-1].channels, side
+    return (layers[-1].channels if layers else INPUT_CHANNELS), side
 
 
 def _is_number(value: object) -> bool:

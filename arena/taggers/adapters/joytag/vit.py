@@ -113,7 +113,7 @@ class SkipInit(nn.Module):
     def __init__(self, width: int, start: float | None, drop_rate: float) -> None:
         super().__init__()
         self.drop_rate = drop_rate
-        self.skip = nn.Parameter(torch.full((width,), 1.0 if start is None else start))
+        self.skip = nn.Parameter(torch.full((width,), 1.0 if start is None else float(start)))
 
     def forward(self, branch: Tensor) -> Tensor:
         if self.training and self.drop_rate > 0:

@@ -2,7 +2,8 @@
 
 Input size, layout and precision are read from the graph. The card names an input or output that is not the first, and says
 whether the output is logits. A graph with a fixed batch size of 1 is rewritten for any batch size if a test shows that its
-scores stay equal; otherwise it runs image by image.
+scores stay equal; otherwise it runs image by image. A graph with a larger fixed batch size gets full batches: the last is
+filled up, and the added rows are cut off.
 """
 
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     tag_file = find_tag_file(card, files)
     assert tag_file is not None, "read_tags has found it"
     refuse_wrong_width(ports, session, tags_file=tag_file.path, tags=len(tags), model=card.name)
-    ready = _widened(card, path, ports, session, place) if ports.one_by_one else _Ready(session, ports, ())
+    ready = _prepare(card, path, ports, session, place)
     runner = _runner(card, path, ready, place)
     return OnnxTagger(card, tags, ready.ports, runner, place=place, notes=ready.notes)
 
@@ -56,6 +57,16 @@ class _Ready(NamedTuple):
     session: onnxruntime.InferenceSession
     ports: GraphPorts
     notes: tuple[str, ...]
+
+
+def _prepare(
+    card: ModelCard, path: Path, ports: GraphPorts, session: onnxruntime.InferenceSession, place: str
+) -> _Ready:
+    """Return the session to run, for the batch size that the graph declares."""
+    if ports.batch == 1:
+        return _widened(card, path, ports, session, place)
+    fixed = f"its graph takes {ports.batch} images at a time; the last batch is filled up"
+    return _Ready(session, ports, (fixed,) if ports.batch else ())
 
 
 def _widened(

@@ -37,7 +37,7 @@ class BoundRunner:
 
     def __call__(self, batch: Pixels) -> GraphOutputs:
         """Return the outputs of a batch, float32 (n, tags)."""
-        return join_outputs([self._run(part) for part in split_for_graph(batch, self._ports)])
+        return join_outputs([self._run(part) for part in split_for_graph(batch, self._ports)], len(batch))
 
     @torch.inference_mode()
     def _run(self, batch: Pixels) -> NDArray[Any]:

@@ -1,6 +1,6 @@
 """Inputs and output of a graph, from its own declaration and the card."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime
 
 from arena.base.errors import WeightsError, nearest
-from arena.cards import InputSpec, ModelCard
+from arena.cards import CARD_FILE, InputSpec, ModelCard, axes_of_family
+from arena.taggers.adapters.onnx.output import gives_logits
 
 _INPUT_DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
@@ -31,8 +32,9 @@ class GraphPorts:
         size: side of the input square, pixels.
         channels_last: whether the image input is (n, size, size, 3); else (n, 3, size, size).
         dtype: type of the image input.
-        one_by_one: whether the batch size is fixed to 1.
+        batch: the fixed batch size; 0: any.
         width: columns of the output; None if the graph does not declare them.
+        logits: whether the output is logits; else probabilities.
     """
 
     image: str
@@ -41,12 +43,13 @@ class GraphPorts:
     size: int
     channels_last: bool
     dtype: np.dtype[Any]
-    one_by_one: bool
+    batch: int
     width: int | None
+    logits: bool
 
     def widened(self) -> "GraphPorts":
         """Return a copy without the fixed batch size."""
-        return replace(self, one_by_one=False)
+        return replace(self, batch=0)
 
 
 def read_graph_ports(card: ModelCard, session: onnxruntime.InferenceSession, path: Path) -> GraphPorts:
@@ -61,7 +64,7 @@ def read_graph_ports(card: ModelCard, session: onnxruntime.InferenceSession, pat
     candidates = [name for name in inputs if name != mask]
     image = inputs[_named(path, "input", card.input.name, candidates, field="input.name")]
     _refuse_other_inputs(path, inputs, known={image.name, mask})
-    channels_last = _channels_last(path, image.shape, card.input)
+    channels_last = _channels_last(path, image, card)
     size = _side(path, image.shape, card, channels_last=channels_last)
     output = _output(card, session, path)
     return GraphPorts(
@@ -71,8 +74,9 @@ def read_graph_ports(card: ModelCard, session: onnxruntime.InferenceSession, pat
         size=size,
         channels_last=channels_last,
         dtype=_dtype(path, image, card.input),
-        one_by_one=_batch_is_one(path, image.shape),
+        batch=image.shape[0] if isinstance(image.shape[0], int) and image.shape[0] > 0 else 0,
         width=output.shape[-1] if output.shape and isinstance(output.shape[-1], int) else None,
+        logits=gives_logits(card, path, output.name),
     )
 
 
@@ -137,18 +141,39 @@ def _dtype(path: Path, port: Any, spec: InputSpec) -> np.dtype[Any]:
     return dtype
 
 
-def _channels_last(path: Path, shape: Sequence[Any], spec: InputSpec) -> bool:
-    """Return whether the last axis holds the channels, by the card's layout, or else by the graph's shape."""
+def _channels_last(path: Path, image: Any, card: ModelCard) -> bool:
+    """Return whether the last axis holds the channels, by the card's layout or its family's, or else by the graph's shape.
+
+    A graph in another layout than its family's is refused, because it takes other values too: graphs of the WD family take
+    NHWC, BGR, 0 to 255, and an export of the same network by torch takes NCHW, RGB, normalised.
+    """
+    shape, said = list(image.shape), card.input.layout
     if len(shape) != 4:
-        raise WeightsError(f"{path}: input has shape {list(shape)}; it must be a batch of images with four axes")
+        raise WeightsError(f"{path}: input has shape {shape}; it must be a batch of images with four axes")
     channels = {"nhwc": shape[3], "nchw": shape[1]}
-    if spec.layout != "auto":
-        if isinstance(channels[spec.layout], int) and channels[spec.layout] != 3:
-            raise WeightsError(f"{path}: input has shape {list(shape)}, which is not the card's layout {spec.layout!r}")
-        return spec.layout == "nhwc"
+    layout = said if said != "auto" else axes_of_family(card)
+    if layout:
+        declared = isinstance(channels[layout], int) or 3 in channels.values()  # else all axes are left open
+        if declared and channels[layout] != 3:
+            raise WeightsError(
+                f"{path}: input {image.name!r} has shape {shape}, {_other_layout(card, layout, channels)}"
+            )
+        return layout == "nhwc"
     if 3 not in channels.values():
-        raise WeightsError(f"{path}: input has shape {list(shape)} without 3 channels; set input.layout in the card")
+        raise WeightsError(f"{path}: input has shape {shape} without 3 channels; set input.layout in the card")
     return bool(shape[3] == 3)
+
+
+def _other_layout(card: ModelCard, layout: str, channels: Mapping[str, Any]) -> str:
+    """Return the end of the error for a graph in another layout than its card's or its family's."""
+    found = next((f"layout {name}" for name, axis in channels.items() if axis == 3), "without 3 channels")
+    if not card.family:
+        return f"{found}, but the card has input.layout = {layout!r}; correct [input] in the card"
+    return (
+        f"{found}, but graphs of its family ({card.family}) have layout {layout}; such an export also takes other values than "
+        f"{card.input.channels.upper()}, so write {CARD_FILE} into the folder with [input] layout, channels, scale, mean, std "
+        "(docs/adding/tagger.md)"
+    )
 
 
 def _side(path: Path, shape: Sequence[Any], card: ModelCard, *, channels_last: bool) -> int:
@@ -160,10 +185,3 @@ def _side(path: Path, shape: Sequence[Any], card: ModelCard, *, channels_last: b
     if size <= 0:
         raise WeightsError(f"{path}: input has shape {list(shape)} without a size; set preprocess.size in the card")
     return size
-
-
-def _batch_is_one(path: Path, shape: Sequence[Any]) -> bool:
-    batch = shape[0]
-    if isinstance(batch, int) and batch > 1:
-        raise WeightsError(f"{path}: its batch size is fixed to {batch}; export it with a variable batch size")
-    return bool(batch == 1)

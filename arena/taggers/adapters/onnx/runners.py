@@ -22,7 +22,7 @@ class GraphRunner(Protocol):
     """A function that runs a graph on its device."""
 
     def __call__(self, batch: Pixels) -> GraphOutputs:
-        """Return the outputs of a batch, float32 (n, tags), from one run or image by image."""
+        """Return the outputs of a batch, float32 (n, tags), from one run or from one per fixed batch of the graph."""
         ...
 
 
@@ -37,7 +37,7 @@ class HostRunner:
 
     def __call__(self, batch: Pixels) -> GraphOutputs:
         """Return the outputs of a batch, float32 (n, tags)."""
-        return join_outputs([self._run(part) for part in split_for_graph(batch, self._ports)])
+        return join_outputs([self._run(part) for part in split_for_graph(batch, self._ports)], len(batch))
 
     def _run(self, batch: Pixels) -> NDArray[Any]:
         image = normalise(batch, self._card.input)
@@ -56,13 +56,24 @@ class HostRunner:
 
 
 def split_for_graph(batch: Pixels, ports: GraphPorts) -> list[Pixels]:
-    """Return the batches for the graph: the whole batch, or each image alone if its batch size is fixed to 1."""
-    return list(np.split(batch, len(batch))) if ports.one_by_one and len(batch) else [batch]
+    """Return the batches for the graph: the whole batch, or parts of its fixed batch size.
+
+    The last part is filled up with copies of its last image; `join_outputs` cuts their rows off.
+    """
+    if not ports.batch or not len(batch):
+        return [batch]
+    missing = -len(batch) % ports.batch
+    filled = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
+    return list(np.split(filled, len(filled) // ports.batch))
 
 
-def join_outputs(outputs: list[NDArray[Any]]) -> GraphOutputs:
-    """Return the outputs of all parts as one array, float32 (n, tags)."""
-    return np.concatenate(outputs).astype(np.float32, copy=False)
+def join_outputs(outputs: list[NDArray[Any]], images: int) -> GraphOutputs:
+    """Return the outputs of all parts as one array, float32 (n, tags), without the rows of added images.
+
+    Args:
+        images: number of images in the batch.
+    """
+    return np.concatenate(outputs)[:images].astype(np.float32, copy=False)
 
 
 def run_error(path: Path, images: int, error: Exception) -> WeightsError:

@@ -39,6 +39,7 @@ class OnnxTagger:
         self.device = place
         self.notes = notes
         self._runner = runner
+        self._logits = ports.logits
 
     def scores(self, batch: Pixels) -> Probabilities:
         """Return the probabilities of a batch, float32 (n, tags), in the order of `tags`.
@@ -47,7 +48,7 @@ class OnnxTagger:
             ScoresError: the card says logits, but the outputs are probabilities.
         """
         outputs = self._runner(batch)
-        if self.card.output != "logits":
+        if not self._logits:
             return outputs
         refuse_double_sigmoid(self.card.name, outputs)
         return sigmoid(outputs)

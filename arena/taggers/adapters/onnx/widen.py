@@ -58,7 +58,7 @@ def widen_if_equal(
     except ImportError:
         return WideningResult(None, "larger batches need the package onnx (pip install 'arena[onnx]')")
     model = onnx.load(path, load_external_data=False)
-    expected = _scores(card, HostRunner(card, path, ports, alone)(varied_test_images(card, ports.size)))
+    expected = _scores(ports, HostRunner(card, path, ports, alone)(varied_test_images(card, ports.size)))
     spread = float(np.ptp(expected, axis=0).max())
     if spread < _MIN_SCORE_RANGE:
         return WideningResult(
@@ -85,7 +85,7 @@ def _compare(card: ModelCard, path: Path, ports: GraphPorts, content: bytes, exp
         outputs = HostRunner(card, path, ports.widened(), session)(varied_test_images(card, ports.size))
     except WeightsError:
         return WideningResult(None, "larger batches fail, because the graph contains the batch size of 1 inside")
-    scores = _scores(card, outputs)
+    scores = _scores(ports, outputs)
     if scores.shape != expected.shape:
         return WideningResult(None, f"in a larger batch, its scores have shape {scores.shape}, not {expected.shape}")
     difference = float(np.abs(scores - expected).max())
@@ -95,8 +95,8 @@ def _compare(card: ModelCard, path: Path, ports: GraphPorts, content: bytes, exp
     return WideningResult(WidenedGraph(session, content), how)
 
 
-def _scores(card: ModelCard, outputs: GraphOutputs) -> Probabilities:
-    return sigmoid(outputs) if card.output == "logits" else outputs
+def _scores(ports: GraphPorts, outputs: GraphOutputs) -> Probabilities:
+    return sigmoid(outputs) if ports.logits else outputs
 
 
 def _free_ports(model: "ModelProto") -> None:

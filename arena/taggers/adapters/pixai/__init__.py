@@ -12,7 +12,7 @@ from arena.base.errors import WeightsError
 from arena.cards import ModelCard
 from arena.taggers.adapters.pixai.vitdet import VitDet, VitDetConfig
 from arena.taggers.files.tag_files import read_tag_list, read_unique_json
-from arena.taggers.files.weights import load_state, read_state
+from arena.taggers.files.weights import load_state, read_state, torch_weights
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 
@@ -31,7 +31,8 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
             "(num_classes); download the file again"
         )
     network = VitDet(config)
-    load_state(network, read_state(files["model.safetensors"]), files["model.safetensors"])
+    weights = torch_weights(card, files)
+    load_state(network, read_state(weights), weights)
     return TorchTagger(card, tags, network, size=config.img_size, runtime=runtime)
 
 
