@@ -18,6 +18,7 @@ from arena.cli.options import (
     limit_option,
     names_entrants,
     option,
+    overwrite_option,
     paired_settings_of,
     precision_option,
     root_option,
@@ -66,6 +67,7 @@ from arena.pipeline.grammar import GRAMMAR
 @batch_option
 @device_option
 @precision_option
+@overwrite_option
 @add_display_options
 @root_option
 @names_entrants

@@ -204,7 +204,7 @@ def _card(heldout: HeldOut, selected: Selected, about: CardOverrides, selection:
     sampling = _sampling(str(old.get(SAMPLING, "all")), selected, selection)
     return {
         "name": about.name,
-        "title": about.title or heldout.card.title,
+        "title": about.title or (about.name if heldout.card.title == heldout.card.name else heldout.card.title),
         "licence": about.licence or heldout.card.licence,
         **{key: value for key, value in old.items() if key not in made and not key.startswith("selected_")},
         "frozen_from": heldout.card.name,
