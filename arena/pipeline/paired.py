@@ -74,6 +74,7 @@ class ComparisonOptions:
         thresholds: name of an entrant -> threshold that replaces all of its own.
         canary: compare scores with the canary gate even if the weights differ or are unknown.
         overwrite: replace a result of another recipe in the output folder.
+        notes: remarks that a check puts into its verdict, one sentence each.
     """
 
     dataset: str | None = None
@@ -84,6 +85,7 @@ class ComparisonOptions:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     canary: bool = False
     overwrite: bool = False
+    notes: Sequence[str] = ()
     compute: Compute = field(default_factory=Compute)
     showing: DisplayOptions = field(default_factory=DisplayOptions)
     root: Path | None = None

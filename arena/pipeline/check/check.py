@@ -102,9 +102,9 @@ def check_candidate(
         found = _Found(_incomparable(candidate, baseline, rules, str(error)), None)
     claim_folder(folder)
     progress.note("writing the verdict")
-    result = found.result
-    write_check(found.verdict, folder, result, None if result is None else thumbnails_of(result, folder))
-    return CheckFolder(found.verdict, folder)
+    verdict, result = replace(found.verdict, notes=(*asked.notes, *found.verdict.notes)), found.result
+    write_check(verdict, folder, result, None if result is None else thumbnails_of(result, folder))
+    return CheckFolder(verdict, folder)
 
 
 def _judged(
