@@ -8,6 +8,7 @@ from arena.base.files import make_folder
 from arena.base.progress import Progress, Silent
 from arena.cards import find_model
 from arena.dataset.readers import list_images
+from arena.pipeline.output import claim_folder
 from arena.pipeline.stages import Compute, refuse_all_skipped, score_images
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores, read_store
@@ -46,6 +47,7 @@ def predict_folder(
     source = ImageSource(tuple(listed), tuple(listed.values()), digests, verified=False)
     make_folder(output.parent)
     parts = output.with_name(output.name + ".parts")
+    claim_folder(parts)
     score_images([card], source, parts, compute=compute, progress=progress)
     scores = read_store(parts / card.name)
     refuse_all_skipped(scores)

@@ -3,7 +3,7 @@
 Each stage writes files, and can be run again from the files of the stage before it.
 """
 
-import shutil
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -258,12 +258,28 @@ def write_reports(result: Result, folder: Path) -> None:
 
     files = text.text_reports(result)
     files["index.html"] = html.render_comparison(view.page_view(result, thumbnails_of(result, folder)))
-    for name in ("full-metrics", "plots"):  # an earlier run may have left files of other models
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir()
+    for name in ("full-metrics", "plots"):
+        (folder / name).mkdir(exist_ok=True)
+        _remove_earlier_reports(folder / name)
     for name, content in files.items():
         write_whole(folder / name, content)
     plots.write_plots(result, folder / "plots")
+
+
+_OWN_PLOT = re.compile(r"[a-z]+(-dark)?\.(svg|png)")
+
+
+def _remove_earlier_reports(folder: Path) -> None:
+    """Remove the reports of an earlier run, which may be of other models; files of other programs stay."""
+    for path in folder.iterdir():
+        if path.is_file() and (_OWN_PLOT.fullmatch(path.name) or _is_full_metrics(path)):
+            path.unlink()
+
+
+def _is_full_metrics(path: Path) -> bool:
+    """Whether a file is a `full-metrics.txt`; that of a model without a known tag is empty."""
+    with path.open("rb") as file:
+        return path.suffix == ".txt" and file.read(5) in (b"", b"Tag: ")
 
 
 def refuse_all_skipped(scores: Scores) -> None:
