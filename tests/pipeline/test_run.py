@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from arena.cards import InputSpec, Preprocess, find_model
 from arena.cli.terminal.console import show_summary
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
+from arena.pipeline import stages
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
@@ -70,6 +72,35 @@ def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_datase
     run = json.loads((folder / "run.json").read_text())
     assert run["signature"].startswith("data:drawn@")
     assert set(run["models"]) == {"tiny", "wd"}
+
+
+def test_what_can_be_checked_is_checked_before_the_first_image(
+    models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = write_dataset(tmp_path / "other", prefix="other")
+    monkeypatch.setattr(stages, "predict_scores", lambda *a, **k: pytest.fail("an image was scored"))
+
+    def refused(words: str, dataset: Path = drawn_dataset, **settings: Any) -> None:
+        scoring = Scoring(Settings(**settings))
+        with pytest.raises(ArenaError, match=words) as raised:
+            pipeline.run_benchmark(models, str(dataset), tmp_path / "run", scoring=scoring)
+        assert raised.value.exit_code == 2
+        assert not list((tmp_path / "run").glob("scores/*/*"))
+
+    refused(r"tiny: none of its .* tags \(.*\) is in the ground truth, which has 12 tags \(other_0, ", other)
+    refused(
+        r"no tag has 10,000 positives or more: of the 7 common tags, .* lower --min-positives", min_positives=10_000
+    )
+    refused("--slices ratnig: the images have no such column. Did you mean rating", slices=("ratnig",))
+    refused("--imply: the ground truth has no implications", imply=True)
+
+
+def test_the_default_folder_is_named_after_what_differs() -> None:
+    name = pipeline.run_name(["a"], "d", Sample(5, 1), Scoring(Settings(3, "joytag", 0, 1), {"a": 0.2}))
+    assert name == "a-on-d-5-seed-1-a-0.2-min-positives-3-convention-joytag-bootstrap-0"
+    assert pipeline.run_name(["a"], "d", scoring=Scoring(Settings(seed=4))) == "a-on-d-seed-4"
+    sliced = {pipeline.run_name(["a"], "d", scoring=Scoring(Settings(slices=one))) for one in ((), ("rating",))}
+    assert len(sliced | {pipeline.run_name(["a"], "d")}) == 3
 
 
 def test_a_finished_run_is_scored_again_without_loading_a_model(
