@@ -19,7 +19,7 @@ RUN_MARK = ".arena"
 OVERWRITE_FIX = "name another folder with --output, or replace it with --overwrite"
 """What a user can do if the output folder holds another result."""
 
-_OUTPUTS = (RUN_MARK, RUN_FILE, "check.json", "scores/*/store.json", "*/store.json")
+_OUTPUTS = (RUN_MARK, RUN_FILE, "check.json", "bisect.json", "scores/*/store.json", "*/store.json")
 """Files by which an output folder is recognised; folders of earlier versions have no mark."""
 
 

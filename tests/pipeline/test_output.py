@@ -58,7 +58,9 @@ def test_the_same_recipe_is_refreshed(score: Score) -> None:
 )
 def test_another_recipe_is_refused_unless_it_may_overwrite(score: Score, change: dict[str, object], words: str) -> None:
     before = {path.name: path.read_bytes() for path in score().iterdir() if path.is_file()}
-    with pytest.raises(ArenaError, match="run: holds a run of another recipe .* --output, or .* --overwrite") as raised:
+    with pytest.raises(
+        ArenaError, match=r"run: holds a run of another recipe .* --output, or .* --overwrite"
+    ) as raised:
         score(**change)  # type: ignore[arg-type]
     assert words in str(raised.value)
     assert {path.name: path.read_bytes() for path in score.folder.iterdir() if path.is_file()} == before
@@ -78,7 +80,7 @@ def test_files_of_other_programs_survive(score: Score) -> None:
         (score.folder / name / "mine.txt").write_text("mine")
     (score.folder / "index.html").write_text("mine")
     for overwrite in (False, True):
-        with pytest.raises(ArenaError, match="holds files that arena did not write .* an empty folder with --output"):
+        with pytest.raises(ArenaError, match=r"holds files that arena did not write .* an empty folder with --output"):
             score(overwrite=overwrite)
     assert {path.read_text() for path in score.folder.rglob("*") if path.is_file()} == {"mine"}
     assert not (score.folder / RUN_MARK).exists()
