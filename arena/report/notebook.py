@@ -65,7 +65,7 @@ def _tables(result: Result) -> Iterator[Rows]:
     rows = [
         [
             f"{clipped(row['first'], _NAME_LENGTH)} − {clipped(row['second'], _NAME_LENGTH)}", HEADLINES[row["figure"]],
-            signed(row["difference"]), interval(row["low"], row["high"], signed), probability(row["p_adjusted"]),
+            signed(row["difference"]), interval(row["low"], row["high"], signed), probability(row["p"]),
             clipped(row["higher"] or "undetermined", _NAME_LENGTH),
         ]
         for row in payload["differences"]

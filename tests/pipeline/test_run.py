@@ -135,7 +135,11 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
     assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
     pipeline.run_benchmark(
-        models, str(drawn_dataset), tmp_path / "run", execution=Execution(progress=notes), sample=Sample(limit=30)
+        models,
+        str(drawn_dataset),
+        tmp_path / "run",
+        execution=Execution(progress=notes, overwrite=True),
+        sample=Sample(limit=30),
     )
     assert "wd: the stored scores are of other weights, images or settings; scoring again" in notes.lines
 
@@ -172,7 +176,8 @@ def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
     folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
-    pipeline.run_benchmark(models[:1], str(drawn_dataset), tmp_path / "run")
+    again = Execution(overwrite=True)
+    pipeline.run_benchmark(models[:1], str(drawn_dataset), tmp_path / "run", execution=again)
     assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
     assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
         f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
@@ -186,7 +191,13 @@ def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_
     with monkeypatch.context() as stopped:
         stopped.setattr("arena.report.html.render_comparison", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            pipeline.run_benchmark(models, str(drawn_dataset), folder, scoring=Scoring(thresholds={"tiny": 0.9}))
+            pipeline.run_benchmark(
+                models,
+                str(drawn_dataset),
+                folder,
+                scoring=Scoring(thresholds={"tiny": 0.9}),
+                execution=Execution(overwrite=True),
+            )
     assert not (folder / "index.html").exists()
     assert json.loads((folder / "summary.json").read_text())["models"]["tiny"]["threshold"] == "0.9"
     rewrite_reports(folder)
@@ -200,7 +211,8 @@ def test_the_signature_pins_scores_and_thresholds(models: list[str], drawn_datas
 
     def signature(name: str, threshold: float) -> str:
         how = Scoring(thresholds={"m": threshold})
-        folder = score_files({"m": tmp_path / name}, tmp_path / "run", dataset=str(drawn_dataset), scoring=how)
+        run = tmp_path / f"{name}-{threshold}"
+        folder = score_files({"m": tmp_path / name}, run, dataset=str(drawn_dataset), scoring=how)
         return json.loads((folder / "run.json").read_text())["signature"]
 
     assert len({signature("s.npz", 0.4), signature("t.npz", 0.4), signature("s.npz", 0.6)}) == 3
@@ -443,7 +455,11 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
 
     def found(scoring: Scoring) -> dict[str, int]:
         folder = score_files(
-            {"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, execution=Execution(root=root)
+            {"m": scores},
+            tmp_path / "run",
+            truth=truth,
+            scoring=scoring,
+            execution=Execution(root=root, overwrite=True),
         )
         return groups_of(folder)
 
