@@ -29,15 +29,9 @@ def judged(text: str, folder: Path) -> list[Case]:
             r"\[categories.margins\] chracter: .* category. Did you mean character",
         ),
         ("[categories.margins]\nraitng = false", "raitng: there is no such category. Did you mean rating"),
-        (
-            "[tag_groups.margins]\nhtas = 0.01",
-            r"\[tag_groups.margins\] htas: there is no such tag group. Did you mean hats",
-        ),
     ],
 )
-def test_a_category_or_group_that_nothing_matches_is_refused_with_the_nearest(
-    tmp_path: Path, text: str, words: str
-) -> None:
+def test_a_category_that_nothing_matches_is_refused_with_the_nearest(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ArenaError, match=f"^gate.toml: .*{words}"):
         judged(text, tmp_path)
 
@@ -49,6 +43,12 @@ def test_a_critical_tag_that_nothing_matches_is_refused_with_the_nearest(tmp_pat
     refuse_unknown_names(policy, KnownNames())
 
 
+def test_a_tag_group_that_nothing_matches_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    policy = policy_of("[tag_groups.margins]\nhtas = 0.01", tmp_path)
+    with pytest.raises(ArenaError, match=r"\[tag_groups.margins\] htas: there is no such tag group. Did you mean hats"):
+        refuse_unknown_names(policy, KnownNames(groups={"hats"}))
+
+
 @pytest.mark.parametrize(
     ("text", "gate", "name", "why"),
     [
@@ -56,6 +56,7 @@ def test_a_critical_tag_that_nothing_matches_is_refused_with_the_nearest(tmp_pat
         ("[slices.margins]\nraitng = 0.01", "slices", "raitng", "Did you mean rating?"),
         ("[slices.margins]\n'rating:genral' = 0.01", "slices", "rating:genral", "Did you mean rating:general?"),
         ("[slices]\nkinds = ['support']\n[slices.margins]\nrating = 0.01", "slices", "rating", "does not list rating"),
+        ("[tag_groups.margins]\nhands = 0.01", "tag_groups", "hands", "no compared tag is in group hands"),
         (
             "[categories.margins]\ncopyright = 0.01",
             "categories",
