@@ -127,7 +127,7 @@ def test_the_latex_is_balanced_and_escaped(forms: dict[str, bytes]) -> None:
     bare = re.sub(r"\\([&%$#_{}\\])", "", re.sub(r"^%.*$", "", text, flags=re.MULTILINE))
     assert bare.count("{") == bare.count("}")
     rows = [line for line in bare.split("\n") if " & " in line]
-    assert {line.count("&") for line in rows} == {3, 4}
+    assert {line.count("&") for line in rows} == {4}
     assert not re.search(r"[#$%~^|]", re.sub(r"\$-\$", "", bare))
     assert escape_latex("a\\b[*]^~<|>\n") == (
         r"a\textbackslash{}b{[}{*}{]}\textasciicircum{}\textasciitilde{}\textless{}\textbar{}\textgreater{} "
