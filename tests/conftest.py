@@ -267,12 +267,13 @@ def draw(seed: int, size: tuple[int, int] = (90, 70)) -> Image.Image:
     return image
 
 
-def write_dataset(folder: Path, images: int = 40, tags: int = 12, seed: int = 0) -> Path:
-    """A frozen dataset of drawn images with random tags `tag_0` ..."""
-    return write_once(folder, ("dataset", images, tags, seed), lambda to: _draw_dataset(to, images, tags, seed))
+def write_dataset(folder: Path, images: int = 40, tags: int = 12, seed: int = 0, prefix: str = "tag") -> Path:
+    """A frozen dataset of drawn images with random tags `tag_0` ..., or of another prefix."""
+    made_of = ("dataset", images, tags, seed, prefix)
+    return write_once(folder, made_of, lambda to: _draw_dataset(to, images, tags, seed, prefix))
 
 
-def _draw_dataset(folder: Path, images: int, tags: int, seed: int) -> None:
+def _draw_dataset(folder: Path, images: int, tags: int, seed: int, prefix: str) -> None:
     rng = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True)
     rows = []
@@ -285,7 +286,7 @@ def _draw_dataset(folder: Path, images: int, tags: int, seed: int) -> None:
                 "image_id": f"{i:04d}", "path": f"images/{i:04d}.png",
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "width": rgb.shape[1], "height": rgb.shape[0],
                 "phash": f"{algorithms.phash(rgb):016x}", "dhash": f"{algorithms.dhash(rgb):016x}",
-                "tags": [f"tag_{t}" for t in range(tags) if rng.random() < 0.4], "rating": "g", "group": str(i),
+                "tags": [f"{prefix}_{t}" for t in range(tags) if rng.random() < 0.4], "rating": "g", "group": str(i),
             }
         )  # fmt: skip
     (folder / "tag_aliases.csv").write_text("antecedent_name,consequent_name,status\ntag_one,tag_1,active\n")
@@ -293,7 +294,7 @@ def _draw_dataset(folder: Path, images: int, tags: int, seed: int) -> None:
         folder,
         card={"name": folder.name, "title": "Drawn", "licence": "CC0-1.0"},
         images=pd.DataFrame(rows),
-        tags=[(f"tag_{t}", "general") for t in range(tags)],
+        tags=[(f"{prefix}_{t}", "general") for t in range(tags)],
     )
 
 

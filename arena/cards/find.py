@@ -112,7 +112,8 @@ def find_dataset(spec: str, root: Path | None = None) -> DatasetCard:
     if spec not in cards:
         if folder.is_dir():
             raise ArenaError(
-                f"{folder}: no dataset.toml in it, so it is not a frozen dataset; make one: arena dataset freeze"
+                f"{folder}: no dataset.toml in it, so it is not a dataset; make one of its images and tags: "
+                f"arena dataset import {folder} -o NEW, then name NEW"
             )
         raise ArenaError(f"no dataset is called {spec!r}. {nearest(spec, cards)} Name a folder by its path")
     return cards[spec]

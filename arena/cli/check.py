@@ -18,6 +18,7 @@ from arena.cli.options import (
     limit_option,
     names_entrants,
     option,
+    overwrite_option,
     paired_settings_of,
     precision_option,
     root_option,
@@ -37,6 +38,14 @@ from arena.pipeline.grammar import GRAMMAR
     show_default=False,
 )
 @option("--show-policy", is_flag=True, help="Print the default policy with comments and exit.", show_default=False)
+@option(
+    "--proposed-policy", type=click.Path(path_type=Path), show_default=False, metavar="FILE",
+    help="Policy of a pull request: not applied, but the verdict names its differences.",
+)  # fmt: skip
+@option(
+    "--proposed-baselines", type=click.Path(path_type=Path), show_default=False, metavar="FOLDER",
+    help="Baselines of a pull request: not used, but the verdict names their differences.",
+)  # fmt: skip
 @option(
     "--dataset",
     "-d",
@@ -66,6 +75,7 @@ from arena.pipeline.grammar import GRAMMAR
 @batch_option
 @device_option
 @precision_option
+@overwrite_option
 @add_display_options
 @root_option
 @names_entrants
@@ -90,11 +100,18 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     from arena.cli.terminal.check import report_to_ci, show_verdict
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.check.check import check_candidate as check_both
+    from arena.pipeline.check.proposal import proposed_baselines_notes, proposed_policy_notes
     from arena.report.check import words
     from arena.tags.relations import read_aliases
 
     aliases = settings["aliases"]
-    asked = replace(paired_settings_of(settings), renamed=read_aliases(aliases) if aliases else {})
+    notes: list[str] = []
+    if settings["proposed_policy"]:
+        notes += proposed_policy_notes(settings["policy"], settings["proposed_policy"])
+    if settings["proposed_baselines"]:
+        notes += proposed_baselines_notes(settings["baselines"], settings["proposed_baselines"])
+    renamed = read_aliases(aliases) if aliases else {}
+    asked = replace(paired_settings_of(settings), renamed=renamed, notes=notes)
     found = check_both(
         candidate, baseline=baseline, policy=settings["policy"], output=output, asked=asked, diagnose=settings["diagnose"],
         progress=Terminal(),

@@ -16,6 +16,7 @@ from arena.cli.options import (
     limit_option,
     names_entrants,
     option,
+    overwrite_option,
     paired_settings_of,
     precision_option,
     published_option,
@@ -44,6 +45,7 @@ from arena.pipeline.grammar import GRAMMAR
 @batch_option
 @device_option
 @precision_option
+@overwrite_option
 @add_display_options
 @root_option
 @names_entrants

@@ -176,6 +176,12 @@ no_image_ids_option = option(
 )
 
 
+overwrite_option = option(
+    "--overwrite", is_flag=True, show_default=False,
+    help="Replace a result of another recipe in the output folder; without it, such a folder is refused.",
+)  # fmt: skip
+
+
 def add_display_options(command: Command) -> Command:
     """Add the display options: which images pages name and show."""
     return thumbnails_option(no_image_ids_option(command))
@@ -226,7 +232,8 @@ def paired_settings_of(settings: Mapping[str, Any]) -> "ComparisonOptions":
 
     return ComparisonOptions(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
-        thresholds=unique(settings["threshold"]), canary=settings.get("canary", False), root=settings["root"],
+        thresholds=unique(settings["threshold"]), canary=settings.get("canary", False),
+        overwrite=settings["overwrite"], root=settings["root"],
         baselines=settings["baselines"], command=command_line(), compute=compute_of(settings),
         showing=display_options_of(settings),
     )  # fmt: skip

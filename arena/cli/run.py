@@ -14,6 +14,7 @@ from arena.cli.options import (
     display_options_of,
     limit_option,
     option,
+    overwrite_option,
     precision_option,
     root_option,
     scoring_of,
@@ -33,6 +34,7 @@ from arena.cli.verbs import command_line, split_names
 @device_option
 @precision_option
 @scoring_options
+@overwrite_option
 @add_display_options
 @root_option
 def run(models: str, dataset: str, output: Path | None, limit: int | None, root: Path | None, **settings: Any) -> None:
@@ -55,6 +57,12 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
         scoring=scoring_of(settings),
         showing=display_options_of(settings),
         sample=Sample(limit=limit, seed=settings["seed"]),
-        execution=Execution(compute=compute_of(settings), root=root, command=command_line(), progress=Terminal()),
+        execution=Execution(
+            compute=compute_of(settings),
+            root=root,
+            command=command_line(),
+            overwrite=settings["overwrite"],
+            progress=Terminal(),
+        ),
     )
     show_summary(folder)

@@ -12,6 +12,7 @@ from arena.cli.options import (
     config_option,
     display_options_of,
     option,
+    overwrite_option,
     root_option,
     scoring_of,
     scoring_options,
@@ -31,6 +32,7 @@ from arena.cli.verbs import command_line, unique
 @option("--dataset", "-d", help="Frozen dataset, used instead of --truth.", show_default=False)
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Run folder.", show_default=False)
 @scoring_options
+@overwrite_option
 @add_display_options
 @option("--seed", type=int, default=0, help="Seed of the bootstrap.")
 @root_option
@@ -57,6 +59,6 @@ def score(
         dataset=dataset,
         scoring=scoring_of(settings),
         showing=display_options_of(settings),
-        execution=Execution(root=root, command=command_line(), progress=Terminal()),
+        execution=Execution(root=root, command=command_line(), overwrite=settings["overwrite"], progress=Terminal()),
     )
     show_summary(folder)

@@ -204,7 +204,7 @@ def _card(heldout: HeldOut, selected: Selected, about: CardOverrides, selection:
     sampling = _sampling(str(old.get(SAMPLING, "all")), selected, selection)
     return {
         "name": about.name,
-        "title": about.title or heldout.card.title,
+        "title": about.title or _own_title(heldout) or about.name,
         "licence": about.licence or heldout.card.licence,
         **{key: value for key, value in old.items() if key not in made and not key.startswith("selected_")},
         "frozen_from": heldout.card.name,
@@ -214,6 +214,12 @@ def _card(heldout: HeldOut, selected: Selected, about: CardOverrides, selection:
         **({f"{SAMPLING}_note": REPRESENTATIVE_NOTE} if sampling == "representative" else {}),
         "steps": [*old.get("steps", []), *(step._asdict() for step in selected.steps)],
     }
+
+
+def _own_title(heldout: HeldOut) -> str:
+    """Return the title of a dataset; empty if it has none but its name."""
+    title = str(heldout.card.facts.get("title", ""))
+    return "" if title == heldout.card.name else title
 
 
 def _sampling(before: str, selected: Selected, selection: Selection) -> str:

@@ -153,9 +153,10 @@ def _after_training(images: pd.DataFrame, cards: Sequence[ModelCard]) -> _Bound:
         " and ".join(name for name in ("post_id", "created_at") if name in images.columns) or "no post and no date"
     )
     recorded = "; ".join(f"{card.name}: {card.trained_until}" for card in cards)
-    raise ArenaError(
-        f"--trained-until: the cards say {recorded}, the images have {present}; give --after-id or --since"
-    )
+    fix = "give --after-id or --since"
+    if present.startswith("no"):  # such as a folder of images
+        fix = "leave --trained-until out, and remove training images with arena dataset dedup --against INDEX"
+    raise ArenaError(f"--trained-until: the cards say {recorded}, the images have {present}; {fix}")
 
 
 def _posts(images: pd.DataFrame, options: str) -> "pd.Series[float]":

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from arena.base.errors import ArenaError, UnreadableImageError
+from arena.base.errors import FailedError, UnreadableImageError
 from arena.base.files import digest_file
 from arena.base.progress import Progress, Silent
 from arena.cards import DatasetCard
@@ -185,9 +185,9 @@ def fault_lines(verification: Verification) -> list[str]:
 
 
 def refuse_faults(card: DatasetCard, verification: Verification) -> None:
-    """Raise `ArenaError` if a verification found faults."""
+    """Raise `FailedError` if a verification found faults."""
     if verification.faults:
-        raise ArenaError(
+        raise FailedError(
             f"{card.folder}: {len(verification.faults):,} faults in a dataset of {verification.images:,} images; "
             "restore the files, or freeze the dataset again"
         )

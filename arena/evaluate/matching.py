@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.base.errors import ArenaError, ScoresError
+from arena.base.errors import ArenaError, IncomparableError, ScoresError
+from arena.base.format import listed, plural, shown
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.metrics.blocks import KnownColumns
@@ -142,12 +143,56 @@ def close_entry(truth: Truth, entry: Entry) -> Entry:
     Raises:
         ArenaError: the ground truth has no implications.
     """
-    if not truth.relations.implications:
-        raise ArenaError("--imply: the ground truth has no implications; use a dataset with a tag_implications.csv")
+    refuse_no_implications(truth)
     scores, relations = entry.scores, truth.relations
     closed = replace(scores, values=apply_implications(scores.values, scores.tags, relations))
     facts = {**entry.facts, "implied_tags": len(find_implying(scores.tags, relations).implied)}
     return replace(entry, scores=closed, facts=facts)
+
+
+def refuse_no_compared_tag(truth: Truth, tags: Mapping[str, TagSpace], min_positives: int) -> None:
+    """Refuse models that leave no tag to compare.
+
+    Args:
+        tags: name of a model -> its tags.
+        min_positives: number of positives that a compared tag needs.
+
+    Raises:
+        ArenaError: a model knows no tag of the ground truth, or no common tag has enough positives.
+        IncomparableError: no tag of the ground truth is known to all models.
+    """
+    known = np.ones(len(truth.tags), np.bool_)
+    for name, one in tags.items():
+        mine = project(one, truth.tags, truth.relations) >= 0
+        if not mine.any():
+            raise ArenaError(_no_tag(name, one, truth.tags))
+        known &= mine
+    if not known.any():
+        raise IncomparableError(
+            f"{listed(list(tags))}: no tag of the ground truth is known to all of them; list renamed tags in the dataset's "
+            "tag_aliases.csv, or score them apart"
+        )
+    support = np.where(known, np.diff(truth.values.indptr), -1)
+    column = int(np.argmax(support))
+    if support[column] < min_positives:
+        raise ArenaError(
+            f"no tag has {min_positives:,} positives or more: of the {plural(int(known.sum()), 'common tag', 'common tags')}, "
+            f"{shown(truth.tags.names[column])} has most, {support[column]:,}; take more images, or lower --min-positives"
+        )
+
+
+def _no_tag(name: str, tags: TagSpace, truth_tags: TagSpace) -> str:
+    mine, wanted = (f"{len(one):,} tags ({listed(list(one.names), keep=3)})" for one in (tags, truth_tags))
+    return (
+        f"{name}: none of its {mine} is in the ground truth, which has {wanted}; check its tag list, or list renamed tags in "
+        "the dataset's tag_aliases.csv"
+    )
+
+
+def refuse_no_implications(truth: Truth) -> None:
+    """Raise ArenaError if the ground truth has no implications."""
+    if not truth.relations.implications:
+        raise ArenaError("--imply: the ground truth has no implications; use a dataset with a tag_implications.csv")
 
 
 def match_model(truth: Truth, entry: Entry) -> MatchedModel:
@@ -160,7 +205,7 @@ def match_model(truth: Truth, entry: Entry) -> MatchedModel:
     meaning = project(truth.tags, tags, truth.relations)
     columns = np.flatnonzero(meaning >= 0)
     if not len(columns):
-        raise ArenaError(f"{entry.name}: none of its {len(tags)} tags is in the ground truth; check its tag list")
+        raise ArenaError(_no_tag(entry.name, tags, truth.tags))
     columns = columns[np.argsort(meaning[columns], kind="stable")]
     position = np.full(len(tags) + 1, -1)
     position[columns] = np.arange(len(columns))

@@ -59,6 +59,18 @@ def tag_slices(truth: Truth, compared: Integers, categories: Sequence[str], sett
     return slices
 
 
+def refuse_unknown_slices(truth: Truth, settings: Settings) -> None:
+    """Refuse a slice by a column that the images do not have, unless all slices are the default ones.
+
+    Raises:
+        ArenaError: there is no such column.
+    """
+    known = {*truth.images, *(["size"] if {"width", "height"} <= truth.images.keys() else [])}
+    unknown = next((name for name in settings.slices if name not in known), None)
+    if unknown is not None and tuple(settings.slices) != SLICE_COLUMNS:
+        raise ArenaError(f"--slices {unknown}: the images have no such column. {nearest(unknown, known)}")
+
+
 def image_slices(truth: Truth, settings: Settings) -> list[ImageSlice]:
     """Return slices of the images by each column of the settings; a column with one value is left out.
 
@@ -67,14 +79,13 @@ def image_slices(truth: Truth, settings: Settings) -> list[ImageSlice]:
     Raises:
         ArenaError: a column that the settings name, other than by default, does not exist.
     """
+    refuse_unknown_slices(truth, settings)
     columns = {name: np.array(values, dtype=object) for name, values in truth.images.items()}
     if {"width", "height"} <= columns.keys():
         columns.setdefault("size", size_band(*(columns[name].astype(np.float64) for name in ("width", "height"))))
     found = []
     for name in settings.slices:
         if name not in columns:
-            if tuple(settings.slices) != SLICE_COLUMNS:
-                raise ArenaError(f"--slices {name}: the images have no such column. {nearest(name, columns)}")
             continue
         parts = column_slices(columns[name], name=name)
         if len(parts) > 1:

@@ -28,7 +28,7 @@ class _CriticalTag:
 
 
 _ENTRY: Mapping[str, keys.KeyCheck] = {
-    "tag": str, "margin": keys.number_in(0, 1), "figure": keys.tested_metric, "rule": keys.rule,
+    "tag": str, "margin": keys.required_margin, "figure": keys.tested_metric, "rule": keys.rule,
 }  # fmt: skip
 """Keys of an entry of `[critical] tags`, with the check of each value."""
 
@@ -75,7 +75,7 @@ class _CriticalTags:
 
     tags: tuple[Mapping[str, Any], ...] = keys.policy_key([], _critical)
     figure: str = keys.policy_key("f1", keys.tested_metric)
-    margin: float = keys.policy_key(0.05, keys.number_in(0, 1))
+    margin: float = keys.policy_key(0.05, keys.required_margin)
     rule: str = keys.policy_key(AUTO, keys.one_of(AUTO, *keys.DecisionRule))
 
     @property
@@ -91,7 +91,7 @@ class _TagRegressions:
     """Settings of `[tags]`."""
 
     figures: tuple[str, ...] = keys.policy_key(["f1"], keys.some_of(*TESTED))
-    margin: float = keys.policy_key(0.05, keys.number_in(0, 1))
+    margin: float = keys.policy_key(0.05, keys.required_margin)
     q: float = keys.policy_key(0.05, keys.number_in(0, 1))
     min_support: int = keys.policy_key(20, keys.whole_number)
     allowed: int = keys.policy_key(0, keys.whole_number)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from arena.gate.evidence import MetricPair
+from arena.gate.names import names_in_run, refuse_unknown_names
 from arena.gate.options import VERDICT_OPTIONS
 from arena.gate.paired import evidence_from_run
 from arena.gate.parts import MARGINS
@@ -30,8 +31,9 @@ def judge_paired(
         calibration: as `JudgedData.calibration`.
 
     Raises:
-        ArenaError: the run has no such model.
+        ArenaError: the run has no such model, or the policy names a category or tag group that does not exist.
     """
+    refuse_unknown_names(policy, names_in_run(result))
     policy = fitted(policy, int(result.summary["images"]))
     evidence = evidence_from_run(result, candidate=candidate, baseline=baseline, regime=policy.of(MARGINS).regime)
     judged = JudgedData(evidence, policy.of(VERDICT_OPTIONS).list_tags, result, candidate, baseline, calibration or {})

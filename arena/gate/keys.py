@@ -11,7 +11,7 @@ from arena.base.errors import ArenaError, nearest
 from arena.metrics.registry import TESTED
 
 Margin = float | None
-"""Largest allowed loss of a metric, 0 to 1; None turns the requirement off."""
+"""Largest allowed loss of a metric, 0 to below 1; None turns the requirement off."""
 
 
 class DecisionRule(StrEnum):
@@ -67,16 +67,20 @@ def check_table(where: object, table: str, settings: type[Any], keys: Any) -> di
     return found
 
 
-def number_in(low: float, high: float, *, off: bool = False) -> KeyCheck:
-    """Return a check for numbers from `low` to `high`; with `off`, also for false, which becomes None."""
-    ends = f"of {low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
+def number_in(low: float, high: float, *, off: bool = False, below: bool = False) -> KeyCheck:
+    """Return a check for numbers from `low` to `high`; with `off`, also for false, which becomes None.
+
+    Args:
+        below: refuse `high` itself.
+    """
+    ends = f"of {low:g} or more" if math.isinf(high) else f"from {low:g} to {'below ' if below else ''}{high:g}"
     must = f"a number {ends}" + (", or false for none" if off else "")
 
     def check(value: Any) -> float | None:
         if off and value is False:
             return None
         known = isinstance(value, int | float) and not isinstance(value, bool)
-        if not known or not math.isfinite(value) or not low <= value <= high:
+        if not known or not math.isfinite(value) or not low <= value <= high or (below and value == high):
             raise WrongValueError(must)
         return float(value)
 
@@ -148,8 +152,14 @@ def rule(value: Any) -> DecisionRule:
     return DecisionRule(one_of(*DecisionRule)(value))
 
 
-margin = number_in(0, 1, off=True)
-"""Checks a margin from 0 to 1; false becomes None."""
+share = number_in(0, 1, off=True)
+"""Checks a share from 0 to 1; false becomes None."""
+
+margin = number_in(0, 1, off=True, below=True)
+"""Checks a margin from 0 to below 1; false becomes None. A metric lies in 0 to 1, so no loss exceeds a margin of 1."""
+
+required_margin = number_in(0, 1, below=True)
+"""Checks a margin that cannot be turned off."""
 
 tested_metric = one_of(*TESTED)
 """Checks the key of a per-tag metric that has a paired test."""

@@ -27,7 +27,7 @@ class _CoverageSettings:
         aliases: file of renamed tags; once the policy is read, old name -> new name.
     """
 
-    min_share: keys.Margin = keys.policy_key(1.0, keys.margin)
+    min_share: float | None = keys.policy_key(1.0, keys.share)
     aliases: Path | Mapping[str, str] = keys.policy_key(False, lambda value: keys.file_or_false(value) or {})
 
     @property

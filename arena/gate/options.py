@@ -17,7 +17,7 @@ class SampleSettings:
 class _CanarySettings:
     """Settings of `[canary]`: largest change of a score if only the code changed."""
 
-    epsilon: float = keys.policy_key(1e-4, keys.number_in(0, 1))
+    epsilon: float = keys.policy_key(1e-4, keys.required_margin)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Requirements on aggregates: all compared tags, and slices of tags or images, with Holm's correction within each kind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from arena.base import format as figures
+from arena.base.errors import nearest
 from arena.gate import keys
 from arena.gate.cases import MarginTest, interval_case, skipped_case, tag_losses
 from arena.gate.decide import holm_adjusted
@@ -69,12 +70,14 @@ class _SliceSettings:
         figure: a key of `registry.HEADLINES`, or `AUTO`.
         margin: default for slices without their own.
         margins: margins by the name of a slice.
+        missing: outcome of a slice that the policy names and the run does not have: `fail` or `skip`.
     """
 
     figure: str = keys.policy_key(AUTO, keys.one_of(AUTO, *HEADLINES))
     margin: keys.Margin = keys.policy_key(0.02, keys.margin)
     rule: keys.DecisionRule = keys.policy_key("regression", keys.rule)
     margins: Mapping[str, keys.Margin] = keys.policy_key({}, keys.margins)
+    missing: str = keys.policy_key("fail", keys.one_of("fail", "skip"))
 
     def margin_of(self, *names: str) -> keys.Margin:
         """Return the margin of the first of these names that has its own, else the default."""
@@ -148,25 +151,62 @@ def _nothing_common(evidence: Evidence) -> Case:
 
 def _category_cases(judged: JudgedData, settings: _SliceSettings) -> list[Case]:
     """Return a case for each category of tags."""
-    return _family(judged, "categories", settings, "category")
+    return _tag_family(judged, "categories", settings, "category")
 
 
 def _group_cases(judged: JudgedData, settings: _TagGroupSettings) -> list[Case]:
     """Return a case for each named group of tags."""
-    return _family(judged, "tag_groups", settings, "group")
+    return _tag_family(judged, "tag_groups", settings, "group")
+
+
+def _tag_family(judged: JudgedData, gate: str, settings: _SliceSettings, kind: str) -> list[Case]:
+    """Return a case for each slice of tags of a kind, and for each one that the policy names and the run does not have."""
+    available = [part.value for part in judged.evidence.parts if part.kind == kind]
+    missing = [name for name in _with_own_margin(settings) if name not in available]
+    found = _family(judged, gate, settings, kind)
+    return found + [
+        _missing_case(judged, gate, settings, name, f"no compared tag is in {kind} {name}") for name in missing
+    ]
 
 
 def _slice_cases(judged: JudgedData, settings: _ImageSliceSettings) -> list[Case]:
     """Return a case for each slice of every kind in `kinds`; Holm's correction runs within a kind."""
     evidence = judged.evidence
     available = [kind for kind in dict.fromkeys(part.kind for part in evidence.parts) if kind not in _TABLES]
-    found = []
-    for kind in available if settings.kinds is None else settings.kinds:
-        if kind not in available:
-            reason = f"there are no slices by {kind}; available: {figures.listed(available) or 'none'}"
-            found.append(skipped_case("slices", kind, kind, reason))
-        found += _family(judged, "slices", settings, kind)
-    return found
+    wanted = available if settings.kinds is None else settings.kinds
+    found = [case for kind in wanted for case in _family(judged, "slices", settings, kind)]
+    named = dict.fromkeys([*(settings.kinds or ()), *_with_own_margin(settings)])
+    return found + [
+        _missing_case(judged, "slices", settings, name, why)
+        for name in named
+        if (why := _why_missing(name, wanted, available, evidence.parts))
+    ]
+
+
+def _with_own_margin(settings: _SliceSettings) -> list[str]:
+    """Return the names for which the policy asks for a margin of their own."""
+    return [name for name, margin in settings.margins.items() if margin is not None]
+
+
+def _why_missing(name: str, wanted: Sequence[str], available: Sequence[str], parts: Sequence[EvidenceSlice]) -> str:
+    """Return why no slice has a name of the policy, such as `support` or `rating:general`; empty if one has it."""
+    kind, _, value = name.partition(":")
+    if kind not in available:
+        return f"there are no slices by {kind}. {nearest(kind, available)}"
+    if kind not in wanted:
+        return f"[slices] kinds does not list {kind}"
+    values = [f"{part.kind}:{part.value}" for part in parts if part.kind == kind]
+    return f"there is no slice {name}. {nearest(name, values)}" if value and name not in values else ""
+
+
+def _missing_case(judged: JudgedData, gate: str, settings: _SliceSettings, name: str, why: str) -> Case:
+    """Return the case of a slice that the policy names and the run does not have.
+
+    Published files have no slices of images and no tag groups, so there such a case is always skipped.
+    """
+    fails = settings.missing == "fail" and judged.evidence.paired
+    fix = f'; correct the policy, or set [{gate}] missing = "skip"' if fails else ""
+    return Case(gate, name, name, Outcome.FAIL if fails else Outcome.SKIPPED, f"not judged: {why.rstrip('.')}{fix}")
 
 
 def _family(judged: JudgedData, gate: str, settings: _SliceSettings, kind: str) -> list[Case]:
@@ -256,7 +296,8 @@ CATEGORY_MARGINS = Requirement(
     _SliceSettings,
     """\
 Each category of tags at the models' own thresholds. figure: macro_f1, micro_f1, map, or auto: micro_f1 on a small set, else
-macro_f1. [categories.margins] sets the margin of single categories, such as character = 0.01, or rating = false.""",
+macro_f1. [categories.margins] sets the margin of single categories, such as character = 0.01, or rating = false. missing: a
+slice that the policy names and the run does not have is not judged; it fails, or is skipped with "skip".""",
     _category_cases,
 )
 
@@ -266,13 +307,13 @@ SLICE_MARGINS = Requirement(
     """\
 Tags by support, and images by rating, size and every other kind of slice in the run; Holm's correction runs within each kind.
 kinds: "all", or a list such as ["support", "rating"]. Slices with fewer than min_images images are skipped. margins: by kind
-or by kind:value.""",
+or by kind:value. missing: as in [categories].""",
     _slice_cases,
 )
 
 TAG_GROUP_MARGINS = Requirement(
     "tag_groups",
     _TagGroupSettings,
-    "Each named group of tags of the run; margins: by the name of a group.",
+    "Each named group of tags of the run; margins: by the name of a group. missing: as in [categories].",
     _group_cases,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.format import clipped
 from arena.gate.keys import check_table, default_keys
 from arena.gate.requirement import Requirement, SettingsT
 from arena.gate.requirements import REQUIREMENTS
@@ -74,6 +75,23 @@ def read_policy(path: Path | None = None) -> Policy:
     tables = {one.table: _settings(path, one, content.get(one.table, {}), folder) for one in REQUIREMENTS}
     text = json.dumps({table: asdict(settings) for table, settings in tables.items()}, sort_keys=True)
     return Policy(tables, "default" if path is None else path.name, hashlib.sha256(text.encode()).hexdigest())
+
+
+def policy_changes(used: Policy, proposed: Policy) -> list[str]:
+    """Return every key in which a policy differs from another, such as `[margins] map 0.5 instead of 0.01`."""
+    found = []
+    for one in REQUIREMENTS:
+        before, after = asdict(used.of(one)), asdict(proposed.of(one))
+        found += [
+            f"[{one.table}] {key} {_text(after[key])} instead of {_text(before[key])}"
+            for key in before
+            if before[key] != after[key]
+        ]
+    return found
+
+
+def _text(value: Any) -> str:
+    return "none" if value in (None, {}, (), []) else clipped(json.dumps(value, ensure_ascii=False, default=str), 80)
 
 
 def _settings(where: object, requirement: Requirement[SettingsT], keys: Any, folder: Path) -> SettingsT:

@@ -10,6 +10,7 @@ from arena.base.format import shown
 from arena.gate.cases import skipped_case
 from arena.gate.decide import DifferenceInterval, detectable
 from arena.gate.limits import COVERAGE
+from arena.gate.names import names_in_published, refuse_unknown_names
 from arena.gate.options import UNPAIRED_OPTIONS, VERDICT_OPTIONS
 from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
@@ -32,7 +33,11 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
     which is inconclusive unless `[unpaired] points` allows a loss.
 
     Returns: a single incomparable case if the results are of different images or have no tag in common.
+
+    Raises:
+        ArenaError: the policy names a category or tag that neither result has.
     """
+    refuse_unknown_names(policy, names_in_published(candidate, baseline))
     aliases = policy.of(COVERAGE).renamed
     both = join_common_tags(candidate=candidate, baseline=baseline, aliases=aliases)
     incomparable = _incomparable_case(both, candidate=candidate, baseline=baseline)

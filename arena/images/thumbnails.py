@@ -8,9 +8,9 @@ import hashlib
 import io
 import os
 import re
-import shutil
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,8 +141,16 @@ def _of_row(row: Mapping[Hashable, Any]) -> Thumbnail:
 
 
 def remove_thumbnails(run: Path) -> None:
-    """Remove the thumbnails of a run folder."""
-    shutil.rmtree(run / THUMBNAIL_FOLDER, ignore_errors=True)
+    """Remove the thumbnails of a run folder, and their folder if nothing else is in it."""
+    folder = run / THUMBNAIL_FOLDER
+    if not folder.is_dir():
+        return
+    remove_temporary(folder)
+    for path in folder.iterdir():
+        if path.name == TABLE or _OWN.fullmatch(path.name):
+            path.unlink()
+    with suppress(OSError):  # it holds other files
+        folder.rmdir()
 
 
 def file_name(source: ThumbnailSource) -> str:

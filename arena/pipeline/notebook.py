@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 
 from arena.base import provenance
 from arena.base.errors import ArenaError, ScoresError, nearest, refuse_twice
-from arena.base.files import make_folder
 from arena.base.progress import Silent
 from arena.cards import Thresholds, check_name
 from arena.dataset.contamination import search_index_files
 from arena.dataset.frozen import Truth
 from arena.dataset.readers import truth_from_rows
 from arena.evaluate import Entry, Settings, evaluate
-from arena.metrics.registry import HEADLINES
 from arena.pipeline.display_options import DisplayOptions
+from arena.pipeline.output import open_run_folder
 from arena.pipeline.recipe import file_inputs, make_recipe, scores_input
 from arena.pipeline.stages import sign_result, write_run
 from arena.pipeline.truth import LoadedTruth, describe_scores, read_scores_of, read_truth, with_digest
+from arena.report.notebook import notebook_html, notebook_markdown, result_line
 from arena.results.recipe import DatasetUsed, RecipeInput
 from arena.results.run_folder import Result
 from arena.scores.matrix import Matrix
@@ -46,7 +46,7 @@ TruthLike = pd.DataFrame | NDArray[Any] | Truth | str | Path
 """Labels: a frame or array of the same form that holds 0 and 1, the path of an `.npz`, or a dataset by name or folder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The content of a run folder as frames; undefined metrics are NaN."""
 
@@ -78,16 +78,28 @@ class Comparison:
     def __dir__(self) -> list[str]:
         return sorted([*super().__dir__(), *self.result.tables])
 
-    def save(self, folder: str | Path) -> Path:
-        """Write a run folder with its page, as `arena score` does, but without thumbnails."""
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a run folder with its page, as `arena score` does, but without thumbnails.
+
+        Args:
+            overwrite: replace a run of another recipe in the folder.
+
+        Raises:
+            ArenaError: the folder holds a run of another recipe, or files that arena did not write.
+        """
         path = Path(folder)
-        make_folder(path)
+        open_run_folder(path, self.result.recipe, overwrite=overwrite)
         write_run(path, self.result, self.result.recipe, None, DisplayOptions("none"), Silent())
         return path
 
+    def __repr__(self) -> str:
+        return f"Comparison({result_line(self.result)})"
+
     def _repr_html_(self) -> str:
-        shown = [name for name in self.leaderboard if str(name).startswith(tuple(HEADLINES))]
-        return str(self.leaderboard[shown].to_html(float_format="{:.4f}".format, na_rep="–"))
+        return notebook_html(self.result)
+
+    def _repr_markdown_(self) -> str:
+        return notebook_markdown(self.result)
 
 
 def score(

@@ -3,16 +3,15 @@
 In a check the baseline is the first model of the result and the candidate the second.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from arena.base import provenance
 from arena.base.errors import IncomparableError
-from arena.base.files import make_folder
 from arena.base.format import listed
 from arena.base.progress import Progress, Silent
-from arena.dataset.frozen import HeldOut
+from arena.dataset.frozen import HeldOut, Truth
 from arena.diagnostics.parity.pairs import ModelPair, ScoredModel, pair_models
 from arena.evaluate import Entry, Settings
 from arena.pipeline.display_options import DisplayOptions
@@ -26,6 +25,7 @@ from arena.pipeline.entrants import (
 )
 from arena.pipeline.grammar import parse
 from arena.pipeline.inputs import digest_of_scores, locate_scores
+from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import make_recipe, model_inputs, scores_input
 from arena.pipeline.same_images import (
     find_common_truth,
@@ -33,7 +33,16 @@ from arena.pipeline.same_images import (
     refuse_no_common_tag,
     refuse_other_sets,
 )
-from arena.pipeline.stages import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
+from arena.pipeline.stages import (
+    Compute,
+    Scoring,
+    evaluate_run,
+    refuse_unfit_settings,
+    score_images,
+    scored_entry,
+    settings_of,
+    write_run,
+)
 from arena.pipeline.thresholds import (
     ModelThresholds,
     model_thresholds,
@@ -48,6 +57,9 @@ from arena.results.recipe import Recipe, RecipeInput, Sample, digest_groups
 from arena.results.run_folder import Result
 from arena.taggers.predict import ImageSource
 
+Inspect = Callable[[Truth, Settings], None]
+"""Called with the truth and the settings of a comparison before a model runs."""
+
 
 @dataclass(frozen=True)
 class ComparisonOptions:
@@ -61,6 +73,8 @@ class ComparisonOptions:
         renamed: old name -> new name of renamed tags.
         thresholds: name of an entrant -> threshold that replaces all of its own.
         canary: compare scores with the canary gate even if the weights differ or are unknown.
+        overwrite: replace a result of another recipe in the output folder.
+        notes: remarks that a check puts into its verdict, one sentence each.
     """
 
     dataset: str | None = None
@@ -70,6 +84,8 @@ class ComparisonOptions:
     renamed: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     canary: bool = False
+    overwrite: bool = False
+    notes: Sequence[str] = ()
     compute: Compute = field(default_factory=Compute)
     showing: DisplayOptions = field(default_factory=DisplayOptions)
     root: Path | None = None
@@ -126,14 +142,19 @@ def evaluate_pair(
     folder: Path,
     asked: ComparisonOptions,
     progress: Progress = Silent(),
+    *,
+    inspect: Inspect = lambda truth, settings: None,
 ) -> PairedEvaluation:
     """Read or compute the scores of both entrants, evaluate them together, and write a run folder.
+
+    Args:
+        inspect: called before a model runs; it raises if the comparison cannot be used.
 
     Raises:
         IncomparableError: the entrants have different images or labels, or no common tag.
         ArenaError: an input is missing or damaged.
     """
-    found = evaluate_entrants((baseline, candidate), folder, asked, progress, alike=True)
+    found = evaluate_entrants((baseline, candidate), folder, asked, progress, alike=True, inspect=inspect)
     first, second = found.entries
     return PairedEvaluation(found.result, second, first, found.ground, found.settings, found.notes)
 
@@ -146,16 +167,18 @@ def evaluate_entrants(
     *,
     alike: bool = False,
     published: Sequence[Published] = (),
+    inspect: Inspect = lambda truth, settings: None,
 ) -> JointEvaluation:
     """Evaluate entrants together and write a run folder; dataset and settings of the first run apply to all.
 
     Args:
         alike: with two entrants, one without known thresholds takes those of the other.
         published: published metrics to show next to the results.
+        inspect: as in `evaluate_pair`.
 
     Raises:
         IncomparableError: the entrants have different images or labels, or no common tag.
-        ArenaError: an input is missing or damaged.
+        ArenaError: an input is missing or damaged, or the folder holds another result.
     """
     started = provenance.now()
     refuse_thresholds(asked.thresholds, [entrant.name for entrant in entrants])
@@ -170,21 +193,26 @@ def evaluate_entrants(
             refuse_other_sets(run, runs[0], [read[entrant.name].scores.image_ids for entrant in (run, runs[0])])
     ground = find_common_truth(entrants, asked.dataset, asked.part, asked.root)
     ground = ground.with_renamed({**_first_recipe(entrants).renamed, **asked.renamed})
-    read |= score_models_of(
-        [entrant for entrant in entrants if isinstance(entrant, ModelEntrant)], ground, folder, asked, progress
-    )
-    entries = tuple(read[entrant.name] for entrant in entrants)
-    entries = _with_known_thresholds(*entries) if alike else entries
-    notes = refuse_missing_images(ground.truth.image_ids, entries)
-    refuse_no_common_tag(ground, entries)
     settings = settings_for(entrants, asked, ground.folder)
+    refuse_unfit_settings(ground.truth, settings)
+    inspect(ground.truth, settings)
+    own = {one.name: thresholds_of_entrant(one, asked.thresholds.get(one.name), progress) for one in entrants}
+    own = _with_known_thresholds(own) if alike else own
+    planned = planned_recipe(ground, settings, own, locate_entrants(entrants))
+    refuse_no_common_tag(ground, {name: entry.scores.tags for name, entry in read.items()})
+    open_run_folder(folder, planned, overwrite=asked.overwrite)
+    models = [entrant for entrant in entrants if isinstance(entrant, ModelEntrant)]
+    read |= score_models_of(models, ground, folder, asked, progress)
+    entries = tuple(
+        replace(read[name], thresholds=one.thresholds, threshold_source=one.source) for name, one in own.items()
+    )
+    notes = refuse_missing_images(ground.truth.image_ids, entries)
     result = evaluate_run(ground.truth, entries, settings, progress)
     if not result.summary["compared_tags"]:
         raise IncomparableError(
             f"{listed([one.name for one in entries])}: no common tag with {settings.min_positives} positives or more; "
             "list renamed tags in a CSV with the columns old,new and pass it with --aliases"
         )
-    make_folder(folder)
     inputs = inputs_of_entrants(entrants, entries)
     recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started)
     result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, published_entries(published))
@@ -204,15 +232,16 @@ def score_models_of(
     if not entrants:
         return {}
     heldout = _images(ground, entrants[0])
-    make_folder(folder)
     cards = [replace(entrant.card, name=entrant.name) for entrant in entrants]
     own = {
         entrant.name: thresholds_of_entrant(entrant, asked.thresholds.get(entrant.name), progress)
         for entrant in entrants
     }
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-    relations = ground.truth.relations
-    score_images(cards, source, folder / "scores", compute=asked.compute, progress=progress, relations=relations)
+    score_images(
+        cards, source, folder / "scores", compute=asked.compute, progress=progress, relations=ground.truth.relations,
+        review=lambda tags: refuse_no_common_tag(ground, tags),
+    )  # fmt: skip
     return {card.name: scored_entry(card, folder / "scores" / card.name, own[card.name]) for card in cards}
 
 
@@ -254,14 +283,26 @@ def entry_of(entrant: RunEntrant | ScoresEntrant, asked: ComparisonOptions, prog
     return Entry(entrant.name, entrant.name, scores, own.thresholds, own.source, facts)
 
 
-def _with_known_thresholds(first: Entry, second: Entry) -> tuple[Entry, Entry]:
-    """Give an entry with the default threshold those of the other; a default for one alone would flip decisions."""
-    unknown = [one.threshold_source == "default" for one in (first, second)]
-    if unknown == [True, False]:
-        first = replace(first, thresholds=second.thresholds, threshold_source=second.threshold_source)
-    if unknown == [False, True]:
-        second = replace(second, thresholds=first.thresholds, threshold_source=first.threshold_source)
-    return first, second
+def _with_known_thresholds(own: Mapping[str, ModelThresholds]) -> dict[str, ModelThresholds]:
+    """Give a model with the default threshold those of the other; a default for one alone would flip decisions."""
+    known = [one for one in own.values() if one.source != "default"]
+    return {name: known[0] if known and one.source == "default" else one for name, one in own.items()}
+
+
+def locate_entrants(entrants: Sequence[ScoredEntrant]) -> Iterator[RecipeInput]:
+    """Where the scores or the model of each entrant are, without digests."""
+    for entrant in entrants:
+        if isinstance(entrant, ModelEntrant):
+            yield from model_inputs([_named_path(entrant)])
+        else:
+            path = locate_scores(entrant) if isinstance(entrant, RunEntrant) else entrant.path
+            yield RecipeInput("scores", str(path.absolute()), entrant.name)
+
+
+def _named_path(entrant: ModelEntrant) -> str:
+    """`NAME=PATH` of a model that is named by its path, with the entrant's name; empty for a card."""
+    parts = parse(entrant.source)
+    return f"{entrant.name}={parts.place}" if parts.name else ""
 
 
 def inputs_of_entrants(entrants: Sequence[ScoredEntrant], entries: Sequence[Entry]) -> Iterator[RecipeInput]:
@@ -275,9 +316,7 @@ def inputs_of_entrants(entrants: Sequence[ScoredEntrant], entries: Sequence[Entr
         elif isinstance(entrant, ScoresEntrant):
             yield scores_input(entrant.name, entrant.path)
         else:
-            parts = parse(entrant.source)
-            spec = f"{entrant.name}={parts.place}" if parts.name else ""
-            yield from model_inputs([spec], entry)
+            yield from model_inputs([_named_path(entrant)], {entry.name: entry.facts.get("weights")})
 
 
 def settings_for(entrants: Sequence[Entrant], asked: ComparisonOptions, dataset_folder: Path) -> Settings:

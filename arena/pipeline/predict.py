@@ -10,6 +10,7 @@ from arena.cards import find_model
 from arena.dataset.files import file_stamp
 from arena.dataset.frozen import HeldOut
 from arena.dataset.readers import list_images
+from arena.pipeline.output import claim_folder
 from arena.pipeline.stages import Compute, refuse_all_skipped, score_images
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores, read_store
@@ -47,6 +48,7 @@ def predict_folder(
     source = _folder_source(images, limit, progress) if isinstance(images, Path) else _dataset_source(images, limit)
     make_folder(output.parent)
     parts = output.with_name(output.name + ".parts")
+    claim_folder(parts)
     score_images([card], source, parts, compute=compute, progress=progress)
     scores = read_store(parts / card.name)
     refuse_all_skipped(scores)

@@ -1,7 +1,8 @@
 """Make the recipe of a run from the inputs, settings and models of its verb."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from arena.base import provenance
 from arena.base.files import digest_known
@@ -55,16 +56,17 @@ def scores_input(name: str, path: Path) -> RecipeInput:
     return RecipeInput("scores", str(path.absolute()), name, digest)
 
 
-def model_inputs(specs: Iterable[str], entry: Entry) -> Iterator[RecipeInput]:
-    """The recipe's input for a model named as `NAME=PATH`, with the digest of its weights if it is known.
+def model_inputs(specs: Iterable[str], weights: Mapping[str, Any] = {}) -> Iterator[RecipeInput]:
+    """The recipe's inputs for models named as `NAME=PATH`, with the digests of their weights where they are known.
 
     Args:
-        specs: names of models as typed; only those with the entry's name are used.
+        specs: names of models as typed.
+        weights: name of a model -> digest of its weights, or None.
     """
     for spec in specs:
         name, separator, path = spec.partition("=")
-        if separator and name == entry.name:
-            yield RecipeInput("model", str(Path(path).absolute()), name, str(entry.facts.get("weights") or ""))
+        if separator:
+            yield RecipeInput("model", str(Path(path).absolute()), name, str(weights.get(name) or ""))
 
 
 def inputs_of(scoring: Scoring) -> Iterator[RecipeInput]:

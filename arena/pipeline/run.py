@@ -1,16 +1,17 @@
 """`arena run`: score a held-out dataset with every model, evaluate the scores, and write a run folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from arena.base import provenance
-from arena.base.files import make_folder
 from arena.base.names import split_named
 from arena.cards import find_dataset, find_models
 from arena.dataset.contamination import search_index_files
 from arena.dataset.frozen import read_frozen
+from arena.evaluate.matching import refuse_no_compared_tag
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_metrics
+from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import inputs_of, make_recipe, model_inputs
 from arena.pipeline.stages import (
     DEMO_DATASET,
@@ -18,6 +19,7 @@ from arena.pipeline.stages import (
     Scoring,
     evaluate_run,
     refuse_all_skipped,
+    refuse_unfit_settings,
     score_images,
     scored_entry,
     settings_of,
@@ -26,7 +28,7 @@ from arena.pipeline.stages import (
 from arena.pipeline.thresholds import model_thresholds, with_file_thresholds
 from arena.pipeline.truth import note_respelling, truth_of_dataset
 from arena.results.published.column import published_entries
-from arena.results.recipe import Sample
+from arena.results.recipe import Sample, Settings
 from arena.taggers.predict import ImageSource
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
@@ -64,29 +66,58 @@ def run_benchmark(
     assert heldout is not None
     note_respelling(progress, heldout.note)
     against = search_index_files(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
-    folder = output or Path("runs") / run_name(models, heldout.card.name, *sample)
-    make_folder(folder)
+    settings = settings_of(scoring, given.folder, root)
+    refuse_unfit_settings(given.truth, settings)
     thresholds = {card.name: with_file_thresholds(card, thresholds[card.name], progress) for card in cards}
+    folder = output or Path("runs") / run_name(models, heldout.card.name, sample, scoring)
+    planned = planned_recipe(given, settings, thresholds, [*model_inputs(models), *inputs_of(scoring)])
+    open_run_folder(folder, planned, overwrite=execution.overwrite)
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-    relations = given.truth.relations
-    score_images(cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=relations)
+    score_images(
+        cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=given.truth.relations,
+        review=lambda tags: refuse_no_compared_tag(given.truth, tags, settings.min_positives),
+    )  # fmt: skip
     entries = [scored_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
     refuse_all_skipped(entries[0].scores)
-    settings = settings_of(scoring, given.folder, root)
     result = evaluate_run(given.truth, entries, settings, progress, against)
-    inputs = [*(one for entry in entries for one in model_inputs(models, entry)), *inputs_of(scoring)]
+    weights = {entry.name: entry.facts.get("weights") for entry in entries}
+    inputs = [*model_inputs(models, weights), *inputs_of(scoring)]
     recipe = make_recipe(given, settings, entries, inputs, command=execution.command, started=started, against=against)
     write_run(folder, result, recipe, heldout, showing, progress, published)
     return folder
 
 
-def run_name(models: Sequence[str], dataset: str, limit: int | None, seed: int) -> str:
-    """Default name of a run folder: `demo`, or `joytag-vs-wd14-on-dan`, with `-200-seed-3` for a sample.
+def run_name(models: Sequence[str], dataset: str, sample: Sample = Sample(), scoring: Scoring = Scoring()) -> str:
+    """Default name of a run folder, with everything that is not the default: sample, thresholds and other settings.
 
-    >>> run_name(["joytag", "new=./latest"], "dan", 200, 3)
+    >>> run_name(["joytag", "new=./latest"], "dan", Sample(200, 3))
     'joytag-vs-new-on-dan-200-seed-3'
+    >>> run_name(["joytag"], "dan", scoring=Scoring(Settings(3, "joytag"), {"joytag": 0.2}))
+    'joytag-on-dan-joytag-0.2-min-positives-3-convention-joytag'
     """
     names = [split_named(spec).name for spec in models]
     plain = (tuple(models), dataset) == (DEMO_MODELS, DEMO_DATASET)
     base = "demo" if plain else f"{'-vs-'.join(names)}-on-{dataset}"
-    return base + (f"-{limit}-seed-{seed}" if limit else "")
+    limited = [f"{sample.limit}-seed-{sample.seed}"] if sample.limit else []
+    return "-".join([base, *limited, *_settings_in_name(scoring, seeded=bool(limited))])
+
+
+def _settings_in_name(scoring: Scoring, *, seeded: bool) -> Iterator[str]:
+    """Yield the settings that are not the default; those without a short name as one digest.
+
+    Args:
+        seeded: the name has the seed already.
+    """
+    settings, default = scoring.settings, Settings()
+    for name, value in sorted(scoring.thresholds.items()):
+        yield f"{name}-{value:g}"
+    named = {"min-positives": "min_positives", "convention": "convention", "bootstrap": "replicates", "seed": "seed"}
+    for word, key in named.items():
+        if getattr(settings, key) != getattr(default, key) and not (key == "seed" and seeded):
+            yield f"{word}-{getattr(settings, key)}"
+    if settings.imply:
+        yield "imply"
+    groups = "" if scoring.tag_groups is None else str(scoring.tag_groups.absolute())
+    rest = [tuple(settings.slices), groups, *(tuple(map(str, one)) for one in (scoring.against, scoring.pictures))]
+    if rest != [default.slices, "", (), ()]:
+        yield provenance.digest({"settings": rest})[:8]

@@ -5,17 +5,27 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from arena.base import provenance
-from arena.base.files import make_folder
 from arena.cards import check_name
 from arena.dataset.contamination import search_index_files
 from arena.evaluate import Entry
+from arena.evaluate.matching import refuse_no_compared_tag
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_metrics
+from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import inputs_of, make_recipe, scores_input
-from arena.pipeline.stages import DEMO_DATASET, Execution, Scoring, evaluate_run, settings_of, write_run
+from arena.pipeline.stages import (
+    DEMO_DATASET,
+    Execution,
+    Scoring,
+    evaluate_run,
+    refuse_unfit_settings,
+    settings_of,
+    write_run,
+)
 from arena.pipeline.thresholds import model_thresholds, thresholds_of_cards
 from arena.pipeline.truth import describe_scores, note_respelling, read_scores_of, read_truth, with_digest
 from arena.results.published.column import published_entries
+from arena.results.recipe import RecipeInput
 
 
 def score_files(
@@ -45,10 +55,14 @@ def score_files(
         check_name(name)
     thresholds = model_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
     published = published_entries(find_metrics(scoring.published))
-    make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
     note_respelling(progress, given.truth.note)
+    settings = settings_of(scoring, given.folder, root)
+    refuse_unfit_settings(given.truth, settings)
+    located = [RecipeInput("scores", str(path.absolute()), name) for name, path in files.items()]
+    planned = planned_recipe(given, settings, thresholds, [*located, *inputs_of(scoring)])
+    open_run_folder(output, planned, overwrite=execution.overwrite)
     against = search_index_files(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     entries = []
     for name, path in files.items():
@@ -60,10 +74,10 @@ def score_files(
         for note in scores.notes:
             progress.note(f"{name}: {note}")
         entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
+    refuse_no_compared_tag(given.truth, {one.name: one.scores.tags for one in entries}, settings.min_positives)
     with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
         digested = [background.submit(scores_input, name, path) for name, path in files.items()]
         digested_truth = background.submit(with_digest, given)
-        settings = settings_of(scoring, given.folder, root)
         result = evaluate_run(given.truth, entries, settings, progress, against)
         inputs, given = [one.result() for one in digested], digested_truth.result()
     for one in inputs:

@@ -3,11 +3,11 @@
 Each stage writes files, and can be run again from the files of the stage before it.
 """
 
-import shutil
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from arena import taggers
 from arena.base import provenance
@@ -18,17 +18,19 @@ from arena.cards import ModelCard, roots
 from arena.dataset.contamination import Contamination
 from arena.dataset.frozen import HeldOut, Truth
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
+from arena.evaluate.matching import refuse_no_implications
+from arena.evaluate.slices import refuse_unknown_slices
 from arena.pipeline.display_options import DisplayOptions, prepare_thumbnails, thumbnails_of
 from arena.pipeline.thresholds import ModelThresholds
 from arena.results.recipe import Recipe, write_recipe
 from arena.results.run_folder import Result, write_result
 from arena.scores.store import Scores, ScoreStore, describe_throughput, read_store, read_store_facts
 from arena.taggers.adapters.precomputed import refuse_own_scores
-from arena.taggers.base import tagger_notes
+from arena.taggers.base import Tagger, tagger_notes
 from arena.taggers.files.weights import fetch_files
 from arena.taggers.predict import ImageSource, ScoringJob, predict_scores, recheck_skipped_images, refuse_missing_scores
 from arena.taggers.size import total_model_size
-from arena.tags import TagRelations
+from arena.tags import TagRelations, TagSpace
 from arena.tags.groups import read_tag_groups
 
 DEMO_DATASET = "demo"
@@ -60,11 +62,13 @@ class Execution:
         root: folder with further cards; None is the usual places.
         command: the command line, for the recipe.
         progress: receives the progress.
+        overwrite: replace a run of another recipe in the output folder.
     """
 
     compute: Compute = Compute()
     root: Path | None = None
     command: str = ""
+    overwrite: bool = False
     progress: Progress = field(default_factory=Silent)
 
 
@@ -97,13 +101,16 @@ def score_images(
     compute: Compute,
     progress: Progress,
     relations: TagRelations = TagRelations(),
+    review: Callable[[Mapping[str, TagSpace]], None] = lambda tags: None,
 ) -> None:
     """Write the scores of every model to `folder/<model>/`; a model is loaded only if some of its scores are missing.
 
     Args:
         relations: aliases and implications of tags; an ensemble matches the tags of its members by the aliases.
+        review: called with the tags of every model before the first image; it raises if they cannot be compared.
     """
-    jobs: list[ScoringJob] = []
+    pending: list[_Pending] = []
+    tags: dict[str, TagSpace] = {}
     for card in cards:
         for one in card.single:
             fetch_files(one, progress)
@@ -115,19 +122,18 @@ def score_images(
         recheck_skipped_images(source, store)
         if not store.missing():
             progress.note(f"{card.name}: all scores exist already")
+            tags[card.name] = read_store(store.folder).tags
             continue
         progress.note(f"{card.name}: loading")
-        loaded = [job.tagger for job in jobs]
+        loaded = [one.tagger for one in pending]
         tagger = taggers.load(card, **hardware, among=loaded, relations=relations)
         refuse_missing_scores(source, tagger)
         for line in tagger_notes(tagger):
             progress.note(f"{card.name}: {line}")
-        size = total_model_size(tagger, {one.name: fetch_files(one) for one in card.single})
-        pixels = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
-        record = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision} | pixels
-        if store.prepare(tagger.tags, {**record, **size._asdict(), "device": tagger.device, "key": key}):
-            progress.note(f"{card.name}: the stored scores are of other weights, images or settings; scoring again")
-        jobs.append(ScoringJob(tagger, store, provenance.device_name(tagger.device)))
+        tags[card.name] = tagger.tags
+        pending.append(_Pending(card, tagger, store, str(facts["weights"])))
+    review(tags)
+    jobs = [_prepared_job(one, progress) for one in pending]
     if not jobs:
         return
     missing = {number for job in jobs for number in job.store.missing()}
@@ -135,6 +141,26 @@ def score_images(
     total = len(source.image_ids)
     with progress.count("images", total, total - todo) as advance:
         predict_scores(source, jobs, batch_size=compute.batch_size, advance=advance)
+
+
+class _Pending(NamedTuple):
+    """A loaded tagger, some of whose scores are missing."""
+
+    card: ModelCard
+    tagger: Tagger
+    store: ScoreStore
+    weights: str
+
+
+def _prepared_job(one: _Pending, progress: Progress) -> ScoringJob:
+    """The job of a tagger, with its store ready for shards."""
+    card, tagger, store = one.card, one.tagger, one.store
+    size = total_model_size(tagger, {each.name: fetch_files(each) for each in card.single})
+    pixels = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
+    record = {"weights": one.weights, "tags": tagger.tags.digest, "precision": tagger.precision} | pixels
+    if store.prepare(tagger.tags, {**record, **size._asdict(), "device": tagger.device, "key": store.key}):
+        progress.note(f"{card.name}: the stored scores are of other weights, images or settings; scoring again")
+    return ScoringJob(tagger, store, provenance.device_name(tagger.device))
 
 
 def scored_entry(card: ModelCard, folder: Path, own: ModelThresholds) -> Entry:
@@ -147,6 +173,17 @@ def scored_entry(card: ModelCard, folder: Path, own: ModelThresholds) -> Entry:
         **read_store_facts(folder), **describe_throughput(scores.timed),
     }  # fmt: skip
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
+
+
+def refuse_unfit_settings(truth: Truth, settings: Settings) -> None:
+    """Refuse settings that do not fit the truth, before the first image is scored.
+
+    Raises:
+        ArenaError: a slice is by an unknown column, or implications are needed and the truth has none.
+    """
+    refuse_unknown_slices(truth, settings)
+    if settings.imply:
+        refuse_no_implications(truth)
 
 
 def settings_of(scoring: Scoring, dataset_folder: Path, root: Path | None) -> Settings:
@@ -224,12 +261,28 @@ def write_reports(result: Result, folder: Path) -> None:
     files = text.text_reports(result, headline)
     page = view.page_view(result, thumbnails_of(result, folder), headline_payload=headline)
     files["index.html"] = html.render_comparison(page)
-    for name in ("full-metrics", "plots"):  # an earlier run may have left files of other models
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir()
+    for name in ("full-metrics", "plots"):
+        (folder / name).mkdir(exist_ok=True)
+        _remove_earlier_reports(folder / name)
     for name, content in files.items():
         write_whole(folder / name, content)
     plots.write_plots(result, folder / "plots", headline)
+
+
+_OWN_PLOT = re.compile(r"[a-z]+(-dark)?\.(svg|png)")
+
+
+def _remove_earlier_reports(folder: Path) -> None:
+    """Remove the reports of an earlier run, which may be of other models; files of other programs stay."""
+    for path in folder.iterdir():
+        if path.is_file() and (_OWN_PLOT.fullmatch(path.name) or _is_full_metrics(path)):
+            path.unlink()
+
+
+def _is_full_metrics(path: Path) -> bool:
+    """Whether a file is a `full-metrics.txt`; that of a model without a known tag is empty."""
+    with path.open("rb") as file:
+        return path.suffix == ".txt" and file.read(5) in (b"", b"Tag: ")
 
 
 def refuse_all_skipped(scores: Scores) -> None:

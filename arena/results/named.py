@@ -7,6 +7,7 @@ from typing import Any
 from arena.base.errors import ArenaError
 from arena.metrics.registry import HEADLINES
 from arena.results.headline import as_published, headline
+from arena.results.own_tags import other_models, own_tag_metrics
 from arena.results.run_folder import Result, read_result
 
 _TABLES = ("per_tag",)
@@ -65,11 +66,14 @@ def headlines(result: Result, model: str) -> dict[str, dict[str, Any]]:
     """A model's headline metrics at its own thresholds.
 
     Returns: key of the metric -> `value`, `low` and `high` (ends of the interval, None without one), `tags` (their number);
-    a mean whose bias is known has also `corrected`, the value without it.
+    a mean whose bias is known has also `corrected`, the value without it. In a run of several models `compared_with` names the
+    others, which limit the tags, and `own` has the value and number of tags over all tags of the model.
     """
+    others, over_own = other_models(result, model), own_tag_metrics(result, model)
     own = result.summary["models"][model]["regimes"]["own"]
     return {
         key: {"value": own[key], "low": own.get(f"{key}_low"), "high": own.get(f"{key}_high"), "tags": own.get(f"{key}_tags")}
         | ({} if as_published(own, key) is None else {"corrected": headline(own, key)})
+        | ({"compared_with": others, "own": over_own[key]._asdict()} if others else {})
         for key in HEADLINES
     }  # fmt: skip

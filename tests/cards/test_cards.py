@@ -250,5 +250,5 @@ def test_a_model_is_named_once(joytag_folder: Path) -> None:
 
 
 def test_a_folder_that_is_no_dataset_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ArenaError, match=r"no dataset.toml in it"):
+    with pytest.raises(ArenaError, match=r"no dataset.toml in it, .* arena dataset import "):
         find_dataset(str(tmp_path))

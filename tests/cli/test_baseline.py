@@ -46,14 +46,14 @@ def test_set_show_and_history(make_run: MakeRun, tmp_path: Path, capsys: pytest.
     assert (code, "--figure f3: not a per-tag metric" in err) == (2, True)
 
 
-def test_a_changed_baseline_is_shown_and_is_exit_2(
+def test_a_changed_baseline_is_shown_and_is_exit_1(
     make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = ["--baselines", tmp_path / "b"]
     arena("baseline", "set", make_run("a"), "--reason", "r", *home, capsys=capsys)
     next((tmp_path / "b").glob("*/per_tag.parquet")).write_bytes(b"x")
     code, out, err = arena("baseline", "show", *home, capsys=capsys)
-    assert (code, "CHANGED" in out, "per_tag.parquet: was changed" in err) == (2, True, True)
+    assert (code, "CHANGED" in out, "per_tag.parquet: was changed" in err) == (1, True, True)
     code, _, err = arena("baseline", "history", *home, capsys=capsys)
     assert (code, "per_tag.parquet: was changed" in err) == (2, True)
 
@@ -76,11 +76,13 @@ def test_bisect_names_the_checkpoint_or_exits_with_3(
     code, out, _ = arena("baseline", "bisect", *specs, "--tag", "tag_3", *how, capsys=capsys)
     assert (code, out.splitlines()[-1].startswith("v-2 lost tag_3: F1 1.0000 (v-1) -> 0.")) == (0, True)
     assert max(map(len, out.splitlines())) <= 80
-    code, out, err = arena("baseline", "bisect", *specs, "--tag", "tag_4", *how, capsys=capsys)
+    code, _, err = arena("baseline", "bisect", *specs, "--tag", "tag_4", *how, capsys=capsys)
     assert (code, err.splitlines()[-1].startswith("arena: undetermined: the last, v-3, is not known to have lost")) == (
         3,
         True,
     )
+    code, out, _ = arena("baseline", "bisect", *specs, "--tag", "tag_4", "--margin", "0.9", *how, capsys=capsys)
+    assert (code, out.splitlines()[-1].startswith("no checkpoint lost tag_4: the last, v-3, kept it")) == (0, True)
     code, out, _ = arena("baseline", "bisect", *specs, "--tag", "tag_3", "--json", *how, capsys=capsys)
     assert (code, json.loads(out)["lost"]) == (0, "v-2")
     code, _, err = arena("baseline", "bisect", specs[0], "--tag", "tag_3", *how, capsys=capsys)

@@ -410,3 +410,14 @@ def test_threads_and_batches_change_nothing(small: DatasetCard, monkeypatch: pyt
     monkeypatch.setattr(files, "ITEMS_PER_BATCH", 3)
     assert verify_dataset(small, workers=4) == expected
     assert len(expected.faults) == 2
+
+
+@pytest.mark.parametrize(
+    ("title", "frozen_title"), [("", "mine"), ('title = "imported"', "mine"), ('title = "Cats"', "Cats")]
+)
+def test_a_source_without_a_title_is_titled_by_the_new_name(tmp_path: Path, title: str, frozen_title: str) -> None:
+    source = write_dataset(tmp_path / "imported", images=8, tags=3)
+    card = (source / "dataset.toml").read_text().replace('title = "Drawn"', title)
+    (source / "dataset.toml").write_text(card)
+    found = frozen(find_dataset(str(source)), tmp_path / "mine", Selection(), "mine")
+    assert found.card.title == frozen_title

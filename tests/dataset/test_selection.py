@@ -96,7 +96,7 @@ def test_what_names_no_cut_off_has_none(said: str) -> None:
     [
         (Selection(after_id=1), "--after-id, --before-id: the images have no column post_id"),
         (Selection(until=date(2022, 1, 1)), "--since, --until: the images have no column created_at"),
-        (Selection(trained_until=(JOYTAG,)), "the images have no post and no date"),
+        (Selection(trained_until=(JOYTAG,)), "the images have no post and no date; leave --trained-until out"),
         (Selection(min_images=7), "no tag is left: min_images left 3"),
         (Selection(sample=1, representative=2), "--sample 1: 2 images for every tag need 2 images"),
     ],

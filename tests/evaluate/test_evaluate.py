@@ -178,7 +178,7 @@ def test_smilingwolfs_convention_gives_the_means_of_his_report() -> None:
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(ScoresError, match="a: no scores for 59 of 60 images of the ground truth"):
         evaluate(TRUTH, [entry("a", ("cat",), order=slice(0, 1))], PLAIN)
-    with pytest.raises(ArenaError, match="none of its 1 tags is in the ground truth"):
+    with pytest.raises(ArenaError, match=r"none of its 1 tags \(.*\) is in the ground truth"):
         evaluate(TRUTH, [entry("x", ("strange",))], PLAIN)
     with pytest.raises(ArenaError, match="no image is left"):
         evaluate(Truth.of((), TagSpace(("cat",)), np.zeros((0, 1), bool)), [BB], PLAIN)

@@ -93,12 +93,14 @@ def joint(
 def _per_tag(tags: Sequence[Tag], lost: Sequence[str], gained: Sequence[str]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for model, more in ((OLD, lost), (NEW, gained)):
-        known = [(tag.name, tag.support, True) for tag in tags] + [(name, 5, False) for name in more]
+        known = [(tag.name, tag.category, tag.support, True) for tag in tags]
+        known += [(name, "general", 5, False) for name in more]
         rows += [
-            {"model": model, "truth_tag": name, "support": support, "compared": compared, "f1": 0.6, "ap": 0.7}
-            for name, support, compared in known
+            {"model": model, "truth_tag": name, "category": category, "support": support, "compared": compared}
+            | {"f1": 0.6, "ap": 0.7}
+            for name, category, support, compared in known
         ]
-    return pd.DataFrame(rows, columns=["model", "truth_tag", "support", "compared", "f1", "ap"])
+    return pd.DataFrame(rows, columns=["model", "truth_tag", "category", "support", "compared", "f1", "ap"])
 
 
 def _tag_differences(tags: Sequence[Tag], first: str, second: str, *, turned: bool) -> pd.DataFrame:

@@ -135,15 +135,14 @@ def test_a_part_has_its_own_margin_or_none(tmp_path: Path) -> None:
     assert found == {"rating:g": "pass", "rating:q": "fail", "size:big": "pass"}
 
 
-def test_slices_that_are_thin_undefined_or_not_there_are_skipped_and_say_so(tmp_path: Path) -> None:
+def test_slices_that_are_thin_or_undefined_are_skipped_and_say_so(tmp_path: Path) -> None:
     seen = {"rating:thin": (-0.5, -0.6, -0.4), "rating:q": (NAN, NAN, NAN), "support:10–29": (0.0, -0.01, 0.01)}
-    cases = cases_of("[slices]\nkinds = ['rating', 'support', 'domain']", tmp_path, seen)
+    cases = cases_of("[slices]\nkinds = ['rating', 'support']", tmp_path, seen)
     assert outcomes(cases, "slices") == {
-        "rating:thin": "skipped", "rating:q": "skipped", "support:10–29": "pass", "domain": "skipped"
+        "rating:thin": "skipped", "rating:q": "skipped", "support:10–29": "pass"
     }  # fmt: skip
     assert "40 images, fewer than min_images = 100" in only(cases, "slices", "rating:thin").message
     assert "undefined" in only(cases, "slices", "rating:q").message
-    assert "no slices by domain; available: rating and support" in only(cases, "slices", "domain").message
 
 
 def test_an_interval_that_is_undefined_decides_nothing(tmp_path: Path) -> None:

@@ -28,7 +28,17 @@ def test_a_better_model_is_called_higher() -> None:
     board = found.leaderboard
     assert board.loc[("good", "own"), "macro_f1"] > board.loc[("poor", "own"), "macro_f1"]
     assert {"own", "macro_f1", "tag"} <= set(board.index.get_level_values("regime"))
-    assert "good" in found._repr_html_()
+    assert repr(found) == "Comparison(good vs poor: 80 images, 4 tags)"
+    for shown in (found._repr_html_(), found._repr_markdown_()):
+        assert all(words in shown for words in ("good", "rank 1", "mAP", "higher", "p (Holm)", "Of 4 tags"))
+        assert len(shown) < 6_000
+
+
+def test_one_model_without_resamples_is_shown_without_differences() -> None:
+    found = arena.score(GOOD, TRUTH, name="b.1", replicates=0)
+    assert repr(found) == "Comparison(b.1: 80 images, 4 tags)"
+    assert "higher" not in found._repr_markdown_()
+    assert "Point estimates" in found._repr_markdown_()
 
 
 def test_frames_in_any_order_and_arrays_give_the_same() -> None:

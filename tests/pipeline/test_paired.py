@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 def together(world: World, candidate: object, baseline: object, **asked: object) -> PairedEvaluation:
-    given = {"replicates": 50, "showing": DisplayOptions("none")} | asked
+    given = {"replicates": 50, "showing": DisplayOptions("none"), "overwrite": True} | asked
     found = [require_scores(find_entrant(str(spec)), "test") for spec in (candidate, baseline)]
     first, second = give_unique_names(found, ("candidate", "baseline"))
     return evaluate_pair(first, second, world.folder / "checked", ComparisonOptions(**given))  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ def test_a_run_on_half_of_the_set_is_named(world: World) -> None:
         new,
         dataset=str(smaller),
         showing=DisplayOptions("none"),
-        execution=Execution(command=f"arena score --scores a={half}"),
+        execution=Execution(command=f"arena score --scores a={half}", overwrite=True),
     )
     with pytest.raises(IncomparableError, match=r"no scores of 30 of the 60 images .* scored on \(datasets drawn@"):
         together(world, new, old)

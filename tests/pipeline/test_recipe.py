@@ -22,7 +22,7 @@ from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_run
 from arena.pipeline.inputs import find_model_of, find_scores, find_truth
 from arena.pipeline.paired import ComparisonOptions
-from arena.pipeline.stages import Execution
+from arena.pipeline.stages import Execution, Scoring
 from arena.pipeline.verify import verify_run
 from arena.results.baselines.store import set_baseline
 from arena.results.recipe import DatasetUsed, Recipe, Sample
@@ -125,7 +125,11 @@ def test_files_and_folders_are_kept_with_path_and_digest(world: World, home: Pat
         ("scores", "../../a.npz", "a", digest_file(scores)),
     ]
     run = pipeline.run_benchmark(
-        [f"wd={onnx_folder.folder}"], str(world.dataset), home / "run", sample=Sample(limit=20)
+        [f"wd={onnx_folder.folder}"],
+        str(world.dataset),
+        home / "run",
+        sample=Sample(limit=20),
+        scoring=Scoring(Settings(min_positives=1)),
     )
     result = read_result(run)
     dataset, model = result.recipe.inputs

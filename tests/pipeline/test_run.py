@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from arena.cards import InputSpec, Preprocess, find_model
 from arena.cli.terminal.console import show_summary
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
+from arena.pipeline import stages
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
@@ -79,11 +81,41 @@ def test_a_run_writes_every_file_of_the_contract_and_keeps_nothing_of_other_mode
     assert run["signature"].startswith("data:drawn@")
     assert set(run["models"]) == {"tiny", "wd"}
 
-    pipeline.run_benchmark(models[:1], str(drawn_dataset), folder, scoring=QUICK)
+    again = Execution(overwrite=True)
+    pipeline.run_benchmark(models[:1], str(drawn_dataset), folder, scoring=QUICK, execution=again)
     assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
     assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
         f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
     }
+
+
+def test_what_can_be_checked_is_checked_before_the_first_image(
+    models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = write_dataset(tmp_path / "other", prefix="other")
+    monkeypatch.setattr(stages, "predict_scores", lambda *a, **k: pytest.fail("an image was scored"))
+
+    def refused(words: str, dataset: Path = drawn_dataset, **settings: Any) -> None:
+        scoring = Scoring(Settings(**settings))
+        with pytest.raises(ArenaError, match=words) as raised:
+            pipeline.run_benchmark(models, str(dataset), tmp_path / "run", scoring=scoring)
+        assert raised.value.exit_code == 2
+        assert not list((tmp_path / "run").glob("scores/*/*"))
+
+    refused(r"tiny: none of its .* tags \(.*\) is in the ground truth, which has 12 tags \(other_0, ", other)
+    refused(
+        r"no tag has 10,000 positives or more: of the 7 common tags, .* lower --min-positives", min_positives=10_000
+    )
+    refused("--slices ratnig: the images have no such column. Did you mean rating", slices=("ratnig",))
+    refused("--imply: the ground truth has no implications", imply=True)
+
+
+def test_the_default_folder_is_named_after_what_differs() -> None:
+    name = pipeline.run_name(["a"], "d", Sample(5, 1), Scoring(Settings(3, "joytag", 0, 1), {"a": 0.2}))
+    assert name == "a-on-d-5-seed-1-a-0.2-min-positives-3-convention-joytag-bootstrap-0"
+    assert pipeline.run_name(["a"], "d", scoring=Scoring(Settings(seed=4))) == "a-on-d-seed-4"
+    sliced = {pipeline.run_name(["a"], "d", scoring=Scoring(Settings(slices=one))) for one in ((), ("rating",))}
+    assert len(sliced | {pipeline.run_name(["a"], "d")}) == 3
 
 
 def test_a_finished_run_is_scored_again_without_loading_a_model(
@@ -127,7 +159,7 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
         str(drawn_dataset),
         tmp_path / "run",
         scoring=QUICK,
-        execution=Execution(progress=notes),
+        execution=Execution(progress=notes, overwrite=True),
         sample=Sample(limit=30),
     )
     assert "wd: the stored scores are of other weights, images or settings; scoring again" in notes.lines
@@ -167,7 +199,13 @@ def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_
     with monkeypatch.context() as stopped:
         stopped.setattr("arena.report.html.render_comparison", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            pipeline.run_benchmark(models, str(drawn_dataset), folder, scoring=Scoring(PLAIN, thresholds={"tiny": 0.9}))
+            pipeline.run_benchmark(
+                models,
+                str(drawn_dataset),
+                folder,
+                scoring=Scoring(PLAIN, thresholds={"tiny": 0.9}),
+                execution=Execution(overwrite=True),
+            )
     assert not (folder / "index.html").exists()
     assert json.loads((folder / "summary.json").read_text())["models"]["tiny"]["threshold"] == "0.9"
     rewrite_reports(folder)
@@ -181,7 +219,8 @@ def test_the_signature_pins_scores_and_thresholds(models: list[str], drawn_datas
 
     def signature(name: str, threshold: float) -> str:
         how = Scoring(PLAIN, thresholds={"m": threshold})
-        folder = score_files({"m": tmp_path / name}, tmp_path / "run", dataset=str(drawn_dataset), scoring=how)
+        run = tmp_path / f"{name}-{threshold}"
+        folder = score_files({"m": tmp_path / name}, run, dataset=str(drawn_dataset), scoring=how)
         return json.loads((folder / "run.json").read_text())["signature"]
 
     assert len({signature("s.npz", 0.4), signature("t.npz", 0.4), signature("s.npz", 0.6)}) == 3
@@ -432,7 +471,11 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
 
     def found(scoring: Scoring) -> dict[str, int]:
         folder = score_files(
-            {"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, execution=Execution(root=root)
+            {"m": scores},
+            tmp_path / "run",
+            truth=truth,
+            scoring=scoring,
+            execution=Execution(root=root, overwrite=True),
         )
         return groups_of(folder)
 

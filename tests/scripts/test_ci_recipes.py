@@ -1,6 +1,8 @@
 """The recipes for other people's continuous integration: they are what the servers that read them accept."""
 
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.conftest import REPOSITORY
+from arena.pipeline.entrants import find_run
+from arena.results.baselines.store import set_baseline
+from tests.cli.test_cli import arena
+from tests.conftest import REPOSITORY, write_dataset
 
 WORKFLOW = REPOSITORY / "scripts" / "ci" / "arena-check.yml"
 HOOKS = REPOSITORY / "scripts" / "ci" / "pre-commit-config.yaml"
@@ -53,6 +58,61 @@ def test_the_page_is_kept_also_after_a_failure() -> None:
     assert shlex.split(check["run"])[:2] == ["arena", "check"]
     assert keep["if"] == "always()"
     assert shlex.split(check["run"])[-1] in keep["with"]["path"].split()
+
+
+def test_nothing_that_judges_comes_from_the_pull_request() -> None:
+    steps = parsed(WORKFLOW)["jobs"]["check"]["steps"]
+    _, base, _, install, *_, check, _ = steps
+    assert base["with"] == {
+        "ref": "${{ github.event.pull_request.base.sha || github.sha }}",
+        "path": "base",
+        "lfs": True,
+    }
+    assert install["working-directory"] == "base"
+    options = dict(zip(words := shlex.split(check["run"]), words[1:], strict=False))
+    for option in ("--policy", "--baselines"):
+        assert options[option].startswith("base/")
+        assert options[option] == f"base/{options[option.replace('--', '--proposed-')]}"
+    assert parsed(WORKFLOW)["jobs"]["check"]["env"]["DATASET"].startswith("base/")
+
+
+def test_the_install_takes_builds_for_cpus_and_needs_no_project_file() -> None:
+    _, _, python, install, *_ = parsed(WORKFLOW)["jobs"]["check"]["steps"]
+    assert "/whl/cpu" in install["run"].splitlines()[0]
+    assert "pyproject" not in python["with"]["cache-dependency-path"]
+    assert not any("pyproject" in step.get("run", "") for step in parsed(WORKFLOW)["jobs"]["check"]["steps"])
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_the_check_runs_as_printed(
+    joytag_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a repository with nothing but what the recipe names; the pull request weakens the policy."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
+    shutil.copytree(joytag_folder, "checkpoint")
+    write_dataset(Path("base/datasets/held-out"))
+    how = ("-d", "base/datasets/held-out", "--thumbnails", "none")
+    arena("run", "-m", "old=checkpoint", *how, "--bootstrap", 0, "-o", "made", capsys=capsys)
+    for home in ("base/baselines", "baselines"):
+        set_baseline(find_run("made"), Path(home), reason="first", with_scores=True)
+    Path("base/gate.toml").write_text("[margins]\nmap = 0.02\n")
+    Path("gate.toml").write_text("[margins]\nmap = 0.9\n")
+    job = parsed(WORKFLOW)["jobs"]["check"]
+    *_, check, _ = job["steps"]
+    for name in ("CANDIDATE", "BASELINE", "DATASET"):
+        monkeypatch.setenv(
+            name, job["env"][name].replace("${{ inputs.candidate || 'new=checkpoint' }}", "new=checkpoint")
+        )
+    for _ in range(2):  # a second push finds the folder of the first in the cache
+        words = [os.path.expandvars(word) for word in shlex.split(check["run"])]
+        code, _, err = arena(*words[1:], "--bootstrap", 20, capsys=capsys)
+        assert code in (0, 3), err
+    text = Path("checks/release/check.md").read_text()
+    assert "proposed policy gate.toml differs from the policy that judged" in text
+    assert "map 0.9 instead of 0.02" in text
+    assert "proposed baselines" not in text
+    assert "proposed policy" in (tmp_path / "step.md").read_text()
 
 
 def test_the_hook_runs_the_same_command() -> None:

@@ -1,6 +1,7 @@
 """Adapters in somebody else's package: installed beside the arena, run through its verbs, and told apart when broken."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -92,6 +93,22 @@ def test_a_plugin_is_compared_with_other_models(
     (mine / "card.toml").write_text((EXAMPLE / "models/mean-colour.toml").read_text())
     folder = pipeline.run_benchmark([f"a={joytag_folder}", f"b={mine}"], str(drawn_dataset), tmp_path / "run")
     assert read_result(folder).run["models"]["b"]["adapter"] == "mean-colour"
+
+
+def test_the_snippets_of_the_readme_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("To add an adapter of your own") :]
+    blocks = {kind: re.findall(rf"```{kind}\n(.*?)```", section, re.DOTALL) for kind in ("python", "toml")}
+    source, (project, card) = blocks["python"][0], blocks["toml"][:2]
+    assert source.strip() in SOURCE
+    assert project.strip() in (EXAMPLE / "pyproject.toml").read_text()
+    (tmp_path / "models/mean-colour").mkdir(parents=True)
+    (tmp_path / "models/mean-colour.toml").write_text(card)
+    (tmp_path / "models/mean-colour/tags.txt").write_text("red green blue")
+    monkeypatch.syspath_prepend(install(tmp_path / "site", source))
+    sys.modules.pop("mean_colour", None)
+    assert all(outcome.passed for outcome in check(find_model("mean-colour", tmp_path)))
+    sys.modules.pop("mean_colour", None)
 
 
 def test_the_example_passes_every_check(installed: Install) -> None:

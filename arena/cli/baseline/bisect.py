@@ -28,7 +28,12 @@ from arena.cli.options import (
 @click.argument("checkpoints", nargs=-1, required=True, metavar="ENTRANT...")
 @option("--tag", "-T", required=True, show_default=False, help="Tag that was lost.")
 @option("--figure", default="f1", help="Metric: f1 or ap.")
-@option("--margin", type=click.FloatRange(0, 1), default=0.05, help="Largest loss of the metric that is ignored.")
+@option(
+    "--margin",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.05,
+    help="Largest loss of the metric that is ignored.",
+)
 @option("--all", "every", is_flag=True, show_default=False, help="Score every checkpoint.")
 @option(
     "--dataset",
@@ -54,8 +59,8 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     {entrants} Each checkpoint needs scores, so a published file is refused. The first checkpoint must be good.
 
     Only the checkpoints that the search needs are scored. Scores are kept: after an interruption, the same command continues.
-    Each decision is a paired test of the tag against the first checkpoint. Exits with 0 if one checkpoint is found, 3 if the
-    result is undetermined.
+    Each decision is a paired test of the tag against the first checkpoint. Exits with 0 if one checkpoint is found or
+    the last one kept the tag, 3 if the result is undetermined.
 
     Example: arena baseline bisect a=ckpt-1 b=ckpt-2 c=ckpt-3 d=ckpt-4 --tag hat
     """
@@ -83,6 +88,6 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     else:
         show_answer(answer)
     line = one_line(answer_line(answer))
-    if not answer.is_found:
+    if not (answer.is_found or answer.is_kept):
         raise InconclusiveError(line)
     click.echo(line, err=as_json)

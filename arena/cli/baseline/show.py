@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from arena.base.errors import FailedError
 from arena.cli.options import baselines_option, json_option
 
 
@@ -16,13 +17,13 @@ from arena.cli.options import baselines_option, json_option
 def show(name: str | None, as_json: bool, baselines: Path) -> None:
     """Show the current baseline with its reason, date and metrics.
 
-    NAME is the name of a release, or the first digits of a digest. Exits with 2 if one of its files has changed since.
+    NAME is the name of a release, or the first digits of a digest. Exits with 1 if one of its files has changed since.
 
     Example: arena baseline show
     """
     from arena.cli.terminal.baseline import show_baseline, show_earlier
     from arena.results.baselines.log import find_baseline, read_log
-    from arena.results.baselines.store import changed_file, refuse_changed
+    from arena.results.baselines.store import changed_file
 
     log = read_log(baselines)
     found = find_baseline(log, baselines, name)
@@ -37,4 +38,5 @@ def show(name: str | None, as_json: bool, baselines: Path) -> None:
     else:
         show_baseline(found)
         show_earlier([one for one in log if one is not found] if name is None else [])
-    refuse_changed(found)
+    if fault := changed_file(found):
+        raise FailedError(f"{fault}; restore it, or set the run again")

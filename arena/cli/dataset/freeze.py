@@ -22,7 +22,9 @@ def day(text: str | date) -> date:
 @click.argument("folder")
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), show_default=False, help="Folder to write.")
 @option("--name", required=True, show_default=False, help="Name of the frozen set.")
-@option("--title", default="", show_default=False, help="Title.  [default: the source's]")
+@option(
+    "--title", default="", show_default=False, help="Title.  [default: the source's title, or --name if it has none]"
+)
 @option("--licence", default="", show_default=False, help="Licence of the images.  [default: the source's]")
 @option("--after-id", type=int, metavar="N", show_default=False, help="Only posts with a higher id.")
 @option("--before-id", type=int, metavar="N", show_default=False, help="Only posts with a lower id.")

@@ -15,7 +15,7 @@ from arena.cli.options import option, root_option
 def verify(folder: str, decode: bool, workers: int | None, root: Path | None) -> None:
     """Check every byte of a frozen dataset against its card and its table.
 
-    Prints one line per fault, at most 20, and the number of faults. Exits with 2 if there is a fault.
+    Prints one line per fault, at most 20, and the number of faults. Exits with 1 if there is a fault.
 
     Example: arena dataset verify datasets/mine-1
     """

@@ -14,6 +14,7 @@ from arena.report.history.rows import history_notes, history_rows
 from arena.report.history.series import History
 from arena.results.baselines.log import DIGEST_DIGITS, Baseline
 from arena.results.baselines.store import changed_file
+from arena.results.own_tags import also_known
 
 NAME_WIDTH = 19
 """Largest width of a tag's or release's name; a row with four metrics then fits 80 columns."""
@@ -39,10 +40,14 @@ def show_baseline(one: Baseline) -> None:
     for key, name in HEADLINES.items():
         value = one.figures[key]
         tags = f"over {value['tags']:,} tags" if value["tags"] is not None else ""
+        own = value.get("own")  # only in a run of several models
+        over_own = f"{figure(own['value'])} over its own {own['tags']:,}" if own and own["tags"] is not None else ""
         plain = f"as published {figure(value['value'])}" if "corrected" in value else ""
         shown = figure(value.get("corrected", value["value"]))
-        line = "  ".join([f"  {name:<10}{shown}", interval(value["low"], value["high"]), plain, tags])
+        line = "  ".join([f"  {name:<10}{shown}", interval(value["low"], value["high"]), plain, tags, over_own])
         console.print(Text(line.rstrip()), soft_wrap=True)
+    if others := next(iter(one.figures.values())).get("compared_with"):
+        console.print(Text(f"  {'tags':<10}those{also_known(others)}, as the run compared them"), soft_wrap=True)
     if wrong := changed_file(one):
         console.print(Text(f"  {'CHANGED':<10}{one_line(wrong)}", style="bold red"), soft_wrap=True)
 
@@ -142,6 +147,8 @@ def answer_line(answer: BisectionResult) -> str:
     name = METRICS[answer.figure].title
     if answer.lost is None:
         last = answer.look_at(answer.checkpoints[-1])
+        if answer.is_kept:
+            return f"no checkpoint lost {answer.tag}: the last, {last.name}, kept it ({last.why})"
         return f"undetermined: the last, {last.name}, is not known to have lost {answer.tag} ({last.why})"
     lost = answer.look_at(answer.lost)
     before = answer.look_at(answer.kept)

@@ -54,7 +54,7 @@ class ImportSettings:
             dataset's tags are written into the dataset.
         categories: tag -> category, for tags whose category the source does not know.
         name: name of the dataset; empty for the name of its folder.
-        title: title on the card; empty for the name.
+        title: title on the card; empty for none, so that every later step is titled by its own name.
         licence: licence of the images, for the card.
         limit: maximum number of rows of the source to read, from its start; None for all.
         workers: number of threads; None for one per core.
@@ -197,7 +197,7 @@ def _make_card(
     """Return the dataset card: how the dataset was made, without paths or other facts of this machine."""
     return {
         "name": name,
-        "title": wanted.title or name,
+        **({"title": wanted.title} if wanted.title else {}),
         "licence": wanted.licence,
         "source": escape_name(source.path.name),
         "source_kind": source.kind,

@@ -88,6 +88,11 @@ class BisectionResult:
         """Whether the loss is attributed to one checkpoint: none is undetermined, and the p-value is at most `BISECT_ALPHA`."""
         return self.lost is not None and not self.open and (self.p is None or self.p <= BISECT_ALPHA)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the last checkpoint is known to have kept the tag, so that no checkpoint lost it for good."""
+        return self.lost is None and self.look_at(self.checkpoints[-1]).state is State.KEPT
+
     def look_at(self, name: str) -> CheckpointResult:
         """The result for a checkpoint by its name."""
         return next(look for look in self.looks if look.name == name)

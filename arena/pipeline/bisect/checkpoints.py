@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from arena.base.errors import ArenaError, IncomparableError, nearest
-from arena.base.files import make_folder
 from arena.cards import ModelCard, Thresholds, find_dataset
 from arena.dataset.frozen import HeldOut, Truth, read_frozen
 from arena.evaluate import Entry
@@ -22,6 +21,7 @@ from arena.pipeline.entrants import (
     require_scores,
 )
 from arena.pipeline.inputs import find_truth, scores_of_run
+from arena.pipeline.output import claim_folder
 from arena.pipeline.paired import thresholds_of_entrant
 from arena.pipeline.stages import DEMO_DATASET, Execution, score_images
 from arena.results.recipe import Sample
@@ -73,7 +73,7 @@ class CheckpointScores:
     ) -> None:
         self.checkpoints, self.output = checkpoints, output
         self.compute, self.progress = execution.compute, execution.progress
-        make_folder(output)
+        claim_folder(output)
         runs = [one for one in checkpoints if isinstance(one, RunEntrant)]
         part = runs[0].result.recipe.dataset.sample if runs and not sample.limit else sample
         self.heldout = _images_of(dataset, runs, execution.root).sample(*part)

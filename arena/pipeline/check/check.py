@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from arena.base import provenance
 from arena.base.errors import ArenaError, IncomparableError
-from arena.base.files import make_folder
+from arena.base.format import listed
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
+from arena.dataset.frozen import Truth
+from arena.evaluate import Settings
 from arena.gate.judge import judge_paired
 from arena.gate.limits import COVERAGE
+from arena.gate.names import KnownNames, refuse_unknown_names
 from arena.gate.options import CANARY_OPTIONS, VERDICT_OPTIONS
 from arena.gate.policy import Policy, read_policy
 from arena.gate.sample import reach_of, reach_told
@@ -32,8 +36,10 @@ from arena.pipeline.entrants import (
     short_name,
 )
 from arena.pipeline.inputs import find_model_of
+from arena.pipeline.output import OVERWRITE_FIX, claim_folder
 from arena.pipeline.paired import ComparisonOptions, PairedEvaluation, evaluate_pair
 from arena.pipeline.thresholds import refuse_thresholds
+from arena.report.check.document import read_check
 from arena.report.check.write import write_check
 from arena.report.view import headline_view
 from arena.report.view_model.recorded_labels import recorded_labels
@@ -88,15 +94,17 @@ def check_candidate(
     rules = rules.changed(COVERAGE, aliases=renamed)
     asked = replace(asked, renamed=renamed)
     folder = output or Path("checks") / f"{short_name(candidate)}-vs-{short_name(baseline)}"
+    if not asked.overwrite:
+        _refuse_other_check(folder, candidate, baseline, rules)
     try:
         found = _judged(candidate, baseline, folder, rules, asked, diagnose, progress)
     except IncomparableError as error:
         found = _Found(_incomparable(candidate, baseline, rules, str(error)), None)
-    make_folder(folder)
+    claim_folder(folder)
     progress.note("writing the verdict")
-    result = found.result
-    write_check(found.verdict, folder, result, None if result is None else thumbnails_of(result, folder))
-    return CheckFolder(found.verdict, folder)
+    verdict, result = replace(found.verdict, notes=(*asked.notes, *found.verdict.notes)), found.result
+    write_check(verdict, folder, result, None if result is None else thumbnails_of(result, folder))
+    return CheckFolder(verdict, folder)
 
 
 def _judged(
@@ -112,13 +120,12 @@ def _judged(
     _refuse_overwriting(folder, found)
     first, second = give_unique_names(found, _ROLES)
     refuse_thresholds(asked.thresholds, [first.name, second.name])
-    (folder / "check.json").unlink(missing_ok=True)  # left by an earlier check; only a finished check has it
     if isinstance(first, PublishedEntrant) or isinstance(second, PublishedEntrant):
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
     reach = _reach(second, rules, asked)
     if reach:
         progress.note(reach)
-    joint = evaluate_pair(first, second, folder, asked, progress)
+    joint = evaluate_pair(first, second, folder, asked, progress, inspect=partial(_refuse_misspelt, rules))
     joint = replace(joint, notes=(*joint.notes, reach)) if reach else joint
     return _paired(joint, first, second, rules, asked, diagnose, progress)
 
@@ -184,6 +191,28 @@ def _incomparable(candidate: str, baseline: str, rules: Policy, message: str) ->
     case = Case("ground", "comparable", "same images, labels and tags", Outcome.INCOMPARABLE, message)
     ours, theirs = (JudgedModel(short_name(spec), spec) for spec in (candidate, baseline))
     return Verdict(ours, theirs, [case], policy=rules.title, created=provenance.now())
+
+
+def _refuse_misspelt(rules: Policy, truth: Truth, settings: Settings) -> None:
+    """Refuse a policy whose names do not exist, as far as that is known before scoring."""
+    tags, relations = truth.tags, truth.relations
+    categories = None if tags.categories is None else set(tags.categories)
+    names = {*tags.names, *relations.aliases, *rules.of(COVERAGE).renamed}
+    refuse_unknown_names(rules, KnownNames(categories, {group.name for group in settings.tag_groups}, names))
+
+
+def _refuse_other_check(folder: Path, candidate: str, baseline: str, rules: Policy) -> None:
+    """Refuse a folder with a verdict on other entrants or by another policy."""
+    if not (folder / "check.json").is_file():
+        return
+    try:
+        found = read_check(folder / "check.json")
+    except ArenaError:
+        return
+    there = {"candidate": found.candidate.source, "baseline": found.baseline.source, "policy": found.policy}
+    now = {"candidate": candidate, "baseline": baseline, "policy": rules.title}
+    if different := [f"{name} {there[name]} there, {now[name]} now" for name in now if there[name] != now[name]]:
+        raise ArenaError(f"{folder}: holds the verdict of another check ({listed(different)}); {OVERWRITE_FIX}")
 
 
 def _refuse_overwriting(folder: Path, entrants: Sequence[Entrant]) -> None:

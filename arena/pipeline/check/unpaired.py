@@ -10,17 +10,25 @@ import pandas as pd
 
 from arena.base import provenance
 from arena.base.errors import ArenaError
-from arena.base.files import make_folder
 from arena.base.progress import Progress
 from arena.gate.options import VERDICT_OPTIONS
 from arena.gate.policy import Policy
 from arena.gate.unpaired import averaged_tags, judge_unpaired, unpaired_cost
 from arena.gate.verdict import JudgedModel, Outcome, Verdict
 from arena.pipeline.entrants import Entrant, ModelEntrant, PublishedEntrant, RunEntrant, ScoredEntrant
-from arena.pipeline.paired import ComparisonOptions, entry_of, inputs_of_entrants, score_models_of, settings_for
+from arena.pipeline.output import open_run_folder, planned_recipe
+from arena.pipeline.paired import (
+    ComparisonOptions,
+    entry_of,
+    inputs_of_entrants,
+    locate_entrants,
+    score_models_of,
+    settings_for,
+    thresholds_of_entrant,
+)
 from arena.pipeline.recipe import make_recipe
 from arena.pipeline.same_images import find_common_truth
-from arena.pipeline.stages import evaluate_run, write_run
+from arena.pipeline.stages import evaluate_run, refuse_unfit_settings, write_run
 from arena.report.view_model.recorded_labels import label_sentences
 from arena.results.published.record import Published
 from arena.results.published.rows import published_of
@@ -111,13 +119,16 @@ def _evaluate_alone(entrant: ScoredEntrant, folder: Path, asked: ComparisonOptio
     """Evaluate one entrant alone, and write its run folder."""
     started = provenance.now()
     ground = find_common_truth((entrant,), asked.dataset, asked.part, asked.root)
+    settings = settings_for((entrant,), asked, ground.folder)
+    refuse_unfit_settings(ground.truth, settings)
+    own = {entrant.name: thresholds_of_entrant(entrant, asked.thresholds.get(entrant.name), progress)}
+    planned = planned_recipe(ground, settings, own, locate_entrants([entrant]))
+    open_run_folder(folder, planned, overwrite=asked.overwrite)
     entry = (
         score_models_of([entrant], ground, folder, asked, progress)[entrant.name]
         if isinstance(entrant, ModelEntrant)
         else entry_of(entrant, asked, progress)
     )
-    settings = settings_for((entrant,), asked, ground.folder)
-    make_folder(folder)
     result = evaluate_run(ground.truth, [entry], settings, progress)
     inputs = inputs_of_entrants((entrant,), [entry])
     recipe = make_recipe(ground, settings, [entry], inputs, command=asked.command, started=started)

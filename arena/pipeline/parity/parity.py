@@ -10,7 +10,6 @@ import numpy as np
 
 from arena import taggers
 from arena.base.errors import ArenaError
-from arena.base.files import make_folder
 from arena.base.format import plural
 from arena.base.progress import Progress, Silent
 from arena.diagnostics.parity.causes import MAX_CAUSE_IMAGES, CauseSearch, score_distance, search_scores
@@ -19,6 +18,7 @@ from arena.diagnostics.parity.pairs import ModelPair, ScoredModel, pair_models
 from arena.diagnostics.parity.variants import MAX_PASSES, VariantScorer, card_variants, search_variants
 from arena.diagnostics.parity.verdict import ParityReport, Tolerances, judge_parity
 from arena.pipeline.entrants import Entrant, ModelEntrant, ScoredEntrant, give_unique_names, require_scores
+from arena.pipeline.output import claim_folder
 from arena.pipeline.paired import thresholds_of_entrant
 from arena.pipeline.parity.scoring import (
     ParityImages,
@@ -134,7 +134,7 @@ def _compare_models(
     computes = options.compute, options.compute_b or options.compute
     first, second = (runnable_model(one, own[one.name], how) for one, how in zip(models, computes, strict=True))
     folder = options.folder or _home(first.card.name, second.card.name, images)
-    make_folder(folder)
+    claim_folder(folder)
     a, b = score_models([first, second], images, folder, progress)
     rerun = Rerun(_as_ran(second, b), images, options.diagnose)
     return _compare((a, b), images.relations, options.tolerances, progress, rerun)
@@ -154,7 +154,7 @@ def _compare_with_stored(
     known = images_with_scores(images, a)
     folder = options.folder or _home(a.name, model.name, images)
     refuse_overwriting(folder, runner, stored)
-    make_folder(folder)
+    claim_folder(folder)
     (b,) = score_models([runner], known, folder, progress)
     rerun = Rerun(_as_ran(runner, b), known, options.diagnose)
     report = _compare((a, b), images.relations, options.tolerances, progress, rerun)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from arena.base.errors import ArenaError, nearest
 from arena.base.format import figure, interval
 from arena.metrics.registry import LEADERBOARD
 from arena.report.exports.signature import signature_line
+from arena.results.own_tags import OwnMetric, also_known, other_models, own_tag_metrics
 from arena.results.run_folder import Result
 
 WEAKEST = 10
@@ -47,6 +48,8 @@ class ModelResults:
     Attributes:
         digest: digest of the dataset; empty without one.
         images, tags: number of images, and of compared tags.
+        others: the other models of the run; the compared tags are those that all of them know.
+        own: the same metrics over all tags of the model with enough positives, whatever other models know; without intervals.
         created: time of the run in ISO 8601; empty if unknown.
         figures: metrics of `LEADERBOARD` at the own thresholds of the model, undefined ones included.
         per_tag: its rows of `per_tag`, in the order of its tag list.
@@ -66,6 +69,8 @@ class ModelResults:
     version: str
     signature: str
     figures: Sequence[ExportedMetric]
+    others: Sequence[str]
+    own: Mapping[str, OwnMetric]
     per_tag: pd.DataFrame
 
     @property
@@ -77,8 +82,8 @@ class ModelResults:
     def measured_on(self) -> str:
         """Images, tags, threshold and convention in one phrase."""
         return (
-            f"{self.images:,} images of {self.dataset_title}, {self.tags:,} tags with at least {self.min_positives} positives, "
-            f"threshold {self.threshold}, convention {self.convention}"
+            f"{self.images:,} images of {self.dataset_title}, {self.tags:,} tags{also_known(self.others)}, "
+            f"with at least {self.min_positives} positives each, threshold {self.threshold}, convention {self.convention}"
         )
 
     def weakest(self) -> pd.DataFrame:
@@ -115,6 +120,8 @@ def model_results(result: Result, model: str) -> ModelResults:
         version=recipe.arena_version,
         signature=signature_line(result),
         figures=[_metric(own["regimes"]["own"], key, title) for key, title in LEADERBOARD.items()],
+        others=other_models(result, model),
+        own=own_tag_metrics(result, model),
         per_tag=result.tags_of(model),
     )
 

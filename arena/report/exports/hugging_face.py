@@ -10,6 +10,7 @@ from typing import Any
 from arena.base.format import encodable, one_line
 from arena.metrics.registry import METRICS
 from arena.report.exports.facts import ExportedMetric, ModelResults
+from arena.results.own_tags import also_known
 
 TASK = "image-classification"
 
@@ -74,6 +75,8 @@ def _rounded(one: ExportedMetric) -> float:
 def _arguments(facts: ModelResults, one: ExportedMetric) -> dict[str, Any]:
     metric = METRICS[one.key]
     arguments: dict[str, Any] = {"average": metric.average}
+    if facts.others:
+        arguments["tags"] = _line(f"{facts.tags}{also_known(facts.others)}")
     if metric.needs_threshold:
         arguments["threshold"] = _line(facts.threshold)
     if one.low is not None and one.high is not None:

@@ -28,7 +28,7 @@ _TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 def model_card_markdown(facts: ModelResults) -> str:
     """Return the section in Markdown, for a README."""
-    figures = [["metric", "value", "95 % interval", "tags"], *_figures(facts)]
+    figures = [_header(facts), *_figures(facts)]
     weakest = [["tag", "F1", "precision", "recall", "images"], *_weakest(facts)]
     parts = [
         f"## Evaluation of {escape_markdown(clipped(facts.model, _NAME_LENGTH))}",
@@ -45,7 +45,7 @@ def model_card_latex(facts: ModelResults) -> str:
     r"""Return the section as two LaTeX tables; they need `\usepackage{booktabs}` and `\usepackage[T1]{fontenc}`."""
     caption = f"{clipped(facts.model, _NAME_LENGTH)}: {facts.measured_on}."
     parts = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
-    parts.append(_tabular(caption, ["metric", "value", "95 % interval", "tags"], _figures(facts)))
+    parts.append(_tabular(caption, _header(facts), _figures(facts)))
     if rows := _weakest(facts):
         parts.append(_tabular("Weakest tags.", ["tag", "F1", "precision", "recall", "images"], rows))
     parts.append(f"% {latex_comment(facts.signature)}")
@@ -69,8 +69,21 @@ def latex_comment(text: str) -> str:
 
 def _figures(facts: ModelResults) -> list[list[str]]:
     return [
-        [one.title, one.text, one.range or "–", "–" if one.tags is None else f"{one.tags:,}"] for one in facts.figures
-    ]
+        [
+            one.title, one.text, one.range or "–", "–" if one.tags is None else f"{one.tags:,}",
+            *([_over_own_tags(facts, one.key)] if facts.others else []),
+        ]
+        for one in facts.figures
+    ]  # fmt: skip
+
+
+def _header(facts: ModelResults) -> list[str]:
+    return ["metric", "value", "95 % interval", "tags", *(["over all its own tags"] if facts.others else [])]
+
+
+def _over_own_tags(facts: ModelResults, key: str) -> str:
+    value, tags = facts.own[key]
+    return figure(value) if tags is None else f"{figure(value)} ({tags:,})"
 
 
 def _weakest(facts: ModelResults) -> list[list[str]]:

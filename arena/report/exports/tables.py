@@ -60,6 +60,7 @@ def results_json(facts: ModelResults) -> str:
         "dataset": {"name": facts.dataset, "title": facts.dataset_title, "digest": facts.digest or None},
         "images": facts.images,
         "compared_tags": facts.tags,
+        "compared_with": list(facts.others),
         "min_positives": facts.min_positives,
         "convention": facts.convention,
         "threshold": facts.threshold,
@@ -69,6 +70,7 @@ def results_json(facts: ModelResults) -> str:
         "figures": {
             one.key: {"value": one.value, "low": one.low, "high": one.high, "tags": one.tags} for one in facts.figures
         },
+        "own_tags": {key: one._asdict() for key, one in facts.own.items()},
         "tags": [{name: _plain(value) for name, value in row.items()} for row in facts.per_tag.to_dict("records")],
     }
     return json.dumps(content, ensure_ascii=True, indent=1, allow_nan=False) + "\n"

@@ -31,7 +31,8 @@ class Baseline:
         dataset: `name`, `title`, `digest`, `images` of the dataset of the run.
         created: when the baseline was set; ISO 8601.
         reason: why it was set.
-        figures: headline metrics, each with `value`, `low`, `high`, `tags`, and `corrected` where the run has it.
+        figures: headline metrics, each with `value`, `low`, `high`, `tags`, and `corrected` where the run has it; in
+            a run of several models also `compared_with` and `own`, see `headlines`.
         files: path below `copy` -> SHA-256 of the stored file.
         home: the folder of baselines.
     """

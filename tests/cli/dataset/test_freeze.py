@@ -48,12 +48,12 @@ def test_a_set_is_frozen_verified_and_told(tmp_path: Path, capsys: pytest.Captur
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_faults_are_lines_and_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faults_are_lines_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_dataset(tmp_path / "drawn")
     (folder / "images/0002.png").write_bytes(b"short")
     (folder / "images/0005.png").unlink()
     code, out, err = arena("dataset", "verify", folder, capsys=capsys)
-    assert code == 2
+    assert code == 1
     assert [line.split(":")[0] for line in out.splitlines()] == ["images/0002.png", "images/0005.png"]
     assert err.splitlines()[-1].endswith(
         "drawn: 2 faults in a dataset of 40 images; restore the files, or freeze the dataset again"

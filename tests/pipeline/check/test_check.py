@@ -50,7 +50,7 @@ def test_a_verdict_is_of_the_candidate_less_the_baseline(world: World) -> None:
 def test_the_recorded_baseline_is_found_by_its_name_and_by_being_the_last(world: World) -> None:
     home, old = world.folder / "baselines", world.run("old", "a")
     set_baseline(find_run(str(old)), home, reason="the first", name="first")
-    asked = ComparisonOptions(replicates=60, showing=DisplayOptions("none"), baselines=home)
+    asked = ComparisonOptions(replicates=60, showing=DisplayOptions("none"), baselines=home, overwrite=True)
     found = check_candidate(f"new={world.npz('new')}", baseline="@baseline", output=world.folder / "out", asked=asked)
     assert found.verdict.paired
     assert found.verdict.baseline.source == "@baseline"
@@ -101,7 +101,10 @@ def test_renamed_tags_are_named_by_a_file(world: World, capsys: pytest.CaptureFi
     lost = {case["name"]: case for case in _cases(world.folder / "out") if case["gate"] == "coverage"}
     assert lost["tags"]["outcome"] == "fail"
     (world.folder / "aliases.csv").write_text(f"old,new\n{last},renamed\n")
-    arena("check", f"new={path}", *how, "--aliases", world.folder / "aliases.csv", capsys=capsys)
+    how = (*how, "--aliases", world.folder / "aliases.csv")
+    code, _, err = arena("check", f"new={path}", *how, capsys=capsys)
+    assert (code, "holds a run of another recipe (other renamed tags)" in err) == (2, True)
+    arena("check", f"new={path}", *how, "--overwrite", capsys=capsys)
     kept = {case["name"]: case for case in _cases(world.folder / "out") if case["gate"] == "coverage"}
     assert kept["tags"]["outcome"] == "pass"
 
@@ -174,7 +177,7 @@ def test_calibration_is_reported_and_judged_if_the_policy_asks(world: World) -> 
     policy.write_text("[calibration]\nece = 0.02\n")
     for rules, outcome in ((None, "reported"), (policy, "pass")):
         found = check_candidate(
-            f"new={moved}", baseline=str(old), output=world.folder / "out", policy=rules, asked=QUICK
+            f"new={moved}", baseline=str(old), output=world.folder / f"out-{outcome}", policy=rules, asked=QUICK
         )
         [one] = [case for case in found.verdict.cases if (case.gate, case.name) == ("calibration", "ece")]
         assert (str(one.outcome), "after one fitted shift and scale" in one.message) == (outcome, True)

@@ -1,0 +1,86 @@
+"""The folder that a run is written to: neither a run of another recipe nor files of other programs are replaced unasked."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import make_folder, write_whole
+from arena.base.format import listed, shown
+from arena.evaluate import Settings
+from arena.pipeline.thresholds import ModelThresholds
+from arena.pipeline.truth import LoadedTruth
+from arena.results.recipe import Recipe, RecipeInput, ThresholdsUsed
+from arena.results.run_folder import RUN_FILE, read_result
+from arena.results.same_recipe import recipe_differences
+
+RUN_MARK = ".arena"
+"""File that marks a folder as an output of arena, from before its first other file."""
+
+OVERWRITE_FIX = "name another folder with --output, or replace it with --overwrite"
+"""What a user can do if the output folder holds another result."""
+
+_OUTPUTS = (RUN_MARK, RUN_FILE, "check.json", "bisect.json", "scores/*/store.json", "*/store.json")
+"""Files by which an output folder is recognised; folders of earlier versions have no mark."""
+
+
+def planned_recipe(
+    given: LoadedTruth, settings: Settings, own: Mapping[str, ModelThresholds], inputs: Iterable[RecipeInput]
+) -> Recipe:
+    """The recipe of a run as far as its command determines it, before anything is scored.
+
+    Args:
+        own: name of a model -> its thresholds.
+        inputs: the inputs, except the truth; digests may be missing.
+    """
+    thresholds = {name: ThresholdsUsed.of(one.thresholds, one.source) for name, one in own.items()}
+    source = [] if given.source is None else [given.source]
+    return Recipe(given.dataset, settings, thresholds, given.renamed, (*source, *inputs))
+
+
+def open_run_folder(folder: Path, recipe: Recipe, *, overwrite: bool) -> None:
+    """Create the output folder of a run, or check that an existing one may be written to.
+
+    A run of the same recipe is refreshed: its weights, images and labels may have changed. An interrupted run continues.
+
+    Raises:
+        ArenaError: the folder holds a run of another recipe and `overwrite` is false, or files that arena did not write; or it
+            cannot be written.
+    """
+    if not overwrite:
+        _refuse_other_recipe(folder, recipe)
+    claim_folder(folder)
+    (folder / "check.json").unlink(missing_ok=True)  # the verdict on an earlier run; only a finished check has it
+
+
+def claim_folder(folder: Path) -> None:
+    """Create an output folder and mark it as one.
+
+    Raises:
+        ArenaError: it holds files that arena did not write, or cannot be written.
+    """
+    _refuse_foreign(folder)
+    make_folder(folder)
+    write_whole(folder / RUN_MARK, "Output folder of arena.\n")
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if not folder.is_dir() or any(next(folder.glob(name), None) for name in _OUTPUTS):
+        return
+    if found := sorted(path.name for path in folder.iterdir()):
+        some = listed([shown(name) for name in found], keep=3)
+        raise ArenaError(
+            f"{folder}: holds files that arena did not write ({some}); name a new or an empty folder with --output"
+        )
+
+
+def _refuse_other_recipe(folder: Path, recipe: Recipe) -> None:
+    if not (folder / RUN_FILE).exists():
+        return
+    try:
+        found = read_result(folder, ())
+    except IncomparableError:  # a run of an older schema, which this version cannot compare
+        raise ArenaError(f"{folder}: holds a run of another version; {OVERWRITE_FIX}") from None
+    except ArenaError:  # a damaged run; only scoring it again helps
+        return
+    if different := list(recipe_differences(found.recipe, found.models, recipe, folder)):
+        raise ArenaError(f"{folder}: holds a run of another recipe ({listed(different, keep=3)}); {OVERWRITE_FIX}")
