@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
-from arena.dataset.frozen import Truth, sparse_rows
+from arena.dataset.frozen import Truth, exact_weights, sparse_rows
 from arena.images.decode import IMAGE_SUFFIXES
 from arena.tags import TagSpace
 
@@ -19,6 +19,7 @@ def truth_from_rows(
     tiles: Iterable[np.ndarray],
     tags: tuple[str, ...],
     image_ids: tuple[str, ...],
+    weights: np.ndarray | None = None,
 ) -> Truth:
     """Make a truth from the rows of a truth file.
 
@@ -26,6 +27,7 @@ def truth_from_rows(
         where: the file, for error messages.
         shape: (images, tags) of all blocks together.
         tiles: consecutive blocks of rows; bool, or 0 and 1.
+        weights: number of images of the population that each row stands for; None if each stands for itself.
 
     Raises:
         ArenaError: shapes disagree, an image or a tag is listed twice, or a value is neither 0 nor 1.
@@ -41,7 +43,8 @@ def truth_from_rows(
                 raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
             yield tile.astype(np.bool_, copy=False)
 
-    return Truth.of(image_ids, TagSpace(tags), sparse_rows(shape, checked()))
+    given = None if weights is None else exact_weights(where, weights, len(image_ids))
+    return Truth.of(image_ids, TagSpace(tags), sparse_rows(shape, checked()), weights=given)
 
 
 def list_images(folder: Path) -> dict[str, Path]:

@@ -183,8 +183,8 @@ class _Part(NamedTuple):
     """Influence of each unit on the sum of AP; float64 (units,). None without resamples, or without mAP."""
     independent: Floats
     """Effective number of positives of each tag: positives divided by the design effect; float64 (tags,)."""
-    related: Floats
-    """`Measured.related` of the tags, float64 (tags,)."""
+    unseen: Floats
+    """Variance of the precision of each tag that resamples do not show; float64 (tags,)."""
     reachable: bool = True
     """Whether the rule of the regime holds at some threshold."""
 
@@ -214,7 +214,7 @@ def aggregate(
                 means = [Mean(float("nan"), 0)] * len(means)
             precision = settings.counting.ratios(part.counts).precision
             precisions[number].append(precision if part.reachable else np.full(len(precision), np.nan))
-            thin[number].append(_unseen(part.counts, part.related))
+            thin[number].append(part.unseen)
             estimates[number, :, place], tags[number, :, place] = zip(*means, strict=True)
             bias[number, -1, place] = macro(part.bias).value
             if found is not None and replicates is not None and part.influence is not None and means[-1].tags:
@@ -281,6 +281,28 @@ def _unseen(counts: TagCounts, related: Floats) -> Floats:
     return np.maximum(np.nan_to_num(divide(smooth * (1 - smooth) - precision * (1 - precision), predicted)), 0.0)
 
 
+def _unseen_of_weighted(counts: TagCounts, positive: Floats, negative: Floats) -> Floats:
+    """Return `_unseen` for images with weights, float64 (tags,).
+
+    A hit is an image of the tag, and a false positive one without the tag, which often stands for many more images. So one
+    more of each is added with its own weight.
+
+    Args:
+        counts: of the tags.
+        positive, negative: how many images stand for one independent image with the tag, and without it.
+    """
+    hits, false = counts.tp / positive, counts.fp / negative
+
+    def variance(hits: Floats, false: Floats) -> tuple[Floats, Floats]:
+        """Return the precision of so many independent images, and its variance."""
+        true, wrong = positive * hits, negative * false
+        precision = np.nan_to_num(divide(true, true + wrong))
+        sums = (positive * (1 - precision)) ** 2 * hits + (negative * precision) ** 2 * false
+        return precision, np.nan_to_num(divide(sums, (true + wrong) ** 2))
+
+    return np.maximum(variance(hits + 1, false + 1)[1] - variance(hits, false)[1], 0.0)
+
+
 def _mean_variance(variances: Floats, kept: NDArray[np.bool_]) -> float:
     """Return the variance of the mean of independent values."""
     return float(variances[kept].sum() / max(1, kept.sum()) ** 2)
@@ -293,28 +315,39 @@ def _parts(
     model, tally, own, found = (
         measured.models[number], measured.tallies.models[number], measured.own[number], measured.uncertainty
     )  # fmt: skip
-    effects, related = measured.ap_effects(number), measured.related[model.scored.truth_columns]
+    effects = measured.ap_effects(number)
+
+    def unseen(counts: TagCounts, columns: Integers) -> Floats:
+        tags = model.scored.truth_columns[columns]
+        if measured.truth.weights is None:
+            return _unseen(counts, measured.related[tags])
+        return _unseen_of_weighted(counts, measured.related[tags], measured.related_others[tags])
+
+    # images with the tag that count as one: their number over their effective number
+    shared = np.fmax(1.0, divide(tally.support, measured.positive_units[model.scored.truth_columns]))
+    alike = effects if measured.truth.weights is None else shared
     for place, one in enumerate(tag_slices):
         columns = model.chosen[one.tags]
         counts, influence = own.take(columns), None if found is None else tally.map_influence[place]
-        bias, independent = effects[columns] * tally.ap_bias[columns], counts.positives / effects[columns]
-        yield _Part(counts, tally.average_precision[columns], bias, influence, independent, related[columns])
+        bias, independent = effects[columns] * tally.ap_bias[columns], tally.support[columns] / alike[columns]
+        yield _Part(counts, tally.average_precision[columns], bias, influence, independent, unseen(counts, columns))
     if found is None:
         return
     columns, nothing = model.chosen[measured.compared], np.empty(0)
     for name in regimes:
         regime = found.regimes[number].by_name[name]
-        yield _Part(regime.counts.take(columns), nothing, nothing, None, nothing, related[columns], regime.reachable)
+        counts = regime.counts.take(columns)
+        yield _Part(counts, nothing, nothing, None, nothing, unseen(counts, columns), regime.reachable)
     sliced, thresholds = found.resampled.slices[number], own.thresholds[columns]
     rows = zip(
-        sliced.tp, sliced.fp, sliced.positives, sliced.images, sliced.average_precision, sliced.ap_bias,
+        sliced.tp, sliced.fp, sliced.positives, sliced.images, sliced.support, sliced.average_precision, sliced.ap_bias,
         sliced.map_influence, strict=True,
     )  # fmt: skip
-    for tp, fp, positives, images, ap, ap_bias, influence in rows:
-        enough = np.flatnonzero(positives >= settings.min_positives)
-        counts, known = TagCounts(thresholds, tp, fp, positives, int(images)).take(enough), columns[enough]
-        bias, independent = effects[known] * ap_bias[enough], counts.positives / effects[known]
-        yield _Part(counts, ap[enough], bias, influence, independent, related[known])
+    for tp, fp, positives, images, support, ap, ap_bias, influence in rows:
+        enough = np.flatnonzero(support >= settings.min_positives)
+        counts, known = TagCounts(thresholds, tp, fp, positives, images.item()).take(enough), columns[enough]
+        bias, independent = effects[known] * ap_bias[enough], support[enough] / alike[known]
+        yield _Part(counts, ap[enough], bias, influence, independent, unseen(counts, known))
 
 
 def small_sample_factor(positives: NDArray[Any], power: int) -> float:
