@@ -91,7 +91,7 @@ class Truth:
 
 
 def exact_weights(where: object, weights: Any, images: int) -> NDArray[np.float64]:
-    """Return weights of images, rounded so that every sum of them is exact in float64: no result depends on their order.
+    """Return weights of images, rounded so that every sum of them is exact in float64: no count depends on their order.
 
     The rounding changes no integer, and any other weight of a million images by less than 10^-7 of their mean weight.
 
