@@ -132,7 +132,7 @@ def test_whole_images_are_never_negative() -> None:
 
 
 POPULATION = 4000
-PREVALENCE = np.array([0.006, 0.008, 0.012, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3])
+PREVALENCE = np.array([*[0.005] * 5, *[0.008] * 5, *[0.012] * 3, 0.03, 0.08, 0.2, 0.3])
 
 
 def population(seed: int) -> tuple[Truth, dict[str, np.ndarray]]:
