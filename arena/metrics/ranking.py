@@ -435,7 +435,7 @@ def average_precision_bias(block: SortedBlock) -> Floats:
     The jackknife's estimate, half the sum of the second derivatives, was 0.0028.
 
     With weights, the positive itself is its weight w instead of 1, and 1 / P is the sum of w^2 over P^2, as if there were
-    fewer positives.
+    fewer positives. `_bias_of_unequal_weights` is added.
 
     Returns: float64 (tags,), -1 to 1; NaN where no image has the tag.
 
@@ -450,5 +450,29 @@ def average_precision_bias(block: SortedBlock) -> Floats:
     spread = np.where(
         predicted > 2 * w, (hits - w) * false / (np.maximum(predicted - w, w) * np.maximum(predicted - 2 * w, w)), 0.0
     )
+    if block.weights is not None:
+        alone = alone + _bias_of_unequal_weights(block)
     gained = groups.sums((alone + second) * groups.size)
     return divide(gained - divide(groups.sums(w * spread * groups.size), positives), positives)
+
+
+def _bias_of_unequal_weights(block: SortedBlock) -> Floats:
+    """Return by how much the precision at each score of a positive is too high because negatives stand for more images.
+
+    Precision T / (T + F) is convex in F and concave in T. So the mean over samples is too high by about T F d / (T + F)^3,
+    where d is the typical weight of a negative minus that of a positive; the terms cancel if the weights are equal. If few
+    negatives of large weight score that high, or none, the next term matters. Then T / (T + F + d (F + d/2) / (T + F + d/2))
+    is nearly unbiased: with T = 10, F = 10 and d = 10, where one negative is expected, plain precision has the mean 0.63, the
+    first term gives 0.57, and this 0.48.
+
+    Returns: float64 (groups,), -1 to 1.
+    """
+    groups, positive = block.groups, block.positive_weight
+    assert block.weights is not None
+    squares = segment_sums(block.carried_weights**2, block.ends)
+    of_negatives = divide((block.weights**2).sum() - squares, block.total - positive)
+    excess = np.nan_to_num(of_negatives - divide(squares, positive))[groups.tag]
+    true, predicted = groups.hits, groups.predicted
+    false, more = predicted - true, np.maximum(excess, 0.0)
+    corrected = true / (predicted + more * (false + more / 2) / (predicted + more / 2))
+    return true / predicted - corrected + true * false * np.minimum(excess, 0.0) / predicted**3
