@@ -78,7 +78,8 @@ class SortedBlock:
     def _weight_from(self) -> Floats:
         """Sum of the weights at each position of a tag and after it, 0 after the last; float64 (tags, images + 1)."""
         later: Floats = np.cumsum(self.sorted_weights[:, ::-1], axis=1)[:, ::-1]
-        return np.pad(later, ((0, 0), (0, 1)))
+        padded: Floats = np.pad(later, ((0, 0), (0, 1)))
+        return padded
 
     @cached_property
     def _carried_weight_from(self) -> Floats:
@@ -157,16 +158,16 @@ class SortedBlock:
         size: Amounts = members
         predicted = (self.rows[tag] + images - starts[first]).astype(np.float64)
         hits: Amounts = self.ends[tag + 1] - first
-        own: float | Floats = 1.0
+        mean_weight: float | Floats = 1.0
         if self.weights is not None:
             ends = np.append(first, len(positions))
             size = segment_sums(self.carried_weights, ends)
-            own = segment_sums(self.carried_weights**2, ends) / size
+            mean_weight = segment_sums(self.carried_weights**2, ends) / size
             predicted = self._weight_from[tag, starts[first] - self.rows[tag]]
             hits = self._carried_weight_from[first] - self._carried_weight_from[self.ends[tag + 1]]
         return Groups(
             tag=tag, bounds=np.searchsorted(first, self.ends), starts=starts[first], first=first, members=members, size=size,
-            own=own, predicted=predicted, hits=hits,
+            own=mean_weight, predicted=predicted, hits=hits,
         )  # fmt: skip
 
 
