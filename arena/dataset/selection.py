@@ -234,7 +234,7 @@ def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> p
     rest = sum(one.reason == RANDOM for one in found)
     why = (
         f"not a random sample: {len(found) - rest} images chosen so that every tag has {selection.representative} (or "
-        f"all, if it has fewer), then {rest} at random; seed {selection.seed}; weights of 1 / inclusion probability"
+        f"all, if it has fewer), then {rest} at random; seed {selection.seed}"
     )
     steps.append(Step("representative", len(chosen), len(images) - len(chosen), why))
     return chosen

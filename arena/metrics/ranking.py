@@ -139,7 +139,7 @@ class SortedBlock:
         tag, carried = self.groups.tag, np.searchsorted(self.positions, positions)
         positive = self._carried_weight_from[carried] - self._carried_weight_from[self.ends[tag + 1]]
         later = self._weight_from[tag, positions - self.rows[tag]] - positive
-        return self.total - self.positive_weight[tag] - later
+        return np.asarray(self.total - self.positive_weight[tag] - later)
 
     @cached_property
     def groups(self) -> "Groups":

@@ -58,7 +58,7 @@ why = "truncated"
 name = "representative"
 kept = 6
 dropped = 2
-why = "not a random sample: 3 images chosen so that every tag has 2 (or all, if it has fewer), then 3 at random; seed 1; weights of 1 / inclusion probability"
+why = "not a random sample: 3 images chosen so that every tag has 2 (or all, if it has fewer), then 3 at random; seed 1"
 
 [[steps]]
 name = "min_images"
