@@ -71,6 +71,7 @@ def summarise_dataset(heldout: HeldOut, *, min_positives: int = 10, pairs: int =
         "sizes": _sizes(heldout),
         "groups": _groups(heldout.images["group"].dropna().tolist()),
         "included_for": _included(heldout),
+        "weighted": heldout.weights is not None,
         "steps": [_step(row) for row in facts.get("steps", []) if isinstance(row, Mapping)],
         "facts": {
             key: value for key, value in facts.items() if isinstance(value, str | int | float) or _is_plain_list(value)

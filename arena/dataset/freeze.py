@@ -43,7 +43,7 @@ SAMPLING = "sampling"
 
 REPRESENTATIVE_NOTE = (
     "chosen tag by tag (column included_for), so this is not a random sample: "
-    "rare tags are more frequent here than in the source"
+    "rare tags are more frequent here than in the source. The column weight is 1 / the inclusion probability"
 )
 
 

@@ -28,8 +28,18 @@ from arena.tags.spelling import canonical_spelling, respelling_note
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")
 """Required columns of `images.parquet`; further columns are kept."""
 
+WEIGHT = "weight"
+"""Optional column of `images.parquet`: the number of images of the population that an image stands for, which is 1 / its
+inclusion probability in the sample. Without it each image stands for itself."""
+
 IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
-"""Columns of `images.parquet` that identify images; every other column can define slices."""
+"""Columns of `images.parquet` that identify images; every other column except `WEIGHT` can define slices."""
+
+_SUM_BITS = 46
+"""Bits of the sum of all weights; float64 holds 53, so that the sum of 128 such sums is exact too."""
+
+_MEAN_TOLERANCE = 1e-9
+"""Rounding that is allowed in the mean of weights that were normalised to 1."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -48,6 +58,8 @@ class Truth:
         relations: aliases that map a tagger's spelling to a column.
         images: further columns of `images.parquet` by name, such as rating or width, one value a row.
         groups: label of each row; rows with equal labels belong together (near duplicates, one post). None if unknown.
+        weights: number of images of the population that each row stands for, as `exact_weights` returns them; float64
+            (images,). None if each row stands for itself.
         note: one line on tag names that were respelled; empty if none was.
     """
 
@@ -57,6 +69,7 @@ class Truth:
     relations: TagRelations = field(default_factory=TagRelations)
     images: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     groups: tuple[str, ...] | None = None
+    weights: NDArray[np.float64] | None = None
     note: str = ""
 
     @classmethod
@@ -75,8 +88,54 @@ class Truth:
         values.sort_indices()
         images = {name: [column[row] for row in rows] for name, column in self.images.items()}
         groups = None if self.groups is None else tuple(self.groups[row] for row in rows)
-        image_ids = tuple(self.image_ids[row] for row in rows)
-        return Truth(image_ids, self.tags, values, self.relations, images, groups, self.note)
+        weights = None if self.weights is None else self.weights[rows]
+        ids = tuple(self.image_ids[row] for row in rows)
+        return Truth(ids, self.tags, values, self.relations, images, groups, weights, self.note)
+
+
+def exact_weights(where: object, weights: Any, images: int) -> NDArray[np.float64]:
+    """Return weights of images, rounded so that every sum of them is exact in float64: no count depends on their order.
+
+    The rounding changes no integer, and any other weight of a million images by less than 10^-7 of their mean weight.
+
+    Args:
+        where: file or argument, for errors.
+        weights: (images,), above 0, with a mean of 1 or more.
+        images: their number.
+
+    Raises:
+        ArenaError: another shape, a weight is not a number above 0, or their mean is below 1.
+
+    >>> exact_weights("truth", [1, 2.5], 2).tolist()
+    [1.0, 2.5]
+    """
+    try:
+        found = np.asarray(weights, np.float64)
+    except (TypeError, ValueError):
+        raise ArenaError(f"{where}: {WEIGHT} must hold numbers; write 1 / inclusion probability") from None
+    if found.shape != (images,):
+        raise ArenaError(f"{where}: {WEIGHT} {found.shape}, but {images} images; give one weight for each image")
+    wrong = np.flatnonzero(~(np.isfinite(found) & (found > 0)))
+    if len(wrong):
+        raise ArenaError(f"{where}: {WEIGHT} {found[wrong[0]]:g} in row {wrong[0]}; a weight is a number above 0")
+    if images and found.mean() < 1 - _MEAN_TOLERANCE:
+        raise ArenaError(
+            f"{where}: {WEIGHT} has the mean {found.mean():g}; a weight is the number of images that an image stands for "
+            "(1 / inclusion probability), so the mean is 1 or more"
+        )
+    step = 2.0 ** (np.ceil(np.log2(found.sum())) - _SUM_BITS) if images else 1.0
+    return np.asarray(np.maximum(np.round(found / step), 1) * step, np.float64)
+
+
+def effective_number(weights: NDArray[np.float64]) -> float:
+    """Return how many images of equal weight have a mean that varies as much: (sum of w)^2 / sum of w^2; 0 for no image.
+
+    Source: Kish 1965, Survey Sampling.
+
+    >>> effective_number(np.array([1.0, 1.0])), effective_number(np.array([3.0, 1.0]))
+    (2.0, 1.6)
+    """
+    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
 def sparse_rows(shape: tuple[int, ...], tiles: Iterable[NDArray[np.bool_]]) -> csr_array:
@@ -134,15 +193,25 @@ class HeldOut:
             values,
             relations=self.relations,
             images={
-                name: self.images[name].tolist() for name in self.images.columns if name not in IDENTIFYING_COLUMNS
+                name: self.images[name].tolist()
+                for name in self.images.columns
+                if name not in (*IDENTIFYING_COLUMNS, WEIGHT)
             },
             groups=tuple(map(str, self.images["group"])),
+            weights=self.weights,
             note=self.note,
         )
 
     @cached_property
+    def weights(self) -> NDArray[np.float64] | None:
+        """Weights of the images, see `Truth.weights`; None without a column `WEIGHT`."""
+        if WEIGHT not in self.images.columns:
+            return None
+        return exact_weights(f"{self.card.folder}: images.parquet", self.images[WEIGHT].tolist(), len(self))
+
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 over identifier, file digest and tags of every image; equal datasets have equal digests on every machine."""
+        """SHA-256 over identifier, file digest, tags and weight of every image; equal datasets have equal digests."""
         return digest_images(self.images)
 
     def sample(self, limit: int | None, seed: int) -> "HeldOut":
@@ -165,18 +234,29 @@ def random_order(digests: Iterable[str], image_ids: Iterable[str], *, seed: int)
     return sorted(range(len(keys)), key=keys.__getitem__)
 
 
+def random_numbers(digests: Iterable[str], *, seed: int) -> list[float]:
+    """Return the random number of each image by which `random_order` sorts: uniform in 0 to 1, from seed and file digest."""
+    keys = (hashlib.sha256(f"{seed}:{digest}".encode()).digest() for digest in digests)
+    return [(int.from_bytes(key[:8], "big") + 0.5) / 2**64 for key in keys]
+
+
 def digest_images(images: pd.DataFrame) -> str:
-    """Return the SHA-256 (hexadecimal) over identifier, file digest and sorted tags of every row, in order of identifier."""
+    """Return the SHA-256 (hexadecimal) over identifier, file digest, sorted tags and weight of every row, by identifier.
+
+    A table without weights has the digest of earlier versions.
+    """
     ordered = images.sort_values("image_id")
     digest = hashlib.sha256()
-    for image_id, sha256, names in zip(ordered["image_id"], ordered["sha256"], ordered["tags"], strict=True):
-        digest.update(digest_line(image_id, sha256, names))
+    weights = ordered[WEIGHT].tolist() if WEIGHT in ordered.columns else [None] * len(ordered)
+    columns = (ordered["image_id"], ordered["sha256"], ordered["tags"], weights)
+    for image_id, sha256, names, weight in zip(*columns, strict=True):
+        digest.update(digest_line(image_id, sha256, names, weight))
     return digest.hexdigest()
 
 
-def digest_line(image_id: str, sha256: str, tags: Sequence[str]) -> bytes:
-    """Return the bytes that one image adds to the digest of a dataset."""
-    return json.dumps([image_id, sha256, sorted(tags)]).encode() + b"\n"
+def digest_line(image_id: str, sha256: str, tags: Sequence[str], weight: float | None = None) -> bytes:
+    """Return the bytes that one image adds to the digest of a dataset; `weight` is None in a dataset without weights."""
+    return json.dumps([image_id, sha256, sorted(tags), *([] if weight is None else [weight])]).encode() + b"\n"
 
 
 def read_frozen(card: DatasetCard) -> HeldOut:

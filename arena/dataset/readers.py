@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
 from arena.dataset.files import is_link_outside
-from arena.dataset.frozen import Truth, sparse_rows
+from arena.dataset.frozen import Truth, exact_weights, sparse_rows
 from arena.images.formats import is_image_file
 from arena.tags import TagSpace
 from arena.tags.spelling import merge_names
@@ -22,6 +22,7 @@ def truth_from_rows(
     tiles: Iterable[np.ndarray],
     tags: tuple[str, ...],
     image_ids: tuple[str, ...],
+    weights: np.ndarray | None = None,
 ) -> Truth:
     """Make a truth from the rows of a truth file.
 
@@ -29,6 +30,7 @@ def truth_from_rows(
         where: the file, for error messages.
         shape: (images, tags) of all blocks together.
         tiles: consecutive blocks of rows; bool, or 0 and 1.
+        weights: number of images of the population that each row stands for; None if each stands for itself.
 
     Columns with one canonical spelling become one tag, which an image has if any of them says so.
 
@@ -46,13 +48,14 @@ def truth_from_rows(
                 raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
             yield tile.astype(np.bool_, copy=False)
 
+    given = None if weights is None else exact_weights(where, weights, len(image_ids))
     values, merged = sparse_rows(shape, checked()), merge_names(where, tags)
     if len(merged.names) < len(tags):
         joined = csr_array(
             (np.ones(len(tags), np.int64), (np.arange(len(tags)), merged.places)), shape=(len(tags), len(merged.names))
         )
         values = (values.astype(np.int64) @ joined).astype(np.bool_)
-    return Truth.of(image_ids, TagSpace(merged.names), values, note=merged.note)
+    return Truth.of(image_ids, TagSpace(merged.names), values, weights=given, note=merged.note)
 
 
 def list_images(folder: Path) -> dict[str, Path]:

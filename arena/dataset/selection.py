@@ -4,8 +4,9 @@ Every selection depends on the images, never on their order: two people with the
 same images.
 """
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -15,13 +16,16 @@ import pandas as pd
 from arena.base.errors import ArenaError
 from arena.cards import ModelCard
 from arena.dataset.cutoffs import cutoffs, last_day, last_post, to_timestamps
-from arena.dataset.frozen import random_order
+from arena.dataset.frozen import WEIGHT, random_numbers, random_order
 
 INCLUDED_FOR = "included_for"
 """Column of `images.parquet`: the tag for which an image was selected, or `RANDOM`."""
 
 RANDOM = "random"
 """Value of `INCLUDED_FOR` of an image that was selected at random."""
+
+NO_TAG = ""
+"""Stands for the tag of the images without a tag."""
 
 NAMED_TAGS = 10
 """Largest number of dropped tags that a step names."""
@@ -37,7 +41,7 @@ class Selection:
         trained_until: models that were not trained on the images: only images after the latest of their cut-offs are kept.
         sample: number of images.
         representative: number of images selected for each tag (or all, if it has fewer) before the rest of the sample is
-            drawn at random.
+            drawn at random. Each image gets the weight 1 / its inclusion probability.
         seed: seed of the sample.
         min_images: least number of images of a tag for it to stay a label.
     """
@@ -66,7 +70,7 @@ class Selected(NamedTuple):
     """Result of a selection.
 
     Attributes:
-        images: the selected rows, with column `INCLUDED_FOR` if the sample is representative.
+        images: the selected rows, with the columns `INCLUDED_FOR` and `WEIGHT` if the sample is representative.
         tags: name -> category of each label.
         steps: numbers and reason of each step.
     """
@@ -214,54 +218,146 @@ def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> p
     order = random_order(images["sha256"], images["image_id"], seed=selection.seed)
     size = len(images) if selection.sample is None else selection.sample
     if selection.representative is None:
-        chosen = images.iloc[order[:size]]
+        chosen = _weighted(images.iloc[order[:size]], len(images) / max(1, min(size, len(images))))
         if selection.sample is not None:
             why = f"a random sample of {selection.sample} images, seed {selection.seed}"
             steps.append(Step("sample", len(chosen), len(images) - len(chosen), why))
         return chosen
     carried: list[list[str]] = images["tags"].tolist()
-    reasons = choose_representative([carried[row] for row in order], least=selection.representative)
-    if selection.sample is not None and len(reasons) > selection.sample:
-        raise ArenaError(
-            f"--sample {selection.sample}: {selection.representative} images for every tag need {len(reasons)} images; "
-            "raise --sample, or lower --representative"
-        )
-    wanted = len(reasons) if selection.sample is None else size
-    rest = [place for place in range(len(order)) if place not in reasons][: wanted - len(reasons)]
-    reasons |= dict.fromkeys(rest, RANDOM)
-    chosen = images.iloc[[order[place] for place in reasons]].assign(**{INCLUDED_FOR: list(reasons.values())})
+    found = choose_representative(
+        [carried[row] for row in order],
+        random_numbers(images["sha256"].iloc[order], seed=selection.seed),
+        least=selection.representative,
+        sample=selection.sample,
+    )
+    chosen = images.iloc[[order[one.place] for one in found]].assign(**{INCLUDED_FOR: [one.reason for one in found]})
+    chosen = _weighted(chosen, [1 / one.probability for one in found])
+    rest = sum(one.reason == RANDOM for one in found)
     why = (
-        f"not a random sample: {len(reasons) - len(rest)} images chosen so that every tag has {selection.representative} (or "
-        f"all, if it has fewer), then {len(rest)} at random; seed {selection.seed}"
+        f"not a random sample: {len(found) - rest} images chosen so that every tag has {selection.representative} (or "
+        f"all, if it has fewer), then {rest} at random; seed {selection.seed}"
     )
     steps.append(Step("representative", len(chosen), len(images) - len(chosen), why))
     return chosen
 
 
-def choose_representative(images: Sequence[Iterable[str]], *, least: int) -> dict[int, str]:
-    """Select the first images that give every tag at least `least` images, or all if it has fewer.
+def _weighted(chosen: pd.DataFrame, factor: float | Sequence[float]) -> pd.DataFrame:
+    """Return the images with their weights multiplied by a factor; images without weights get them only from a sequence."""
+    if WEIGHT in chosen.columns:
+        return chosen.assign(**{WEIGHT: chosen[WEIGHT] * factor})
+    return chosen if isinstance(factor, float) else chosen.assign(**{WEIGHT: factor})
 
-    Tags are processed from the rarest to the most frequent, ties by name, so that images of rare tags also count for frequent
-    ones.
+
+class Chosen(NamedTuple):
+    """An image of a representative sample."""
+
+    place: int
+    """Its position in the order of preference."""
+    reason: str
+    """The rarest tag for which it was selected, or `RANDOM`."""
+    probability: float
+    """Inclusion probability given the random numbers of all other images, above 0 to 1."""
+
+
+def choose_representative(
+    images: Sequence[Iterable[str]], numbers: Sequence[float], *, least: int, sample: int | None = None
+) -> list[Chosen]:
+    """Select the first `least` images of every tag (or all, if it has fewer), then the first of the others.
+
+    Images without a tag count as images of one more tag. All tags take their images in the same random order, so the first
+    images of a rare tag are often among the first of a frequent tag too.
+
+    The inclusion probability is known. Given the numbers of all other images, an image is selected exactly if its own number
+    is below a limit, and the limit is the probability, because the number is uniform. The limit of a tag is the number of the
+    last of the first `least` of its other images; the largest limit counts. So a sum with weights of 1 / probability is an
+    unbiased estimate of the sum over all images.
 
     Args:
         images: tags of each image, in order of preference.
+        numbers: of each image, independent, uniform in 0 to 1, ascending.
+        least: images of each tag.
+        sample: number of images; None selects those that the tags need.
 
-    Returns: position of a selected image -> the tag for which it was selected.
+    Source: Cohen and Kaplan, "Leveraging discarded samples for tighter estimation of multiple-set aggregates", 2009.
 
-    >>> choose_representative([["dog"], ["dog", "cat"], ["dog"], []], least=2)
-    {1: 'cat', 0: 'dog'}
+    Raises:
+        ArenaError: the tags need more than `sample` images.
+
+    >>> found = choose_representative([["dog"], ["dog", "cat"], ["dog"], []], [0.1, 0.3, 0.4, 0.8], least=1)
+    >>> [(one.place, one.reason, one.probability) for one in found]  # the only cat is always selected
+    [(3, 'random', 1.0), (1, 'cat', 1.0), (0, 'dog', 0.3)]
     """
-    places: dict[str, list[int]] = {}
+    members = _members_by_tag(images)
+    needed: dict[int, str] = {}
+    for name in sorted(members, key=lambda name: (len(members[name]), name)):
+        for place in members[name][:least]:
+            needed.setdefault(place, name)
+    wanted = len(needed) if sample is None else min(sample, len(images))
+    if wanted < len(needed):
+        raise ArenaError(
+            f"--sample {sample}: {least} images for every tag need {len(needed)} images; "
+            "raise --sample, or lower --representative"
+        )
+    others = [place for place in range(len(images)) if place not in needed]
+    reasons = needed | dict.fromkeys(others[: wanted - len(needed)], "")
+    found = []
+    for place, reason in reasons.items():
+        of_tags, successors = _limit_of_tags(
+            place, [members[n] for n in set(images[place]) or {NO_TAG}], least, numbers
+        )
+        successors -= needed.keys()
+        left = 0 if sample is None else wanted - len(needed) - len(successors) + (place in needed)
+        of_rest = _limit_of_rest(others, left, successors | ({place} - needed.keys()), numbers)
+        found.append(Chosen(place, reason or RANDOM, max(of_tags, of_rest)))
+    return found
+
+
+def _members_by_tag(images: Sequence[Iterable[str]]) -> dict[str, list[int]]:
+    """Return the positions of the images of each tag, and under `NO_TAG` of those without one; ascending."""
+    members: dict[str, list[int]] = {}
     for place, names in enumerate(images):
-        for name in sorted(set(names)):
-            places.setdefault(name, []).append(place)
-    reasons: dict[int, str] = {}
-    for name in sorted(places, key=lambda name: (len(places[name]), name)):
-        lacking = least - sum(place in reasons for place in places[name])
-        fresh = [place for place in places[name] if place not in reasons]
-        reasons |= dict.fromkeys(fresh[: max(0, lacking)], name)
-    return reasons
+        for name in sorted(set(names)) or [NO_TAG]:
+            members.setdefault(name, []).append(place)
+    return members
+
+
+def _limit_of_tags(
+    place: int, tags: Iterable[Sequence[int]], least: int, numbers: Sequence[float]
+) -> tuple[float, set[int]]:
+    """Return the number below which a tag needs an image, and the images that tags would need instead if it came last.
+
+    Args:
+        place: the image.
+        tags: the images of each of its tags, ascending.
+        least, numbers: as of `choose_representative`.
+    """
+    limits, successors = [], set[int]()
+    for members in tags:
+        if len(members) <= least:
+            limits.append(1.0)
+        elif place < members[least]:  # one of the first: without it, the next one would be
+            limits.append(numbers[members[least]])
+            successors.add(members[least])
+        else:
+            limits.append(numbers[members[least - 1]])
+    return max(limits), successors
+
+
+def _limit_of_rest(others: Sequence[int], wanted: int, taken: Set[int], numbers: Sequence[float]) -> float:
+    """Return the number below which an image would be among the `wanted` first that no tag needs.
+
+    Args:
+        others: the images that no tag needs, ascending.
+        wanted: how many images without a need would be selected.
+        taken: the image itself, and those that a tag would need if the image came last.
+        numbers: of each image.
+    """
+    if wanted <= 0:
+        return 0.0
+    index = wanted - 1
+    for place in sorted(taken):
+        index += bisect_left(others, place) <= index
+    return numbers[others[index]] if index < len(others) else 1.0
 
 
 def _refuse_empty(images: pd.DataFrame, tags: Mapping[str, str], steps: Sequence[Step]) -> None:

@@ -158,7 +158,7 @@ class _Terms(NamedTuple):
     """Resamples, float64 (targets, replicates)."""
 
 
-def _standard_errors(moved: Floats | None, variances: ArrayLike) -> tuple[Floats, Integers]:
+def _standard_errors(moved: Floats | None, variances: Floats) -> tuple[Floats, Integers]:
     """Return the standard error from the resamples that are defined, and their number, (...).
 
     Args:
@@ -240,8 +240,8 @@ class _Part(NamedTuple):
     """Effective number of positives of each tag for AP: positives divided by the design effect; float64 (tags,)."""
     units: Floats
     """Effective number of images, or of duplicate clusters, with each tag; float64 (tags,)."""
-    related: Floats
-    """`Measured.related` of the tags, float64 (tags,)."""
+    unseen: Floats
+    """Variance of the precision of each tag that resamples do not show; float64 (tags,)."""
     reachable: bool = True
     """Whether the rule of the regime holds at some threshold."""
 
@@ -271,7 +271,7 @@ def aggregate(
                 means = [Mean(float("nan"), 0)] * len(means)
             precision = settings.counting.ratios(part.counts).precision
             precisions[number].append(precision if part.reachable else np.full(len(precision), np.nan))
-            thin[number].append(_unseen(part.counts, part.related))
+            thin[number].append(part.unseen)
             estimates[number, :, place], tags[number, :, place] = zip(*means, strict=True)
             bias[number, -1, place] = macro(part.bias).value
             if found is not None and replicates is not None:
@@ -354,6 +354,28 @@ def _unseen(counts: TagCounts, related: Floats) -> Floats:
     return np.maximum(np.nan_to_num(divide(smooth * (1 - smooth) - precision * (1 - precision), predicted)), 0.0)
 
 
+def _unseen_of_weighted(counts: TagCounts, positive: Floats, negative: Floats) -> Floats:
+    """Return `_unseen` for images with weights, float64 (tags,).
+
+    A hit is an image of the tag, and a false positive one without the tag, which often stands for many more images. So one
+    more of each is added with its own weight.
+
+    Args:
+        counts: of the tags.
+        positive, negative: how many images stand for one independent image with the tag, and without it.
+    """
+    hits, false = counts.tp / positive, counts.fp / negative
+
+    def variance(hits: Floats, false: Floats) -> tuple[Floats, Floats]:
+        """Return the precision of so many independent images, and its variance."""
+        true, wrong = positive * hits, negative * false
+        precision = np.nan_to_num(divide(true, true + wrong))
+        sums = (positive * (1 - precision)) ** 2 * hits + (negative * precision) ** 2 * false
+        return precision, np.nan_to_num(divide(sums, (true + wrong) ** 2))
+
+    return np.maximum(variance(hits + 1, false + 1)[1] - variance(hits, false)[1], 0.0)
+
+
 def _mean_variance(variances: Floats, kept: NDArray[np.bool_]) -> float:
     """Return the variance of the mean of independent values."""
     return float(variances[kept].sum() / max(1, kept.sum()) ** 2)
@@ -368,13 +390,29 @@ def _parts(
         measured.models[number], measured.tallies.models[number], measured.own[number], measured.uncertainty
     )  # fmt: skip
     effects = measured.ap_effects(number)
-    related, units = (x[model.scored.truth_columns] for x in (measured.related, measured.positive_units))
+
+    def unseen(counts: TagCounts, columns: Integers) -> Floats:
+        tags = model.scored.truth_columns[columns]
+        if measured.truth.weights is None:
+            return _unseen(counts, measured.related[tags])
+        return _unseen_of_weighted(counts, measured.related[tags], measured.related_others[tags])
+
+    units = measured.positive_units[model.scored.truth_columns]
+    # images with the tag that count as one: their number over their effective number
+    shared = np.fmax(1.0, divide(tally.support, units))
+    alike = effects if measured.truth.weights is None else shared
     for place, one in enumerate(tag_slices):
         columns = model.chosen[one.tags]
         counts, influence = own.take(columns), None if found is None else tally.map_influence[place]
-        bias, independent = effects[columns] * tally.ap_bias[columns], counts.positives / effects[columns]
+        bias, independent = effects[columns] * tally.ap_bias[columns], tally.support[columns] / alike[columns]
         yield _Part(
-            counts, tally.average_precision[columns], bias, influence, independent, units[columns], related[columns]
+            counts,
+            tally.average_precision[columns],
+            bias,
+            influence,
+            independent,
+            units[columns],
+            unseen(counts, columns),
         )
     if found is None:
         return
@@ -382,18 +420,18 @@ def _parts(
     for name in regimes:
         regime = found.regimes[number].by_name[name]
         counts = regime.counts.take(columns)
-        yield _Part(counts, nothing, nothing, None, nothing, units[columns], related[columns], regime.reachable)
+        yield _Part(counts, nothing, nothing, None, nothing, units[columns], unseen(counts, columns), regime.reachable)
     sliced, thresholds = found.resampled.slices[number], own.thresholds[columns]
     rows = zip(
-        sliced.tp, sliced.fp, sliced.positives, sliced.images, sliced.average_precision, sliced.ap_bias,
+        sliced.tp, sliced.fp, sliced.positives, sliced.images, sliced.support, sliced.average_precision, sliced.ap_bias,
         sliced.map_influence, strict=True,
     )  # fmt: skip
-    for one, (tp, fp, positives, images, ap, ap_bias, influence) in zip(image_slices, rows, strict=True):
-        enough = np.flatnonzero(positives >= settings.min_positives)
-        counts, known = TagCounts(thresholds, tp, fp, positives, int(images)).take(enough), columns[enough]
-        bias, independent = effects[known] * ap_bias[enough], counts.positives / effects[known]
-        within = measured.units_within(one.member, measured.compared[enough])
-        yield _Part(counts, ap[enough], bias, influence, independent, within, related[known])
+    for part, (tp, fp, positives, images, support, ap, ap_bias, influence) in zip(image_slices, rows, strict=True):
+        enough = np.flatnonzero(support >= settings.min_positives)
+        counts, known = TagCounts(thresholds, tp, fp, positives, images.item()).take(enough), columns[enough]
+        bias, independent = effects[known] * ap_bias[enough], support[enough] / alike[known]
+        within = measured.units_within(part.member, measured.compared[enough])
+        yield _Part(counts, ap[enough], bias, influence, independent, within, unseen(counts, known))
 
 
 def small_sample_factor(positives: NDArray[Any], power: int) -> float:

@@ -111,7 +111,7 @@ def _row(found: Aggregates, subject: tuple[int, ...], figure: int, place: int | 
 
 def _without_bias(found: Aggregates, estimate: Estimate) -> float:
     """Return an estimate minus its bias; the estimate itself without resamples, like `Aggregates.corrected`."""
-    return estimate.value if found.replicates is None else estimate.value - float(np.nan_to_num(estimate.bias))
+    return float(estimate.value if found.replicates is None else estimate.value - np.nan_to_num(estimate.bias))
 
 
 def contamination_summary(found: Contamination, measured: Measured) -> dict[str, Any]:

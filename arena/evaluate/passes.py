@@ -19,7 +19,7 @@ from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import bootstrap, labels
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_blocks
 from arena.metrics.bootstrap import BlockSums, Plan, Resampled, Resampler, SliceRows
-from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide
+from arena.metrics.counts import Amounts, Convention, Floats, Integers, TagCounts, divide
 from arena.metrics.labels import LabelIssues
 from arena.metrics.tally import RankedColumn, Sampling, SweptModel, Tallies, Tally, tally_models
 from arena.metrics.threshold_replicates import ThresholdModel
@@ -83,7 +83,7 @@ class Uncertainty:
         resampled: replicates and predictions over the compared tags.
         suspects: label issues of compared tags; `tag` is an index of `Measured.compared`.
         suspect_scores: float32 (suspects, models), the score of each model.
-        suspected_fp: int64 (models,), false positives of each model at its own thresholds that label issues suspect to be
+        suspected_fp: (models,), false positives of each model at its own thresholds that label issues suspect to be
             missing labels, over the compared tags. All label issues count, not only those that `suspects` lists.
         disagreements: images where one model is right and another wrong; `tag` is an index of `Measured.compared`.
     """
@@ -94,7 +94,7 @@ class Uncertainty:
     resampled: Resampled
     suspects: LabelIssues
     suspect_scores: NDArray[np.float32]
-    suspected_fp: Integers
+    suspected_fp: Amounts
     disagreements: Disagreements
 
 
@@ -120,28 +120,46 @@ class Measured:
 
     @cached_property
     def pooling(self) -> csr_array | None:
-        """Matrix that sums values of images by duplicate cluster, float64 (clusters, images); None without clusters."""
-        if self.truth.groups is None:
+        """Matrix that sums values of images, times their weights, by duplicate cluster; float64 (clusters, images).
+
+        None without clusters and weights.
+        """
+        weights, groups = self.truth.weights, self.truth.groups
+        if groups is None and weights is None:
             return None
-        cluster = np.unique(self.truth.groups, return_inverse=True)[1]
-        images = np.arange(len(cluster))
-        return csr_array((np.ones(len(cluster)), (cluster, images)), shape=(int(cluster.max()) + 1, len(cluster)))
+        cluster = np.unique(self.truth.image_ids if groups is None else groups, return_inverse=True)[1]
+        values, images = np.ones(len(cluster)) if weights is None else weights, np.arange(len(cluster))
+        return csr_array((values, (cluster, images)), shape=(int(cluster.max()) + 1, len(cluster)))
 
     @cached_property
     def related(self) -> Floats:
         """Mean number of a tag's images in the cluster of one of its images; float64 (truth tags,), 1 or more.
 
         It is the largest factor by which clusters can increase a variance: Kish's design effect if all images of a cluster
-        are alike.
+        are alike. Images with weights count as their weights.
         """
         carried = csc_array(self.truth.values, dtype=np.float64)
         if self.pooling is None:
             return np.ones(carried.shape[1])
-        return np.fmax(1.0, divide(square_sums(self.pooling @ carried), np.diff(carried.indptr)))
+        sizes = csc_array(self.pooling @ carried)
+        return np.fmax(1.0, divide(square_sums(sizes), np.asarray(sizes.sum(0))))
+
+    @cached_property
+    def related_others(self) -> Floats:
+        """As `related`, of the images without the tag."""
+        if self.pooling is None:
+            return np.ones(len(self.truth.tags))
+        sizes = csc_array(self.pooling @ csc_array(self.truth.values, dtype=np.float64))
+        everything = np.asarray(self.pooling.sum(1)).ravel()
+        squares = (everything**2).sum() - 2 * (everything @ sizes) + square_sums(sizes)
+        return np.fmax(1.0, divide(squares, everything.sum() - np.asarray(sizes.sum(0))))
 
     @property
     def effective_clusters(self) -> float:
-        """Effective number of clusters of the images: n^2 / sum of m^2 over the sizes m of the clusters; n without clusters."""
+        """Effective number of clusters of the images: n^2 / sum of m^2 over the sizes m of the clusters; n without clusters.
+
+        With weights, the size of a cluster is the sum of its weights, and n that of all images.
+        """
         everything = csc_array(np.ones((len(self.truth.image_ids), 1)))
         return float(self.effective_units(everything)[0])
 
@@ -153,8 +171,8 @@ class Measured:
     def effective_units(self, marked: csc_array) -> Floats:
         """Return the effective number of units among the marked images of each column, (columns,); 0 without a marked image.
 
-        It is (sum of m)^2 / sum of m^2 over the numbers m of marked images of the clusters: the number of clusters if they
-        are equal, and less if a few hold most of the images.
+        It is (sum of m)^2 / sum of m^2 over the numbers m of marked images of the clusters, or the sums of their weights: the
+        number of clusters if they are equal, and less if a few hold most of the images.
 
         Args:
             marked: 0 or 1, float64 (images, columns).
@@ -232,14 +250,20 @@ def run_passes(
     with threadpool_limits(1, user_api="blas"):  # blocks already run in threads
         sweeps = [np.unique(np.concatenate([zero, settings.counting.effective(one.shared)])) for one in models]
         own = [each[one.chosen[compared]] for each, one in zip(effective, models, strict=True)]
-        inspector = _Inspector(compared, own)
+        inspector = _Inspector(compared, own, truth.weights)
         swept = [
-            SweptModel(one.scored, *both, _is_compared(one, compared))
-            for one, *both in zip(models, sweeps, effective, strict=True)
+            SweptModel(one.scored, sweep, thresholds, _is_compared(one, compared))
+            for one, sweep, thresholds in zip(models, sweeps, effective, strict=True)
         ]
         inspect = inspector.look if sampling is not None else None
         tallies = tally_models(
-            swept, truth.values, sampling=sampling, inspect=inspect, workers=workers, advance=advance
+            swept,
+            truth.values,
+            sampling=sampling,
+            weights=truth.weights,
+            inspect=inspect,
+            workers=workers,
+            advance=advance,
         )
         uncertainty = None
         if sampling is not None:
@@ -273,7 +297,7 @@ def _regimes(one: MatchedModel, found: Tally, compared: Integers, convention: Co
     """Return the regimes of one model: its own thresholds and the cross-fitted ones."""
     is_compared = _is_compared(one, compared)
     category = np.unique(one.categories, return_inverse=True)[1].astype(np.int64)
-    images = int(found.images.sum())
+    images = found.images.sum().item()
     counts = FoldCounts(found.tp, found.fp, found.positives, images, is_compared, category)
     chosen = {name: counts.cross_fit(choice) for name, choice in THRESHOLD_CHOICES.items()}
     unshrunk = counts.cross_fit(partial(choose_by_tag, shrinkage=0.0))
@@ -350,7 +374,7 @@ def _resample(
         cross_fits=[one.cross_fit for one in regimes],
         clustered=truth.groups is not None and len(set(truth.groups)) < len(truth.groups),
         slices=[SliceRows(np.flatnonzero(one.member), one.member) for one in image_slices],
-        min_positives=settings.min_positives,
+        min_positives=settings.min_positives, image_weights=truth.weights,
     )  # fmt: skip
     resampler = Resampler(plan)
 
@@ -376,13 +400,14 @@ class _Inspector:
     Results are stored by tag, because threads finish in any order.
     """
 
-    def __init__(self, compared: Integers, own: Sequence[NDArray[np.float32]]) -> None:
-        """Args: the compared tags, as columns of the ground truth; each model's own threshold for each of them."""
+    def __init__(self, compared: Integers, own: Sequence[NDArray[np.float32]], weights: Floats | None = None) -> None:
+        """Args: the compared tags, as columns of the ground truth; each model's own threshold for each; weights of images."""
         self.own = own
+        self.weights = weights
         self.place = {int(column): place for place, column in enumerate(compared)}
         self.suspects: dict[int, LabelIssues] = {}
         self.scores: dict[int, NDArray[np.float32]] = {}
-        self.predicted: dict[int, Integers] = {}
+        self.predicted: dict[int, Amounts] = {}
         self.disagreements: dict[int, list[Disagreements]] = {}
 
     def look(self, column: int, ranked: list[RankedColumn], labels_of: NDArray[np.bool_]) -> None:
@@ -392,8 +417,9 @@ class _Inspector:
             return
         scores, ascending = [one.scores for one in ranked], [one.block.scores[one.row] for one in ranked]
         found = labels.find_label_issues(scores, labels_of, ascending=ascending, tag=tag)
+        counted = np.ones(len(found.image), np.int64) if self.weights is None else self.weights[found.image]
         self.predicted[tag] = np.array(
-            [(one[found.image] >= own[tag]).sum() for one, own in zip(scores, self.own, strict=True)]
+            [(one[found.image] >= own[tag]) @ counted for one, own in zip(scores, self.own, strict=True)]
         )
         kept = self.suspects[tag] = found.strongest(labels.LABEL_ISSUES_PER_TAG)
         self.scores[tag] = np.stack([one[kept.image] for one in scores], axis=1)
@@ -412,8 +438,8 @@ class _Inspector:
         return labels.rank_label_issues(self.suspects[tag] for tag in sorted(self.suspects))
 
     @property
-    def suspected_fp(self) -> Integers:
-        """The number of label issues that each model predicts, over all tags; int64 (models,)."""
+    def suspected_fp(self) -> Amounts:
+        """The number of label issues that each model predicts, over all tags, or the sum of their weights; (models,)."""
         return np.asarray(np.sum([*self.predicted.values(), np.zeros(len(self.own), np.int64)], axis=0))
 
     def scores_of(self, found: LabelIssues, images: int, models: int) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from arena.dataset.frozen import effective_number
 from arena.evaluate.matching import MatchedModel
 from arena.evaluate.passes import Measured
 from arena.metrics import intervals, per_image
@@ -37,13 +38,14 @@ def image_metrics(measured: Measured, number: int) -> dict[str, Any]:
         carried = csr_array(truth.values[:, measured.compared])
         hits = _hits(model, model.columns[model.chosen[measured.compared]], carried)
         positives = np.diff(carried.indptr).astype(np.int64)
-        for one in per_image.precision_recall_at_k(hits, positives, _TOP_K):
+        for one in per_image.precision_recall_at_k(hits, positives, _TOP_K, truth.weights):
             found |= {f"precision_at_{one.k}": one.precision, f"recall_at_{one.k}": one.recall}
         found |= {"precision_at_k_images": carried.shape[0], "recall_at_k_images": int((positives > 0).sum())}
         if measured.uncertainty is not None:
             predicted = csr_array(measured.uncertainty.resampled.predictions[number])
             tp = np.asarray(predicted.astype(np.int64).multiply(carried).sum(1))
-            samples = per_image.samples_f1(tp, np.diff(predicted.indptr).astype(np.int64), positives)
+            tags = np.diff(predicted.indptr).astype(np.int64)
+            samples = per_image.samples_f1(tp, tags, positives, truth.weights)
             found |= {"samples_f1": samples.value, "samples_f1_images": samples.images}
     if (rating := _rating(measured, model)) is not None:
         found["rating"] = rating
@@ -84,13 +86,15 @@ def _rating(measured: Measured, model: MatchedModel) -> dict[str, Any] | None:
     if len(columns) < 2 or (label < 0).all():
         return None
     scores = model.entry.scores.values.columns(np.array(columns), model.scored.place).astype(np.float32)
-    found = per_image.multi_class(scores, label, classes)
-    right = int(np.trace(found.confusion))
-    interval = intervals.wilson(right, found.images)
+    weights = measured.truth.weights
+    found = per_image.multi_class(scores, label, classes, weights)
+    effective = found.images if weights is None else effective_number(weights[label >= 0])
+    right = int(np.trace(found.confusion)) if weights is None else found.accuracy * effective
+    interval = intervals.wilson(right, effective)
     return {
         "accuracy": found.accuracy, "accuracy_low": float(interval.low), "accuracy_high": float(interval.high),
         "macro_f1": found.macro_f1, "images": found.images, "classes": list(found.classes),
-        "confusion": found.confusion.tolist(),
+        "confusion": found.confusion.round().astype(np.int64).tolist(),
     }  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def per_tag_table(measured: Measured, intervals_of: Sequence[TagIntervals], sett
 
 def _frame(measured: Measured, number: int, within: TagIntervals, settings: Settings) -> pd.DataFrame:
     model, own, tally = measured.models[number], measured.own[number], measured.tallies.models[number]
-    tags, truth = model.entry.scores.tags, measured.truth
+    tags, truth, whole = model.entry.scores.tags, measured.truth, own.whole
     compared = np.zeros(len(model.columns), dtype=bool)
     compared[model.chosen[measured.compared]] = True
     frame = pd.DataFrame(
@@ -59,9 +59,9 @@ def _frame(measured: Measured, number: int, within: TagIntervals, settings: Sett
             "category": model.categories,
             "index": model.columns,
             "training_count": pd.array([tags.counts[c] if tags.counts else None for c in model.columns], dtype="Int64"),
-            "support": own.positives,
+            "support": tally.support,
             "threshold": model.own,
-            "tp": own.tp, "fp": own.fp, "fn": own.fn, "tn": own.tn,
+            "tp": whole.tp, "fp": whole.fp, "fn": whole.fn, "tn": whole.tn,
             **_metrics(own, tally, within, settings),
             "compared": compared,
         }
@@ -100,7 +100,7 @@ def tag_intervals(measured: Measured, number: int, effects: "DesignEffects") -> 
             tally.average_precision,
             np.sqrt(tally.ap_variance),
             np.minimum(
-                own.positives / ap_effects, measured.positive_units[measured.models[number].scored.truth_columns]
+                tally.support / ap_effects, measured.positive_units[measured.models[number].scored.truth_columns]
             ),
             bias=ap_effects * tally.ap_bias,
         ),
@@ -148,22 +148,26 @@ def tests_of(table: pd.DataFrame, tag: str) -> dict[tuple[str, str], dict[str, A
 
 
 class DesignEffects(NamedTuple):
-    """Effects of duplicate clusters on precision, recall and F1, (3, known) each."""
+    """Effects of duplicate clusters and of weights on precision, recall and F1, (3, known) each."""
 
     effects: Floats
-    """Factor of the variance, 1 or more."""
+    """Factor of the variance, 1 or more; with weights, of the variance of as many images as the weights add up to."""
     clusters: Floats
     """Effective number of clusters among predictions, positives, and both; infinite if the images are independent."""
 
 
 def design_effects(measured: Measured, number: int) -> DesignEffects:
-    """Return the effects of duplicate clusters on one model.
+    """Return the effects of duplicate clusters and of weights on one model.
 
     For a tag that is not compared the factor is `Measured.related`, the largest possible value, and the clusters are those of
-    its positives.
+    its positives. With weights, a proportion is taken at one more image on which it holds and one more on which it does not,
+    with the weights that such images have on average: an image of a large weight may be missing from the sample.
     """
     model, found, clusters = measured.models[number], measured.uncertainty, measured.pooling
-    effects = np.tile(measured.related[model.scored.truth_columns], (3, 1))
+    positive = measured.related[model.scored.truth_columns]
+    negative = np.maximum(positive, measured.related_others[model.scored.truth_columns])
+    weighted = measured.truth.weights is not None
+    effects = np.stack([negative, positive, negative]) if weighted else np.tile(positive, (3, 1))
     if found is None or clusters is None:
         return DesignEffects(effects, np.full(effects.shape, np.inf))
     numbers = np.tile(measured.positive_units[model.scored.truth_columns], (3, 1))
@@ -173,12 +177,32 @@ def design_effects(measured: Measured, number: int) -> DesignEffects:
     hits = _floats(predicted.multiply(truth))
     union = _floats(truth + predicted - hits)
     for row, base in enumerate((predicted, truth, union)):
-        share = divide(np.asarray(hits.sum(0)), np.asarray(base.sum(0)))
-        spread = hits - base @ _diagonal(np.nan_to_num(share))
-        ratio = divide(square_sums(clusters @ spread), square_sums(spread))
+        if weighted:
+            one_more = (measured.related[compared], (measured.related, measured.related_others)[row != 1][compared])
+            ratio = weighted_effect(clusters, hits, base, *one_more)
+        else:
+            share = divide(np.asarray(hits.sum(0)), np.asarray(base.sum(0)))
+            spread = hits - base @ _diagonal(np.nan_to_num(share))
+            ratio = divide(square_sums(clusters @ spread), square_sums(spread))
         effects[row, model.chosen[compared]] = np.maximum(1.0, np.nan_to_num(ratio))
         numbers[row, model.chosen[compared]] = measured.effective_units(base)
     return DesignEffects(effects, numbers)
+
+
+def weighted_effect(pooling: csr_array, hits: csc_array, base: csc_array, hit: Floats, miss: Floats) -> Floats:
+    """Return the variance of weighted proportions divided by that of as many images as the weights add up to; (tags,).
+
+    Args:
+        pooling: `Measured.pooling`.
+        hits: 1 where the proportion holds, float64 (images, tags).
+        base: 1 where it is counted.
+        hit, miss: weights of one more image on which it holds, and on which it does not; float64 (tags,).
+    """
+    true, counted = (np.asarray((pooling @ one).sum(0)) for one in (hits, base))
+    share = (true + hit) / (counted + hit + miss)
+    spread = square_sums(csc_array(pooling @ (hits - base @ _diagonal(share))))
+    binomial = (true + hit) * (1 - share) ** 2 + (counted - true + miss) * share**2
+    return np.asarray((spread + (hit * (1 - share)) ** 2 + (miss * share) ** 2) / binomial)
 
 
 def _diagonal(values: Floats) -> csr_array:
@@ -231,7 +255,10 @@ def _pair_frame(measured: Measured, a: int, b: int, intervals_of: Sequence[TagIn
         first=f1.first, first_interval=f1_intervals[0], second=f1.second, second_interval=f1_intervals[1],
         correlation=intervals.f1_correlation(paired),
     )  # fmt: skip
-    p = significance.exact_p(paired, found.resampled.clustered[a, b])
+    if truth.weights is None:
+        p = significance.exact_p(paired, found.resampled.clustered[a, b])
+    else:
+        f1_interval, p = _weighted_f1_test(measured, a, b, f1)
     f1_interval = intervals.agreeing_interval(f1.first - f1.second, f1_interval, p)
     ap = _ap_differences(measured, a, b)
     return pd.DataFrame(
@@ -239,13 +266,41 @@ def _pair_frame(measured: Measured, a: int, b: int, intervals_of: Sequence[TagIn
             "first": first.entry.name, "second": second.entry.name,
             "tag": [truth.tags.names[c] for c in compared],
             "category": [first.categories[k] for k in first.chosen[compared]],
-            "support": paired.positives,
+            "support": measured.tallies.models[a].support[first.chosen[compared]],
             "f1_difference": f1.first - f1.second, "f1_low": f1_interval.low, "f1_high": f1_interval.high,
             "f1_p": p,
             "ap_difference": ap[0], "ap_low": ap[1], "ap_high": ap[2],
             "ap_p": ap[3],
         }
     )  # fmt: skip
+
+
+def _weighted_f1_test(measured: Measured, a: int, b: int, f1: significance.F1Pair) -> tuple[Interval, Floats]:
+    """Return interval and p of the difference of F1 of each compared tag, where images have weights.
+
+    Weights make the exact test of swapped names invalid: images are not exchangeable. The variance is that of the influence of
+    each image, or duplicate cluster, times its weight. The distribution is Student's with one degree of freedom less than the
+    effective number of discordant units; p is at least what swapping the names on so many units could show.
+    """
+    found, pooling = measured.uncertainty, measured.pooling
+    assert found is not None
+    assert pooling is not None
+    truth = _floats(measured.truth.values[:, measured.compared])
+    influence, predictions = [], [_floats(found.resampled.predictions[k]) for k in (a, b)]
+    for predicted, value in zip(predictions, f1, strict=True):
+        union = _floats(predicted + truth)
+        per_image = np.nan_to_num(divide(1.0, np.asarray((pooling @ union).sum(0))))
+        hits = _floats(predicted.multiply(truth))
+        influence.append(hits @ _diagonal(2 * per_image) - union @ _diagonal(np.nan_to_num(value) * per_image))
+    difference = f1.first - f1.second
+    error = np.sqrt(square_sums(csc_array(pooling @ (influence[0] - influence[1]))))
+    units = measured.effective_units(_floats(predictions[0] != predictions[1]))
+    freedom = np.maximum(units - 1, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = np.where(error > 0, 2 * special.stdtr(freedom, -np.abs(difference) / error), 1.0)
+    p = np.where(np.isnan(difference), np.nan, np.clip(p, np.exp2(1 - np.maximum(units, 1)), 1.0))
+    reach = special.stdtrit(freedom, (1 + intervals.LEVEL) / 2) * error
+    return Interval(np.maximum(difference - reach, -1.0), np.minimum(difference + reach, 1.0)), p
 
 
 def _ap_differences(measured: Measured, a: int, b: int) -> Sequence[Floats]:

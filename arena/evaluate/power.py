@@ -140,7 +140,9 @@ def _freedom(summary: Mapping[str, Any]) -> float:
 
 def _supports(result: Result) -> TagSupports:
     """Return positives and errors of the tags that all models know, whether they have enough positives or not."""
-    rows = result.per_tag.assign(errors=result.per_tag["fp"] + result.per_tag["fn"])
+    table = result.per_tag
+    images_per_weight = table["support"] / (table["tp"] + table["fn"])  # 1, except in a weighted sample
+    rows = table.assign(errors=(table["fp"] + table["fn"]) * images_per_weight)
     tags = rows.groupby("truth_tag").agg(
         models=("model", "nunique"), positives=("support", "first"), errors=("errors", "mean")
     )

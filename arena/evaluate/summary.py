@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from arena.dataset.frozen import effective_number
 from arena.evaluate import aggregate, per_image, tables
 from arena.evaluate.aggregate import Aggregates
 from arena.evaluate.matching import describe_thresholds
 from arena.evaluate.passes import Measured
-from arena.metrics.counts import divide, macro
+from arena.metrics.counts import Floats, divide, macro
 from arena.metrics.registry import AGGREGATES
 from arena.metrics.thresholds import SHRINKAGE
 from arena.results.recipe import Settings
@@ -42,10 +43,18 @@ def summarise(
         "clusters": len(set(truth.groups or truth.image_ids)),
         "effective_clusters": measured.effective_clusters,
         "degrees_of_freedom": measured.freedom(np.ones(len(measured.truth.image_ids), np.bool_)),
+        **_weights_summary(truth.weights),
         "models": {name: _model_summary(measured, number, found) for number, name in enumerate(names)},
         "ranks": aggregate.headline_ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
         "labels": _labels_summary(measured),
     }
+
+
+def _weights_summary(weights: Floats | None) -> dict[str, float]:
+    """Return the number of images of the population and the effective number of images; empty without weights."""
+    if weights is None:
+        return {}
+    return {"weighted_images": float(weights.sum()), "effective_images": effective_number(weights)}
 
 
 def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[str, Any]:
@@ -116,6 +125,6 @@ def _labels_summary(measured: Measured) -> dict[str, Any]:
         return {}
     false_positives = {}
     for number, (model, suspected) in enumerate(zip(measured.models, found.suspected_fp.tolist(), strict=True)):
-        total = int(measured.own[number].fp[model.chosen[measured.compared]].sum())
+        total = measured.own[number].fp[model.chosen[measured.compared]].sum().item()
         false_positives[model.entry.name] = {"total": total, "suspected": suspected}
     return {"missing": len(found.suspects.image), "false_positives": false_positives}

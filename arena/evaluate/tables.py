@@ -45,7 +45,7 @@ def sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
 
 
 def tag_sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
-    """Return one row per model, tag and threshold: tp, fp, fn, tn.
+    """Return one row per model, tag and threshold: tp, fp, fn, tn, rounded to whole images if images have weights.
 
     Categorical codes are computed here, because finding the categories of a million strings takes three times as long.
     """
@@ -53,7 +53,7 @@ def tag_sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
     tags = pd.Index(sorted({name for model in measured.models for name in model.names}))
     frames = []
     for number, model in enumerate(measured.models):
-        counts: Counts = measured.tallies.models[number].counts
+        counts: Counts = measured.tallies.models[number].counts.whole
         order = np.argsort(model.columns)
         tp, fp = counts.tp[:, order], counts.fp[:, order]
         fn = counts.positives[order] - tp

@@ -19,7 +19,7 @@ from scipy.sparse import csc_array, csr_array
 
 from arena.metrics import ranking
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels
-from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
+from arena.metrics.counts import Amounts, Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
 from arena.metrics.significance import Paired
 from arena.metrics.tally import Sampling
 from arena.metrics.threshold_replicates import RECHOSEN, Drawn, ThresholdModel, changes, confident_threshold, draw_block
@@ -88,6 +88,7 @@ class Plan:
         clustered: whether some duplicate cluster holds more than one image.
         slices: subsets of the images.
         min_positives: positives that a tag needs within a slice to enter its means.
+        image_weights: float64 (images,), weight of each image; None counts each image as 1.
     """
 
     truth: csc_array
@@ -100,6 +101,12 @@ class Plan:
     clustered: bool = False
     slices: Sequence[SliceRows] = ()
     min_positives: int = 0
+    image_weights: Floats | None = None
+
+    def weigh(self, images: Integers) -> NDArray[np.float32]:
+        """Return the weights of some images."""
+        ones = np.ones(len(images), np.float32)
+        return ones if self.image_weights is None else self.image_weights[images].astype(np.float32)
 
     @cached_property
     def first_weights(self) -> NDArray[np.float32]:
@@ -112,16 +119,18 @@ class SliceMetrics:
     """Counts and AP of one model on slices of the images, per compared tag.
 
     Attributes:
-        images: int64 (slices,), number of images.
-        tp, fp, positives: int64 (slices, tags), at the model's own thresholds.
+        images: number of images, (slices,).
+        tp, fp, positives: int64 (slices, tags), at the model's own thresholds; float64 sums of weights where images have them.
+        support: int64 (slices, tags), number of images with the tag, whatever their weights.
         average_precision, ap_bias: float64 (slices, tags); NaN without a positive.
         map_influence: float64 (slices, units), influence of each unit on the sum of AP over the tags where AP is defined.
     """
 
-    images: Integers
-    tp: Integers
-    fp: Integers
-    positives: Integers
+    images: Amounts
+    tp: Amounts
+    fp: Amounts
+    positives: Amounts
+    support: Integers
     average_precision: Floats
     ap_bias: Floats
     map_influence: Floats
@@ -176,16 +185,17 @@ class Resampler:
 
     def __init__(self, plan: Plan) -> None:
         images, tags = plan.truth.shape
-        units, replicates = plan.weights.shape
+        replicates = plan.weights.shape[1]
         targets = len(plan.sampling.groups) + len(plan.thresholds[0]) - 1 + len(plan.slices)
         models = range(len(plan.models))
         pairs = [(a, b) for a in models for b in models if a < b]
         self.plan = plan
         self.images = images
         self.totals = [np.zeros((9, targets, replicates)) for _ in models]
-        self.paired = {pair: Paired(*np.zeros((7, tags), np.int64)) for pair in pairs}
+        kind = np.int64 if plan.image_weights is None else np.float64
+        self.paired = {pair: Paired(*np.zeros((7, tags), kind)) for pair in pairs}
         self.clustered: dict[tuple[int, int], dict[int, Integers]] = {pair: {} for pair in pairs}
-        self.slices = [_empty_slices(plan.slices, tags, units) for _ in models]
+        self.slices = [_empty_slices(plan, tags) for _ in models]
         self.predicted: list[list[Integers]] = [[] for _ in models]
         self.drawn: list[Drawn] = []
         self.precision = {pair: _PrecisionSums(np.zeros((2, targets, replicates)), np.zeros(targets)) for pair in pairs}
@@ -203,7 +213,7 @@ class Resampler:
         own = [_cells(one[0]).by_row() for one in decided]
         images = np.stack([self.plan.sampling.folds.astype(np.int64), self.plan.sampling.units])
         drawn = [
-            draw_block(model, span, one.scores, labels, images, self.plan.first_weights)
+            draw_block(model, span, one.scores, labels, images, self.plan.first_weights, self.plan.image_weights)
             for model, one in zip(self.plan.cross_fits, blocks, strict=bool(self.plan.cross_fits))
         ]
         sums, precision = _sum_replicates(self.plan, span, labels, decided, self.slices)
@@ -267,11 +277,13 @@ def _widening(fixed: Floats, change: Floats) -> Floats:
     return np.where((spreads[1] < spreads[0])[:, None] & known, 0.0, change)
 
 
-def _empty_slices(slices: Sequence[SliceRows], tags: int, units: int) -> SliceMetrics:
-    images = np.array([len(part.images) for part in slices], np.int64)
-    tp, fp, positives = np.zeros((3, len(slices), tags), np.int64)
+def _empty_slices(plan: Plan, tags: int) -> SliceMetrics:
+    slices, w = plan.slices, plan.image_weights
+    images = np.array([len(part.images) if w is None else w[part.images].sum() for part in slices])
+    tp, fp, positives = np.zeros((3, len(slices), tags), np.int64 if w is None else np.float64)
     ap, bias = np.full((2, len(slices), tags), np.nan)
-    return SliceMetrics(images, tp, fp, positives, ap, bias, np.zeros((len(slices), units)))
+    support = np.zeros(positives.shape, np.int64)
+    return SliceMetrics(images, tp, fp, positives, support, ap, bias, np.zeros((len(slices), len(plan.weights))))
 
 
 def predict_block(plan: Plan, number: int, span: slice, block: ModelBlock) -> list[NDArray[np.bool_]]:
@@ -320,9 +332,20 @@ class _Cells(NamedTuple):
         """Number of cells of each tag; int64 (tags,)."""
         return np.diff(self.ends)
 
+    def weighed(self, plan: Plan) -> Amounts:
+        """Number of cells of each tag, int64 (tags,), or the sum of the weights of their images, float64."""
+        if plan.image_weights is None:
+            return self.counts
+        return ranking.segment_sums(plan.image_weights[self.images], self.ends)
+
 
 def _cells(mask: NDArray[np.bool_]) -> _Cells:
     return _Cells(np.flatnonzero(mask), (mask.shape[0], mask.shape[1]))
+
+
+def _count_images(plan: Plan, mask: NDArray[np.bool_]) -> Amounts:
+    """Return the number of images of each tag in a mask, (tags, images), or the sum of their weights; (tags,)."""
+    return np.count_nonzero(mask, axis=1) if plan.image_weights is None else mask @ plan.image_weights
 
 
 def _pair(
@@ -334,12 +357,12 @@ def _pair(
     one = _cells(first)
     discordant = _cells(first != second)
     by_first, hits = discordant.where(first), one.where(labels)
-    first_hit, second_hit = by_first.where(labels).counts, discordant.where(labels & ~first).counts
-    both_hit = hits.counts - first_hit
+    first_hit, second_hit = by_first.where(labels).weighed(plan), discordant.where(labels & ~first).weighed(plan)
+    both_hit, only_first = hits.weighed(plan) - first_hit, by_first.weighed(plan)
     columns = (
-        both_hit, first_hit, second_hit, np.diff(plan.truth.indptr[span.start : span.stop + 1]),
-        one.counts - hits.counts - (by_first.counts - first_hit), by_first.counts - first_hit,
-        discordant.counts - by_first.counts - second_hit,
+        both_hit, first_hit, second_hit, _count_images(plan, labels),
+        one.weighed(plan) - both_hit - only_first, only_first - first_hit,
+        discordant.weighed(plan) - only_first - second_hit,
     )  # fmt: skip
     for total, counts in zip(paired, columns, strict=True):
         total[span] = counts
@@ -357,14 +380,18 @@ def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Mode
     """Fill in the AP of a block on every slice; return the influence of each unit, (slices, units), summed over the tags."""
     total = np.zeros((len(plan.slices), len(plan.weights)))
     for number, part in enumerate(plan.slices):
-        ranked = ranking.sort_block(block.scores[:, part.images], labels[:, part.images], images=True)
+        weights = None if plan.image_weights is None else plan.image_weights[part.images]
+        ranked = ranking.sort_block(block.scores[:, part.images], labels[:, part.images], images=True, weights=weights)
         assert ranked.images is not None
         influence = ranking.influence(ranked)
         found.average_precision[number, span] = ranking.average_precision(ranked)
         found.ap_bias[number, span] = ranking.average_precision_bias(ranked)
         for row in np.flatnonzero(ranked.positives >= max(1, plan.min_positives)).tolist():
             images = part.images[ranked.images[row, influence.start[row] :]]
-            plan.sampling.add_by_unit(images, influence.of(row), total[number])
+            values = influence.of(row)
+            if plan.image_weights is not None:
+                values = values * plan.image_weights[images]
+            plan.sampling.add_by_unit(images, values, total[number])
     return total
 
 
@@ -408,7 +435,7 @@ def _sum_replicates(
     for regimes, figures in zip(decided, slices, strict=True):
         own = _cells(regimes[0])
         false, hits = own.where(absent), own.where(labels)
-        drawn, counts = _draw(plan.weights, plan, false, hits), np.stack([false.counts, hits.counts])
+        drawn, counts = _draw(plan.weights, plan, false, hits), np.stack([false.weighed(plan), hits.weighed(plan)])
         of_model = [_share(plan, drawn, positives, groups, *counts)]
         rechosen = plan.first_weights.shape[1]
         drawn = drawn[:, :rechosen]
@@ -416,16 +443,18 @@ def _sum_replicates(
             changed = _cells(predicted != before)
             parts_changed = [changed.where(absent), changed.where(labels)]
             drawn = drawn + _draw_changes(plan, parts_changed, predicted)
-            counts = counts + [2 * part.where(predicted).counts - part.counts for part in parts_changed]
+            counts = counts + [2 * part.where(predicted).weighed(plan) - part.weighed(plan) for part in parts_changed]
             of_model.append(_share(plan, drawn, positives[:, :rechosen], whole, *counts))
         for number, part in enumerate(plan.slices):
             alarms, hit = false.inside(part), hits.inside(part)
-            figures.tp[number, span] = hit.counts
-            figures.fp[number, span] = alarms.counts
-            figures.positives[number, span] = parts[number].counts
+            at_all = alarms.weighed(plan), hit.weighed(plan)
+            figures.tp[number, span] = at_all[1]
+            figures.fp[number, span] = at_all[0]
+            figures.positives[number, span] = parts[number].weighed(plan)
+            figures.support[number, span] = parts[number].counts
             enough = whole * (parts[number].counts >= plan.min_positives)
             drawn = _draw(plan.weights, plan, alarms, hit)
-            of_model.append(_share(plan, drawn, part_positives[number], enough, alarms.counts, hit.counts))
+            of_model.append(_share(plan, drawn, part_positives[number], enough, *at_all))
         shares.append(of_model)
     replicates = plan.weights.shape[1]
     sums = [np.concatenate([_padded(one.sums, replicates) for one in of_model], axis=1) for of_model in shares]
@@ -452,20 +481,22 @@ def _padded(values: Floats, replicates: int) -> Floats:
 def _draw(
     weights: NDArray[np.float32], plan: Plan, *parts: _Cells, signs: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """Return how many cells of each tag every replicate drew; float32 (tags of all parts, replicates), whole numbers.
+    """Return how many cells of each tag every replicate drew; float32 (tags of all parts, replicates).
+
+    They are whole numbers, or sums of the weights of the images.
 
     Args:
         weights: how often each replicate drew each unit.
-        plan: its sampling is used.
+        plan: its sampling and the weights of its images are used.
         parts: sets of cells; their tags are concatenated.
         signs: 1 or -1 for each cell of all parts; None counts each cell as 1.
     """
     before = np.cumsum([0, *(len(part.flat) for part in parts)])
     indptr = np.concatenate([[0], *(start + part.ends[1:] for start, part in zip(before, parts, strict=False))])
-    units = plan.sampling.units[np.concatenate([part.images for part in parts])]
-    signs = np.ones(len(units), np.float32) if signs is None else signs
+    images = np.concatenate([part.images for part in parts])
+    values = plan.weigh(images) if signs is None else plan.weigh(images) * signs
     shape = (len(indptr) - 1, len(weights))
-    drawn: NDArray[np.float32] = csr_array((signs, units, indptr), shape=shape) @ weights
+    drawn: NDArray[np.float32] = csr_array((values, plan.sampling.units[images], indptr), shape=shape) @ weights
     return drawn
 
 
@@ -485,7 +516,7 @@ def _draw_changes(plan: Plan, changed: Sequence[_Cells], predicted: NDArray[np.b
 
 def _share(
     plan: Plan, drawn: NDArray[np.float32], positives: NDArray[np.float32], members: Floats,
-    false_images: Integers, true_images: Integers,
+    false_images: Amounts, true_images: Amounts,
 ) -> _Share:  # fmt: skip
     """Return the contribution of a block to some targets.
 
@@ -497,10 +528,10 @@ def _share(
         drawn: false positives, then hits, float32 (2 * tags, replicates).
         positives: float32 (tags, replicates).
         members: float64 (targets, tags).
-        false_images, true_images: int64 (tags,), false positives and hits on all images.
+        false_images, true_images: (tags,), false positives and hits on all images.
     """
     fp, tp = np.split(drawn, 2)
-    counts = TagCounts(np.empty(0, np.float32), tp, fp, positives, images=0)  # type: ignore[arg-type]
+    counts = TagCounts(np.empty(0, np.float32), tp, fp, positives, images=0)
     terms = mean_terms(counts, plan.convention)
     on_all = TagCounts(counts.thresholds, true_images, false_images, true_images, images=0)
     precision = plan.convention.ratios(on_all).precision

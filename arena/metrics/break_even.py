@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.metrics.counts import Integers
+from arena.metrics.counts import Amounts, Floats
 from arena.metrics.ranking import SortedBlock
 
 SPARE = 1.5
@@ -25,12 +25,12 @@ class HighCells(NamedTuple):
     scores: NDArray[np.float32]
     columns: NDArray[np.int32]
     """Columns of the model."""
-    folds: NDArray[np.uint8]
+    images: NDArray[np.int32]
     labels: NDArray[np.bool_]
 
     def where(self, kept: NDArray[np.bool_]) -> "HighCells":
         """Return some of the cells."""
-        return HighCells(*(values[kept] for values in self))
+        return HighCells(self.scores[kept], self.columns[kept], self.images[kept], self.labels[kept])
 
 
 class HighestScores:
@@ -42,12 +42,21 @@ class HighestScores:
     Args:
         folds: uint8 (images,).
         compared: bool (columns,), the columns that have to cross.
-        carried: positives of the compared columns in each fold, int64 (folds,).
+        positive: int, images of the positives of the compared columns, one entry for each positive.
+        weights: float64 (images,), weight of each image; None counts each image as 1.
     """
 
-    def __init__(self, folds: NDArray[np.uint8], compared: NDArray[np.bool_], carried: Integers) -> None:
-        self.folds, self.compared, self.carried = folds, compared, carried
-        self.size = max(FEWEST, int(SPARE * carried.sum()))
+    def __init__(
+        self,
+        folds: NDArray[np.uint8],
+        compared: NDArray[np.bool_],
+        positive: NDArray[np.integer],
+        weights: Floats | None = None,
+    ) -> None:
+        self.folds, self.compared, self.weights = folds, compared, weights
+        of_positives = None if weights is None else weights[positive]
+        self.carried = np.bincount(folds[positive], of_positives, minlength=int(folds.max(initial=0)) + 1)
+        self.size = max(FEWEST, int(SPARE * len(positive)))
         self.floor = np.float32(0)
         self.parts: list[HighCells] = []
 
@@ -66,9 +75,7 @@ class HighestScores:
             for rows in (block.keys, block.images)
         )
         columns = np.repeat(np.arange(start, start + len(below), dtype=np.int32), images - below)
-        return HighCells(
-            (keys >> np.uint32(1)).view(np.float32), columns, self.folds[places], (keys & 1).astype(np.bool_)
-        )
+        return HighCells((keys >> np.uint32(1)).view(np.float32), columns, places, (keys & 1).astype(np.bool_))
 
     def add(self, cells: HighCells) -> None:
         """Add cells, and forget those below the highest `size` of the compared columns now and then."""
@@ -94,27 +101,36 @@ class HighestScores:
         """
         if not self.parts:
             return np.empty(0, np.float32)
-        cells, total = self._raise_floor(), int(self.carried.sum())
+        cells, total = self._raise_floor(), self.carried.sum().item()
         cells = cells.where(self.compared[cells.columns])
-        found = [crossing(cells.scores, total)]
+        folds = self.folds[cells.images]
+        found = [self._crossing(cells, total)]
         for fold, number in enumerate(self.carried.tolist()):
-            found.append(crossing(cells.scores[cells.folds != fold], total - number))
+            found.append(self._crossing(cells.where(folds != fold), total - number))
         return np.unique(np.array([one for one in found if one is not None], np.float32))
 
-    def counts(self, thresholds: NDArray[np.float32]) -> Integers:
-        """Return the false positives, then the true positives, at some of `crossings`; int64 (2, folds, k, columns).
+    def _crossing(self, cells: HighCells, positives: float) -> np.float32 | None:
+        if self.weights is None:
+            return crossing(cells.scores, int(positives))
+        return weighted_crossing(cells.scores, self.weights[cells.images], positives)
+
+    def counts(self, thresholds: NDArray[np.float32]) -> Amounts:
+        """Return the false positives, then the true positives, at some of `crossings`; (2, folds, k, columns).
 
         Args:
             thresholds: float32 (k,), ascending.
         """
         shape = (2, len(self.carried), len(thresholds), len(self.compared))
         if not len(thresholds):
-            return np.zeros(shape, np.int64)
+            return np.zeros(shape, self.carried.dtype)
         [cells] = self.parts
         cells = cells.where(cells.scores >= thresholds[0])
         last = np.searchsorted(thresholds, cells.scores, side="right") - 1
-        place = np.ravel_multi_index((cells.labels.astype(np.int64), cells.folds, last, cells.columns), shape)
-        counted = np.bincount(place, minlength=int(np.prod(shape))).reshape(shape)
+        place = np.ravel_multi_index(
+            (cells.labels.astype(np.int64), self.folds[cells.images], last, cells.columns), shape
+        )
+        weights = None if self.weights is None else self.weights[cells.images]
+        counted = np.bincount(place, weights, minlength=int(np.prod(shape))).reshape(shape)
         return np.cumsum(counted[:, :, ::-1], axis=2)[:, :, ::-1]
 
 
@@ -131,4 +147,16 @@ def crossing(scores: NDArray[np.float32], positives: int) -> np.float32 | None:
     higher = scores[scores > lower]
     too_many, too_few = int((scores >= lower).sum()) - positives, positives - len(higher)
     found = higher.min() if len(higher) and too_few < too_many else lower  # scores equal to `lower` go together
+    return np.float32(found) if found > 0 else None
+
+
+def weighted_crossing(scores: NDArray[np.float32], weights: Floats, positives: float) -> np.float32 | None:
+    """Return `crossing` for predictions that count as the weights of their images, and positives likewise."""
+    if not 0 < positives <= weights.sum():
+        return None
+    distinct, place = np.unique(scores, return_inverse=True)
+    predicted = np.cumsum(np.bincount(place, weights)[::-1])[::-1]
+    lower = int(np.flatnonzero(predicted >= positives)[-1])
+    higher = lower + 1 < len(distinct) and positives - predicted[lower + 1] < predicted[lower] - positives
+    found = distinct[lower + int(higher)]
     return np.float32(found) if found > 0 else None

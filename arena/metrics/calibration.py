@@ -4,12 +4,13 @@ Images are counted in bins of the score. Bins add up over images and tags, and e
 from them. The Brier score follows from two sums.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
-from arena.metrics.counts import Floats, Integers, divide
+from arena.metrics.counts import Amounts, Floats, Integers, divide
 from arena.metrics.ranking import SortedBlock
 
 RELIABILITY_BINS = 20
@@ -23,12 +24,20 @@ starts at 0.05."""
 class Bins(NamedTuple):
     """Counts of images by score. Bins of several tags or subsets of images add up field by field; leading axes are free."""
 
-    images: Integers
-    """int64 (..., bins)."""
-    positives: Integers
-    """int64 (..., bins), images that have the tag."""
+    images: Amounts
+    """int64 (..., bins); float64 sums of weights where images have weights."""
+    positives: Amounts
+    """As `images`, (..., bins), images that have the tag."""
     score_sum: Floats
-    """float64 (..., bins), sum of the scores of all images of the bin."""
+    """float64 (..., bins), sum of the scores of all images of the bin, times their weights."""
+    square_sum: Amounts
+    """As `images`, (..., bins), sum of the squared weights; the number of images without weights."""
+
+    @property
+    def effective(self) -> Floats:
+        """Effective number of images of each bin: (sum of w)^2 / sum of w^2, 0 without an image; float64 (..., bins)."""
+        images = np.asarray(self.images, np.float64)
+        return np.where(images == self.square_sum, images, np.nan_to_num(divide(images**2, self.square_sum)))
 
 
 def bin_sorted(block: SortedBlock) -> Bins:
@@ -39,25 +48,35 @@ def bin_sorted(block: SortedBlock) -> Bins:
     >>> from arena.metrics.ranking import sort_column
     >>> block = sort_column(np.float32([0, 0.5, 0.53125, 1]), np.array([False, True, False, True]))
     >>> bins = bin_sorted(block)
-    >>> for column in bins:
+    >>> for column in bins[:3]:
     ...     print(column[0, [0, 10, 19]].tolist())
     [1, 2, 1]
     [0, 1, 1]
     [0.0, 1.03125, 1.0]
     """
     below = block.below(EDGES)
-    images = np.diff(below)
-    score_sum = np.zeros(images.shape)
-    for scores, starts, filled, into in zip(block.scores, below, images > 0, score_sum, strict=True):
-        # reduceat gives an empty bin the next bin's first score
-        into[filled] = np.add.reduceat(scores, starts[:-1][filled], dtype=np.float64)
-    return Bins(images, -np.diff(block.hits(below)), score_sum)
+    filled, positives = np.diff(below) > 0, -np.diff(block.hits(below))
+    if block.weights is None:
+        images = np.diff(below)
+        return Bins(images, positives, _bin_sums(block.scores, below, filled), images)
+    w = block.sorted_weights
+    squares = _bin_sums(w**2, below, filled)
+    return Bins(-np.diff(block.not_below(below)), positives, _bin_sums(w * block.scores, below, filled), squares)
+
+
+def _bin_sums(values: NDArray[Any], below: Integers, filled: NDArray[np.bool_]) -> Floats:
+    """Return the sum of the values of each bin, float64 (tags, bins)."""
+    sums = np.zeros(filled.shape)
+    for row, starts, some, into in zip(values, below, filled, sums, strict=True):
+        # reduceat gives an empty bin the next bin's first value
+        into[some] = np.add.reduceat(row, starts[:-1][some], dtype=np.float64)
+    return sums
 
 
 class Reliability(NamedTuple):
     """Values of a reliability diagram, (..., bins) each."""
 
-    images: Integers
+    images: Amounts
     mean_score: Floats
     """NaN in an empty bin."""
     share_positive: Floats
@@ -99,7 +118,8 @@ def error_if_calibrated(bins: Bins) -> Floats:
 
     The share of positives of a bin varies by chance around its mean score, so the calibration error of few images is above 0
     for every model. The positives of a bin are taken as binomial, of which the mean absolute deviation is known exactly.
-    Images are taken as independent: clusters of near duplicates raise it further.
+    Images are taken as independent: clusters of near duplicates raise it further. Images with weights count as the effective
+    number of their bin.
 
     Args:
         bins: shape (..., bins).
@@ -116,15 +136,16 @@ def error_if_calibrated(bins: Bins) -> Floats:
     >>> error_if_calibrated(bin_sorted(sort_column(np.float32([0.5, 0.5]), np.array([True, False])))).round(12)
     array([0.25])
     """
-    images = bins.images.astype(np.float64)
-    score = np.clip(np.nan_to_num(divide(bins.score_sum, images)), 0.0, 1.0)
+    images = bins.effective
+    score = np.clip(np.nan_to_num(divide(bins.score_sum, bins.images)), 0.0, 1.0)
     hits = np.minimum(np.floor(images * score) + 1, images)
     ways = special.gammaln(images + 1) - special.gammaln(hits + 1) - special.gammaln(images - hits + 1)
     log = ways + special.xlogy(hits, score) + special.xlog1py(images - hits + 1, -score)
-    return divide((2 * hits * np.exp(log)).sum(axis=-1), images.sum(axis=-1))
+    deviation = 2 * hits * np.exp(log) * np.nan_to_num(divide(bins.images, images))
+    return divide(deviation.sum(axis=-1), bins.images.sum(axis=-1))
 
 
-def brier(score_square_sum: Floats, positive_score_sum: Floats, positives: Integers, images: Integers | int) -> Floats:
+def brier(score_square_sum: Floats, positive_score_sum: Floats, positives: Amounts, images: Amounts | float) -> Floats:
     """Return the Brier score, the mean of (s - y)^2, as (sum of s^2 - 2 sum of s over positives + P) / n.
 
     Args:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Amounts = NDArray[Any]
+"""Numbers of images: int64, or float64 sums of weights."""
 
 JOYTAG_EPSILON = np.float32(1e-8)
 """Value that JoyTag adds to every denominator."""
@@ -24,29 +26,56 @@ class TagCounts:
 
     Attributes:
         thresholds: float32 (tags,).
-        tp, fp, positives: int64 (tags,).
-        images: number of images scored.
+        tp, fp, positives: int64 (tags,); float64 sums of weights where images have weights.
+        images: number of images scored, or the sum of their weights.
     """
 
     thresholds: NDArray[np.float32]
-    tp: Integers
-    fp: Integers
-    positives: Integers
-    images: int
+    tp: Amounts
+    fp: Amounts
+    positives: Amounts
+    images: float
 
     def take(self, tags: Integers) -> "TagCounts":
         """Return the counts of some tags, in the order of `tags`."""
         return TagCounts(self.thresholds[tags], self.tp[tags], self.fp[tags], self.positives[tags], self.images)
 
     @property
-    def fn(self) -> Integers:
-        """False negatives, int64 (tags,)."""
-        return self.positives - self.tp
+    def fn(self) -> Amounts:
+        """False negatives, (tags,)."""
+        return np.asarray(self.positives - self.tp)
 
     @property
-    def tn(self) -> Integers:
-        """True negatives, int64 (tags,)."""
-        return self.images - self.tp - self.fp - self.fn
+    def tn(self) -> Amounts:
+        """True negatives, (tags,)."""
+        return np.asarray(self.images - self.tp - self.fp - self.fn)
+
+    @property
+    def whole(self) -> "TagCounts":
+        """The counts rounded to whole images, int64; TP + FN is the rounded number of positives."""
+        return TagCounts(self.thresholds, *whole_images(self.tp, self.fp, self.positives, self.images))
+
+
+class WholeImages(NamedTuple):
+    """Counts of whole images."""
+
+    tp: Integers
+    fp: Integers
+    positives: Integers
+    images: int
+
+
+def whole_images(tp: Amounts, fp: Amounts, positives: Amounts, images: float) -> WholeImages:
+    """Round sums of weights so that no count is negative: TP <= positives, and FP <= images - positives.
+
+    >>> [x.tolist() for x in whole_images(np.array([2.5]), np.array([0.5]), np.array([2.5]), 3.0)[:3]]
+    [[2], [0], [2]]
+    """
+    whole = [
+        np.round(column).astype(np.int64) if column.dtype.kind == "f" else column for column in (tp, fp, positives)
+    ]
+    total = round(images)
+    return WholeImages(np.minimum(whole[0], whole[2]), np.minimum(whole[1], total - whole[2]), whole[2], total)
 
 
 @dataclass(frozen=True)
@@ -55,20 +84,25 @@ class Counts:
 
     Attributes:
         thresholds: float32 (k,), strictly increasing.
-        tp, fp: int64 (k, tags).
-        positives: int64 (tags,), the support.
-        images: number of images scored.
+        tp, fp: int64 (k, tags); float64 sums of weights where images have weights.
+        positives: as `tp`, (tags,), the support.
+        images: number of images scored, or the sum of their weights.
     """
 
     thresholds: NDArray[np.float32]
-    tp: Integers
-    fp: Integers
-    positives: Integers
-    images: int
+    tp: Amounts
+    fp: Amounts
+    positives: Amounts
+    images: float
 
     def __post_init__(self) -> None:
         assert (np.diff(self.thresholds) > 0).all(), "thresholds must increase strictly"
         assert self.tp.shape == self.fp.shape == (len(self.thresholds), len(self.positives))
+
+    @property
+    def whole(self) -> "Counts":
+        """The counts rounded to whole images, as `TagCounts.whole`."""
+        return Counts(self.thresholds, *whole_images(self.tp, self.fp, self.positives, self.images))
 
     def __add__(self, other: "Counts") -> "Counts":
         assert np.array_equal(self.thresholds, other.thresholds), "counts at different thresholds cannot be added"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.metrics.counts import Floats, Integers
+from arena.metrics.counts import Amounts, Floats, Integers
 
 
 class AtK(NamedTuple):
@@ -84,13 +84,16 @@ def _count_tied_at_end(scores: NDArray[np.float32], top: NDArray[np.float32]) ->
     return tied
 
 
-def precision_recall_at_k(hits: Floats, positives: Integers, ks: Sequence[int]) -> list[AtK]:
+def precision_recall_at_k(
+    hits: Floats, positives: Integers, ks: Sequence[int], weights: Floats | None = None
+) -> list[AtK]:
     """Return mean precision at k over all images and mean recall at k over the images that have a tag.
 
     Args:
         hits: float64 (len(ks), n), from `hits_at_k`.
         positives: int64 (n,), number of tags of each image.
         ks: as passed to `hits_at_k`.
+        weights: float64 (n,), weight of each image in the means; None: all are equal.
 
     Precision divides by k even if the image has fewer tags, or the model knows fewer, as in information retrieval. A mean
     over no image is NaN.
@@ -100,8 +103,9 @@ def precision_recall_at_k(hits: Floats, positives: Integers, ks: Sequence[int]) 
     """
     tagged = positives > 0
     recalls = hits[:, tagged] / positives[tagged]
+    of_tagged = None if weights is None else weights[tagged]
     return [
-        AtK(k, _mean(hit) / k, _mean(recall), len(hit), len(recall))
+        AtK(k, _mean(hit, weights) / k, _mean(recall, of_tagged), len(hit), len(recall))
         for k, hit, recall in zip(ks, hits, recalls, strict=True)
     ]
 
@@ -113,13 +117,14 @@ class SamplesF1(NamedTuple):
     images: int
 
 
-def samples_f1(tp: Integers, predicted: Integers, positives: Integers) -> SamplesF1:
+def samples_f1(tp: Integers, predicted: Integers, positives: Integers, weights: Floats | None = None) -> SamplesF1:
     """Return the mean over images of 2TP/(predicted + positives); an image with neither is undefined and left out.
 
     Args:
         tp: int64 (n,), true positive tags of each image.
         predicted: int64 (n,), predicted tags of each image.
         positives: int64 (n,), positive labels of each image.
+        weights: float64 (n,), weight of each image in the mean; None: all are equal.
 
     Source: scikit-learn's `f1_score(average="samples")`, which replaces an undefined F1 by a number.
 
@@ -128,15 +133,16 @@ def samples_f1(tp: Integers, predicted: Integers, positives: Integers) -> Sample
     """
     tags = predicted + positives
     defined = tags > 0
-    return SamplesF1(_mean(2 * tp[defined] / tags[defined]), int(defined.sum()))
+    f1 = 2 * tp[defined] / tags[defined]
+    return SamplesF1(_mean(f1, None if weights is None else weights[defined]), int(defined.sum()))
 
 
 class MultiClass(NamedTuple):
     """Metrics of a head that chooses exactly one class for each image, such as a rating."""
 
     classes: tuple[str, ...]
-    confusion: Integers
-    """int64 (classes, classes): rows are ground truth, columns are predictions."""
+    confusion: Amounts
+    """int64 (classes, classes), or float64 sums of weights: rows are ground truth, columns are predictions."""
     accuracy: float
     """Share of images with the correct class; NaN without an image."""
     macro_f1: float
@@ -145,13 +151,16 @@ class MultiClass(NamedTuple):
     """Number of images whose class is known."""
 
 
-def multi_class(scores: NDArray[np.float32], label: Integers, classes: Sequence[str]) -> MultiClass:
+def multi_class(
+    scores: NDArray[np.float32], label: Integers, classes: Sequence[str], weights: Floats | None = None
+) -> MultiClass:
     """Return confusion matrix, accuracy and macro F1 of the highest-scored class of each image; the first class wins a tie.
 
     Args:
         scores: float32 (n, c).
         label: int64 (n,), class of each image; -1 if it is unknown: the image is left out.
         classes: the c names, in the order of the columns.
+        weights: float64 (n,), weight of each image; None counts each image as 1.
 
     >>> head = multi_class(np.float32([[0.9, 0.1], [0.5, 0.5], [0, 1]]), np.array([0, 1, -1]), ["safe", "unsafe"])
     >>> head.confusion.tolist(), head.accuracy, round(head.macro_f1, 4), head.images
@@ -161,14 +170,17 @@ def multi_class(scores: NDArray[np.float32], label: Integers, classes: Sequence[
     assert scores.shape == (len(label), count)
     known = label >= 0
     pairs = label[known] * count + scores[known].argmax(axis=1)
-    confusion = np.bincount(pairs, minlength=count * count).reshape(count, count)
+    of_pairs = None if weights is None else weights[known]
+    confusion = np.bincount(pairs, of_pairs, minlength=count * count).reshape(count, count)
     right, images = confusion.diagonal(), len(pairs)
     occurrences = confusion.sum(axis=0) + confusion.sum(axis=1)
     occurs = occurrences > 0
-    accuracy = float(right.sum() / images) if images else float("nan")
+    accuracy = float(right.sum() / confusion.sum()) if images else float("nan")
     return MultiClass(tuple(classes), confusion, accuracy, _mean(2 * right[occurs] / occurrences[occurs]), images)
 
 
-def _mean(values: Floats) -> float:
-    """Return the mean as a number; NaN if there are no values."""
-    return float(values.mean()) if len(values) else float("nan")
+def _mean(values: Floats, weights: Floats | None = None) -> float:
+    """Return the mean as a number, weighted if there are weights; NaN if there are no values."""
+    if not len(values):
+        return float("nan")
+    return float(values.mean() if weights is None else np.average(values, weights=weights))

@@ -8,7 +8,8 @@ Tags are ranked a block at a time, because most tags have few positives: after t
 single tag would. No value of a tag depends on the other tags of its block, not even in the last bit.
 
 In all docstrings P is the number of positives. For the i-th positive, counted from the lowest score, N_i is the number of
-images, and T_i the number of positives, that score at least as high.
+images, and T_i the number of positives, that score at least as high. Images may have weights; then every number of images is
+a sum of weights, and a metric is that of a set where each image is repeated as often as its weight says.
 """
 
 from functools import cached_property
@@ -18,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.metrics.counts import Floats, Integers, divide
+from arena.metrics.counts import Amounts, Floats, Integers, divide
 
 _ONE = np.uint32(1)
 
@@ -32,11 +33,15 @@ class SortedBlock:
         positions: int64 (positives of all tags,): positions of the positives in the flattened keys, ascending; positives
             come after negatives of equal score.
         ends: int64 (tags + 1,): start of the positions of each tag, and the end of the last.
+        weights: float64 (images,), weight of each image number; None if each image counts as 1. They need `images`.
     """
 
-    def __init__(self, keys: NDArray[np.uint32], images: NDArray[np.uint32] | None = None) -> None:
+    def __init__(
+        self, keys: NDArray[np.uint32], images: NDArray[np.uint32] | None = None, weights: Floats | None = None
+    ) -> None:
         self.keys = keys
         self.images = images
+        self.weights = weights
         carried = np.empty(keys.shape, np.bool_)
         np.bitwise_and(keys, _ONE, out=carried, casting="unsafe")  # avoids a temporary block of integers: half the time
         self.positions = np.flatnonzero(carried)
@@ -44,8 +49,42 @@ class SortedBlock:
 
     @property
     def positives(self) -> Integers:
-        """P of each tag; int64 (tags,)."""
+        """Number of positives of each tag, whatever their weights; int64 (tags,)."""
         return np.subtract(self.ends[1:], self.ends[:-1], dtype=np.int64)
+
+    @property
+    def positive_weight(self) -> Amounts:
+        """P of each tag; int64 (tags,), or float64 with weights."""
+        return self.positives if self.weights is None else segment_sums(self.carried_weights, self.ends)
+
+    @property
+    def total(self) -> float:
+        """Number of images, or the sum of their weights."""
+        return self.keys.shape[1] if self.weights is None else float(self.weights.sum())
+
+    @cached_property
+    def sorted_weights(self) -> Floats:
+        """Weight of each key; float64 (tags, images)."""
+        assert self.weights is not None
+        assert self.images is not None
+        return self.weights[self.images]
+
+    @cached_property
+    def carried_weights(self) -> Floats:
+        """Weights of the positives, in the order of `positions`; float64 (positives of all tags,). 1 without weights."""
+        return np.ones(len(self.positions)) if self.weights is None else self.sorted_weights.ravel()[self.positions]
+
+    @cached_property
+    def _weight_from(self) -> Floats:
+        """Sum of the weights at each position of a tag and after it, 0 after the last; float64 (tags, images + 1)."""
+        later: Floats = np.cumsum(self.sorted_weights[:, ::-1], axis=1)[:, ::-1]
+        padded: Floats = np.pad(later, ((0, 0), (0, 1)))
+        return padded
+
+    @cached_property
+    def _carried_weight_from(self) -> Floats:
+        """Sum of the weights of the positives of all tags from each of `positions` on; float64 (positives of all tags + 1,)."""
+        return np.append(np.cumsum(self.carried_weights[::-1])[::-1], 0.0)
 
     @cached_property
     def tag(self) -> Integers:
@@ -82,10 +121,25 @@ class SortedBlock:
             into[:] = np.searchsorted(row, wanted)
         return found
 
-    def hits(self, below: Integers) -> Integers:
+    def hits(self, below: Integers) -> Amounts:
         """Return how many positives of each tag are not among its `below` lowest-scored images; int64 (tags, k)."""
         missed = np.searchsorted(self.positions, below + self.rows[:, None])
-        return np.subtract(self.ends[1:, None], missed, dtype=np.int64)
+        if self.weights is None:
+            return np.subtract(self.ends[1:, None], missed, dtype=np.int64)
+        return self._carried_weight_from[missed] - self._carried_weight_from[self.ends[1:, None]]
+
+    def not_below(self, below: Integers) -> Amounts:
+        """Return how many images of each tag are not among its `below` lowest-scored ones; int64 (tags, k)."""
+        if self.weights is None:
+            return np.subtract(self.keys.shape[1], below, dtype=np.int64)
+        return np.take_along_axis(self._weight_from, below, axis=1)
+
+    def negatives_before(self, positions: Integers) -> Floats:
+        """Return the weight of the negatives before one position of each of `groups`, in the same tag; float64 (groups,)."""
+        tag, carried = self.groups.tag, np.searchsorted(self.positions, positions)
+        positive = self._carried_weight_from[carried] - self._carried_weight_from[self.ends[tag + 1]]
+        later = self._weight_from[tag, positions - self.rows[tag]] - positive
+        return np.asarray(self.total - self.positive_weight[tag] - later)
 
     @cached_property
     def groups(self) -> "Groups":
@@ -100,15 +154,21 @@ class SortedBlock:
             starts[own] = tag * images + np.searchsorted(self.keys[tag], keys[positions[own]] & ~_ONE)
         first = np.flatnonzero(np.diff(starts, prepend=-1))
         tag = self.tag[first]
+        members = np.diff(first, append=len(positions))
+        size: Amounts = members
+        predicted = (self.rows[tag] + images - starts[first]).astype(np.float64)
+        hits: Amounts = self.ends[tag + 1] - first
+        mean_weight: float | Floats = 1.0
+        if self.weights is not None:
+            ends = np.append(first, len(positions))
+            size = segment_sums(self.carried_weights, ends)
+            mean_weight = segment_sums(self.carried_weights**2, ends) / size
+            predicted = self._weight_from[tag, starts[first] - self.rows[tag]]
+            hits = self._carried_weight_from[first] - self._carried_weight_from[self.ends[tag + 1]]
         return Groups(
-            tag=tag,
-            bounds=np.searchsorted(first, self.ends),
-            starts=starts[first],
-            first=first,
-            size=np.diff(first, append=len(positions)),
-            predicted=(self.rows[tag] + images - starts[first]).astype(np.float64),
-            hits=self.ends[tag + 1] - first,
-        )
+            tag=tag, bounds=np.searchsorted(first, self.ends), starts=starts[first], first=first, members=members, size=size,
+            own=mean_weight, predicted=predicted, hits=hits,
+        )  # fmt: skip
 
 
 class Groups(NamedTuple):
@@ -122,14 +182,18 @@ class Groups(NamedTuple):
     """Position in the flattened keys of the first image with the score."""
     first: Integers
     """Index in `positions` of the first positive with the score."""
-    size: Integers
-    """Number of positives with the score."""
+    members: Integers
+    """Number of positives with the score, whatever their weights."""
+    size: Amounts
+    """Number of positives with the score, or the sum of their weights."""
+    own: float | Floats
+    """Mean weight of a positive with the score in `size`, 1 without weights."""
     predicted: Floats
     """N: images that score at least this high."""
-    hits: Integers
+    hits: Amounts
     """T: positives that score at least this high."""
 
-    def sums(self, values: NDArray[np.float64] | Integers) -> Floats:
+    def sums(self, values: Amounts) -> Floats:
         """Return the sum of `values` over the groups of each tag, 0 where it has none; float64 (tags,)."""
         return segment_sums(values, self.bounds)
 
@@ -141,7 +205,7 @@ class Groups(NamedTuple):
         return total
 
 
-def segment_sums(values: NDArray[np.float64] | Integers, bounds: Integers) -> Floats:
+def segment_sums(values: Amounts, bounds: Integers) -> Floats:
     """Return the sums of consecutive parts of `values`, float64 (parts,); the sum of an empty part is 0.
 
     Args:
@@ -162,13 +226,16 @@ def sort_column(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, image
     return sort_block(scores[None], labels[None], images=images)
 
 
-def sort_block(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images: bool = False) -> SortedBlock:
+def sort_block(
+    scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images: bool = False, weights: Floats | None = None
+) -> SortedBlock:
     """Pack and sort the scores and labels of a block of tags.
 
     Args:
         scores: float32 (tags, images), 0 to 1; negative zero counts as zero.
         labels: bool (tags, images), whether the image has the tag.
         images: whether to return the order of the images; images of equal score and label are ordered by number.
+        weights: float64 (images,), weight of each image; they need `images`.
 
     The bits of 1.0 are 0x3F800000, so the shift loses only the sign bit, which only a negative zero has set.
     """
@@ -186,7 +253,7 @@ def sort_block(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images
         high[:] = row_keys
         wide.sort()
         row_keys[:], order[row] = high, low
-    return SortedBlock(keys, order)
+    return SortedBlock(keys, order, weights)
 
 
 def sort_key(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
@@ -195,17 +262,17 @@ def sort_key(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
 
 
 class AtThresholds(NamedTuple):
-    """Counts of a block of tags at several thresholds, int64 (tags, k) each."""
+    """Counts of a block of tags at several thresholds, int64 (tags, k) each; float64 with weights."""
 
-    true_positives: Integers
-    false_positives: Integers
+    true_positives: Amounts
+    false_positives: Amounts
 
 
 def count_sorted(block: SortedBlock, thresholds: NDArray[np.float32]) -> AtThresholds:
     """Return the counts of each tag at each threshold, (k,); predicted iff `score >= threshold`."""
     below = block.below(thresholds)
     true = block.hits(below)
-    return AtThresholds(true, block.keys.shape[1] - below - true)
+    return AtThresholds(true, block.not_below(below) - true)
 
 
 def average_precision(block: SortedBlock) -> Floats:
@@ -221,7 +288,7 @@ def average_precision(block: SortedBlock) -> Floats:
     array([0.83333333])
     """
     groups = block.groups
-    return divide(groups.sums(groups.hits / groups.predicted * groups.size), block.positives)
+    return divide(groups.sums(groups.hits / groups.predicted * groups.size), block.positive_weight)
 
 
 def roc_auc(block: SortedBlock) -> Floats:
@@ -232,11 +299,14 @@ def roc_auc(block: SortedBlock) -> Floats:
     >>> roc_auc(sort_column(np.float32([0.9, 0.8, 0.7]), np.array([True, False, True])))
     array([0.5])
     """
-    positives, groups = block.positives, block.groups
-    # positions within the tag, minus the number of positives before them
-    offset = block.rows[groups.tag] + groups.first - block.ends[groups.tag]
-    below, up_to = groups.starts - offset, block.positions[groups.first] - offset
-    return divide(groups.sums((below + up_to) * groups.size), 2 * positives * (block.keys.shape[1] - positives))
+    positives, groups = block.positive_weight, block.groups
+    if block.weights is None:
+        # positions within the tag, minus the number of positives before them
+        offset = block.rows[groups.tag] + groups.first - block.ends[groups.tag]
+        below, up_to = groups.starts - offset, block.positions[groups.first] - offset
+    else:
+        below, up_to = (block.negatives_before(x) for x in (groups.starts, block.positions[groups.first]))
+    return divide(groups.sums((below + up_to) * groups.size), 2 * positives * (block.total - positives))
 
 
 class OperatingPoint(NamedTuple):
@@ -260,7 +330,7 @@ def best_f1(block: SortedBlock) -> OperatingPoint:
     threshold, value = np.full((2, len(block.keys)), np.nan)
     known = np.flatnonzero(block.positives)
     if len(known):
-        f1 = 2 * groups.hits / (groups.predicted + block.positives[groups.tag])
+        f1 = 2 * groups.hits / (groups.predicted + block.positive_weight[groups.tag])
         value[known] = np.maximum.reduceat(f1, groups.bounds[known])
         best = np.where(f1 == value[groups.tag], np.arange(len(f1)), -1)
         at = groups.starts[np.maximum.reduceat(best, groups.bounds[known])]
@@ -277,22 +347,30 @@ def break_even(block: SortedBlock) -> OperatingPoint:
     >>> break_even(sort_column(np.float32([0.75, 0.5, 0.25]), np.array([True, False, True])))
     OperatingPoint(threshold=array([0.5]), value=array([0.5]))
     """
-    images, positives = block.keys.shape[1], block.positives
+    positives = block.positive_weight
     known = np.flatnonzero(positives)
     last = np.zeros(len(positives), np.uint32)  # the smallest key of the score of the P-th image from the top
-    last[known] = block.keys[known, images - positives[known]] & ~_ONE
+    last[known] = block.keys[known, _rank_of_last(block)[known]] & ~_ONE
     # the threshold that predicts P images, or, if ties span that rank, the nearest ones below and above it
     below = block.before(np.stack([last, last + np.uint32(2)], axis=1))
-    hits, predicted = block.hits(below), images - below
+    hits, predicted = block.hits(below), block.not_below(below)
     precision, recall = divide(hits, predicted), divide(hits, positives[:, None])
     gap, none = np.abs(precision - recall), hits == 0
     nearer = np.where(none[:, 0] == none[:, 1], gap[:, 1] <= gap[:, 0], none[:, 0])
-    chosen = (nearer & (below[:, 0] < images - positives)).astype(np.int64)[:, None]
+    chosen = (nearer & (predicted[:, 0] > positives)).astype(np.int64)[:, None]
     at = np.take_along_axis(below, chosen, axis=1)[:, 0]
     value = np.take_along_axis((precision + recall) / 2, chosen, axis=1)[:, 0]
     threshold = np.full(len(positives), np.nan)
     threshold[known] = block.scores[known, at[known]]
     return OperatingPoint(threshold, value)
+
+
+def _rank_of_last(block: SortedBlock) -> Integers:
+    """Return the last position of each tag with P images, or more, at it and after it; int64 (tags,)."""
+    if block.weights is None:
+        return np.subtract(block.keys.shape[1], block.positives, dtype=np.int64)
+    enough = block._weight_from >= block.positive_weight[:, None]
+    return np.asarray(enough.sum(axis=1) - 1, np.int64)
 
 
 class Influence(NamedTuple):
@@ -319,14 +397,15 @@ def influence(block: SortedBlock) -> Influence:
     """Return the influence of every image on average precision (infinitesimal jackknife).
 
     With weights w on the images, AP = sum_i w_i T_i / N_i / P over the positives, where T, N and P are sums of weights. Its
-    derivative by w_j, at weights of one, is (y_j (T_j / N_j - AP) + sum_i (y_j / N_i - T_i / N_i^2)) / P. The sum runs over
-    the positives that score at most as high as j. The sum of the squares over all images estimates the variance of AP.
+    derivative by w_j is (y_j (T_j / N_j - AP) + sum_i w_i (y_j / N_i - T_i / N_i^2)) / P. The sum runs over the positives that
+    score at most as high as j. The sum of the squares of w_j times the derivative, over all images, estimates the variance of
+    AP.
 
     Source: Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, chapter 6.
     """
     (tags, images), groups, positives = block.keys.shape, block.groups, block.positives
-    share = groups.hits / groups.predicted
-    average = divide(groups.sums(share * groups.size), positives)
+    share, total = groups.hits / groups.predicted, block.positive_weight
+    average = divide(groups.sums(share * groups.size), total)
     weight = groups.size / groups.predicted
     gain, loss = groups.running(weight), groups.running(weight * share)
     known = np.flatnonzero(positives)
@@ -336,11 +415,11 @@ def influence(block: SortedBlock) -> Influence:
     stops = np.append(groups.starts[1:], 0)
     stops[groups.bounds[known + 1] - 1] = block.rows[known] + images
     lengths = stops - groups.starts
-    each = positives[groups.tag]
+    each = total[groups.tag]
     values = np.repeat(loss / -each, lengths)
     own = share - average[groups.tag] + gain
     place = block.positions + np.repeat(ends[:-1] - block.rows - start, positives)
-    values[place] += np.repeat(own / each, groups.size)
+    values[place] += np.repeat(own / each, groups.members)
     return Influence(start, values, ends)
 
 
@@ -356,18 +435,45 @@ def average_precision_bias(block: SortedBlock) -> Floats:
     Over 300 simulated sets of 150 tags with JoyTag's supports, mAP was too high by 0.0041, and this estimate was 0.0040.
     The jackknife's estimate, half the sum of the second derivatives, was 0.0028.
 
+    With weights, the positive itself is its weight w instead of 1, and 1 / P is the sum of w^2 over P^2, as if there were
+    fewer positives. `_bias_of_unequal_weights` is added.
+
     Returns: float64 (tags,), -1 to 1; NaN where no image has the tag.
 
     >>> ranked = sort_column(np.float32([0.9, 0.8, 0.7]), np.array([True, False, True]))
     >>> average_precision_bias(ranked)  # the second positive: (2/3 - 1/2) minus half of 1/2; divided by two positives
     array([-0.04166667])
     """
-    groups, positives = block.groups, block.positives
+    groups, positives, w = block.groups, block.positive_weight, block.groups.own
     hits, predicted, false = groups.hits, groups.predicted, groups.predicted - groups.hits
-    alone = np.where(predicted > 1, false / (predicted * np.maximum(predicted - 1, 1)), 0.0)
-    second = 0.5 * ((predicted == 2) & (hits == 1))
+    alone = np.where(predicted > w, w * false / (predicted * np.maximum(predicted - w, w)), 0.0)
+    second = 0.5 * ((predicted == 2 * w) & (hits == w))
     spread = np.where(
-        predicted > 2, (hits - 1) * false / (np.maximum(predicted - 1, 1) * np.maximum(predicted - 2, 1)), 0.0
+        predicted > 2 * w, (hits - w) * false / (np.maximum(predicted - w, w) * np.maximum(predicted - 2 * w, w)), 0.0
     )
-    own = groups.sums((alone + second) * groups.size)
-    return divide(own - divide(groups.sums(spread * groups.size), positives), positives)
+    if block.weights is not None:
+        alone = alone + _bias_of_unequal_weights(block)
+    gained = groups.sums((alone + second) * groups.size)
+    return divide(gained - divide(groups.sums(w * spread * groups.size), positives), positives)
+
+
+def _bias_of_unequal_weights(block: SortedBlock) -> Floats:
+    """Return by how much the precision at each score of a positive is too high because negatives stand for more images.
+
+    Precision T / (T + F) is convex in F and concave in T. So the mean over samples is too high by about T F d / (T + F)^3,
+    where d is the typical weight of a negative minus that of a positive; the terms cancel if the weights are equal. For d > 0
+    it is written as a difference of two precisions, which stays between 0 and the precision. Where no negative of large weight
+    is in the sample, nothing shows the bias. In simulated samples, with negatives of weight 10 among rare tags, mAP was too
+    high by 0.026, 0.046 and 0.022 at 0.81, 0.39 and 0.13; with this correction by 0.011, 0.003 and -0.004.
+
+    Returns: float64 (groups,), -1 to 1.
+    """
+    groups, positive = block.groups, block.positive_weight
+    assert block.weights is not None
+    squares = segment_sums(block.carried_weights**2, block.ends)
+    of_negatives = divide((block.weights**2).sum() - squares, block.total - positive)
+    excess = np.nan_to_num(of_negatives - divide(squares, positive))[groups.tag]
+    true, predicted = groups.hits, groups.predicted
+    false, more = predicted - true, np.maximum(excess, 0.0)
+    corrected = true / (predicted + more * false / predicted)
+    return true / predicted - corrected + true * false * np.minimum(excess, 0.0) / predicted**3

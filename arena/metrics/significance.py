@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from arena.metrics.counts import Floats, Integers, divide
+from arena.metrics.counts import Amounts, Floats, Integers, divide
 
 _F1_TOLERANCE = 1e-12
 """Differences of F1 closer than this are ties: equal fractions can differ by about 1e-16 after rounding."""
@@ -26,21 +26,21 @@ class F1Pair(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """Counts of the predictions of two models on the same images, int64 (tags,) each."""
+    """Counts of the predictions of two models on the same images, int64 (tags,) each; float64 sums of weights with weights."""
 
-    both_hit: Integers
+    both_hit: Amounts
     """True positives of both models."""
-    first_hit: Integers
+    first_hit: Amounts
     """True positives of the first model only."""
-    second_hit: Integers
+    second_hit: Amounts
     """True positives of the second model only."""
-    positives: Integers
+    positives: Amounts
     """All positives, predicted or not."""
-    both_false: Integers
+    both_false: Amounts
     """False positives of both models."""
-    first_false: Integers
+    first_false: Amounts
     """False positives of the first model only."""
-    second_false: Integers
+    second_false: Amounts
     """False positives of the second model only."""
 
     @property
@@ -182,7 +182,7 @@ def _most_false(paired: Paired, own_hits: Integers, observed: Floats) -> Integer
     return low
 
 
-def _f1(hits: Integers, false: Integers, positives: Integers) -> Floats:
+def _f1(hits: Amounts, false: Amounts, positives: Amounts) -> Floats:
     """Return 2 TP / (TP + FP + positives), element by element; NaN where that is 0 / 0."""
     return divide(2 * hits, hits + false + positives)
 

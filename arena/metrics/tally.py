@@ -12,7 +12,7 @@ from scipy.sparse import csc_array
 from arena.metrics import calibration, ranking
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_blocks
 from arena.metrics.break_even import HighCells, HighestScores
-from arena.metrics.counts import Counts, Floats, Integers, TagCounts, divide
+from arena.metrics.counts import Amounts, Counts, Floats, Integers, TagCounts, divide
 from arena.metrics.ranking import SortedBlock
 
 WORST_PER_TAG = 8
@@ -59,10 +59,11 @@ class Tally:
 
     Attributes:
         thresholds: float32 (k,), strictly increasing.
-        tp, fp: int64 (folds, k, tags); one fold without sampling.
+        tp, fp: int64 (folds, k, tags); one fold without sampling. Float64 sums of weights where images have weights.
         own: counts over all folds, each tag at the model's own threshold.
-        positives: int64 (folds, tags).
-        images: int64 (folds,).
+        positives: as `tp`, (folds, tags).
+        images: as `tp`, (folds,).
+        support: int64 (tags,), number of images with the tag, whatever their weights.
         average_precision, roc_auc: float64 (tags,).
         best, break_even: float64 (2, tags), threshold and value: see `ranking.best_f1` and `ranking.break_even`.
         squares, positive_scores: float64 (tags,), sum of the squared scores, and sum of the scores of positives.
@@ -77,11 +78,12 @@ class Tally:
     """
 
     thresholds: NDArray[np.float32]
-    tp: Integers
-    fp: Integers
+    tp: Amounts
+    fp: Amounts
     own: TagCounts
-    positives: Integers
-    images: Integers
+    positives: Amounts
+    images: Amounts
+    support: Integers
     average_precision: Floats
     roc_auc: Floats
     best: Floats
@@ -102,33 +104,33 @@ class Tally:
     def counts(self) -> Counts:
         """Counts summed over all folds."""
         return Counts(
-            self.thresholds, self.tp.sum(0), self.fp.sum(0), self.positives.sum(0), images=int(self.images.sum())
+            self.thresholds, self.tp.sum(0), self.fp.sum(0), self.positives.sum(0), images=self.images.sum().item()
         )
 
     @property
     def brier(self) -> Floats:
         """Mean squared difference between score and label, float64 (tags,)."""
-        return calibration.brier(self.squares, self.positive_scores, self.positives.sum(0), int(self.images.sum()))
+        return calibration.brier(self.squares, self.positive_scores, self.positives.sum(0), self.images.sum().item())
 
 
 def _empty_tally(
-    thresholds: NDArray[np.float32], own: NDArray[np.float32], images: Integers, groups: int, units: int
+    thresholds: NDArray[np.float32], own: NDArray[np.float32], images: Amounts, groups: int, units: int
 ) -> Tally:
-    folds, tags = len(images), len(own)
+    folds, tags, kind = len(images), len(own), images.dtype
     # memory layout with the counts of a tag contiguous; otherwise each write would be a cache miss
-    tp, fp = np.zeros((2, tags, len(thresholds), folds), np.int64).transpose(0, 3, 2, 1)
-    binned, carried = np.zeros((2, tags, calibration.RELIABILITY_BINS), np.int64)
+    tp, fp = np.zeros((2, tags, len(thresholds), folds), kind).transpose(0, 3, 2, 1)
+    binned, carried, squared = np.zeros((3, tags, calibration.RELIABILITY_BINS), kind)
     ap, auc, bias, variance, effect = np.full((5, tags), np.nan)
     best, even = np.full((2, 2, tags), np.nan)
     false, missed = np.full((2, tags, WORST_PER_TAG), -1, np.int32)
     false_scores, missed_scores = np.zeros((2, tags, WORST_PER_TAG), np.float32)
-    true, false_alarms, with_tag = np.zeros((3, tags), np.int64)
+    true, false_alarms, with_tag = np.zeros((3, tags), kind)
     return Tally(
-        thresholds, tp, fp, TagCounts(own, true, false_alarms, with_tag, int(images.sum())),
-        np.zeros((folds, tags), np.int64), images,
+        thresholds, tp, fp, TagCounts(own, true, false_alarms, with_tag, images.sum().item()),
+        np.zeros((folds, tags), kind), images, np.zeros(tags, np.int64),
         average_precision=ap, roc_auc=auc, best=best, break_even=even,
         squares=np.zeros(tags), positive_scores=np.zeros(tags),
-        bins=calibration.Bins(binned, carried, np.zeros(binned.shape)),
+        bins=calibration.Bins(binned, carried, np.zeros(binned.shape), squared),
         ap_bias=bias, ap_variance=variance, ap_effect=effect, map_influence=np.zeros((groups, units)),
         worst_false=false, worst_missed=missed, worst_false_scores=false_scores, worst_missed_scores=missed_scores,
     )  # fmt: skip
@@ -180,6 +182,7 @@ def tally_models(
     truth: csc_array,
     *,
     sampling: Sampling | None = None,
+    weights: Floats | None = None,
     everything: bool = True,
     inspect: Inspect | None = None,
     workers: int = 1,
@@ -191,17 +194,18 @@ def tally_models(
         models: columns of each model.
         truth: bool (images, truth tags).
         sampling: folds, units and groups; None leaves out the uncertainty.
+        weights: float64 (images,), weight of each image; None counts each image as 1.
         everything: False computes counts and average precision only.
         inspect: called from the threads with each tag of the ground truth that all models know.
         workers: number of threads.
         advance: called with the number of further tags of the ground truth that are done.
     """
-    images, tags = truth.shape
-    fold_images = np.array([images]) if sampling is None else np.diff(sampling.bounds)
+    tags = truth.shape[1]
+    fold_images = _fold_images(truth.shape[0], sampling, weights)
     groups, units = (0, 0) if sampling is None else (len(sampling.groups), int(sampling.units.max(initial=-1)) + 1)
     found = [_empty_tally(one.sweep, one.own, fold_images, groups, units) for one in models]
     scored = [one.scored for one in models]
-    highest = [_highest(one, truth, sampling) for one in models]
+    highest = [_highest(one, truth, sampling, weights) for one in models]
     pairs = [(a, b) for a in range(len(models)) for b in range(a + 1, len(models))] if sampling is not None else []
     covariance = {pair: np.full(tags, np.nan) for pair in pairs}
 
@@ -209,7 +213,7 @@ def tally_models(
         """Fill in one block of every model; return what is added in order of tags."""
         labels = block_labels(truth, truth_tags)
         ranked = [
-            _rank(model, block, labels, truth_tags.start, images=sampling is not None)
+            _rank(model, block, labels, truth_tags.start, images=sampling is not None, weights=weights)
             for model, block in zip(scored, blocks, strict=True)
         ]
         for into, one in zip(found, ranked, strict=True):
@@ -246,13 +250,14 @@ def tally_models(
     return Tallies(found, covariance)
 
 
-def _highest(one: SweptModel, truth: csc_array, sampling: Sampling | None) -> HighestScores | None:
+def _highest(
+    one: SweptModel, truth: csc_array, sampling: Sampling | None, weights: Floats | None
+) -> HighestScores | None:
     """Return an empty store for the scores that decide the break-even thresholds; None without them."""
     if one.crossing is None or sampling is None:
         return None
-    images = truth[:, one.scored.truth_columns[one.crossing]].indices
-    carried = np.bincount(sampling.folds[images], minlength=len(sampling.bounds) - 1)
-    return HighestScores(sampling.folds, one.crossing, carried)
+    positive = truth[:, one.scored.truth_columns[one.crossing]].indices
+    return HighestScores(sampling.folds, one.crossing, positive, weights)
 
 
 def _add_crossings(found: Tally, highest: HighestScores) -> None:
@@ -262,6 +267,12 @@ def _add_crossings(found: Tally, highest: HighestScores) -> None:
     false, true = highest.counts(new)
     found.thresholds = np.insert(found.thresholds, at, new)
     found.tp, found.fp = np.insert(found.tp, at, true, axis=1), np.insert(found.fp, at, false, axis=1)
+
+
+def _fold_images(images: int, sampling: Sampling | None, weights: Floats | None) -> Amounts:
+    """Return the number of images of each fold, int64 (folds,), or the sum of their weights, float64."""
+    bounds = np.array([0, images]) if sampling is None else sampling.bounds
+    return np.diff(bounds) if weights is None else ranking.segment_sums(weights, bounds)
 
 
 @dataclass(frozen=True)
@@ -296,20 +307,23 @@ class _Columns:
         return RankedColumn(self.scores[column], self.sorted, column)
 
 
-def _rank(model: KnownColumns, block: ModelBlock, labels: NDArray[np.bool_], start: int, *, images: bool) -> _Columns:
+def _rank(
+    model: KnownColumns, block: ModelBlock, labels: NDArray[np.bool_], start: int, *, images: bool, weights: Floats | None
+) -> _Columns:  # fmt: skip
     rows = model.truth_columns[block.known] - start
-    ranked = ranking.sort_block(block.scores, labels[rows], images=images)
+    ranked = ranking.sort_block(block.scores, labels[rows], images=images or weights is not None, weights=weights)
     return _Columns(block.known, rows, model.first[block.known], len(labels), block.scores, ranked)
 
 
 def _count(found: Tally, known: slice, block: SortedBlock, sampling: Sampling | None) -> None:
     """Fill in counts and average precision; with sampling, counts by fold and the worst errors."""
     found.average_precision[known] = ranking.average_precision(block)
+    found.support[known] = block.positives
     _count_own(found.own, known, block)
     if sampling is None:
         tp, fp = ranking.count_sorted(block, found.thresholds)
         found.tp[0, :, known], found.fp[0, :, known] = tp.T, fp.T
-        found.positives[0, known] = block.positives
+        found.positives[0, known] = block.positive_weight
         return
     _count_folds(found, known, block, sampling)
     _keep_worst(found, known, block)
@@ -319,8 +333,8 @@ def _count_own(own: TagCounts, known: slice, block: SortedBlock) -> None:
     """Fill in the counts of each tag at the model's own threshold."""
     below = block.before(ranking.sort_key(own.thresholds[known])[:, None])
     true = block.hits(below)
-    own.tp[known], own.fp[known] = true[:, 0], (block.keys.shape[1] - below - true)[:, 0]
-    own.positives[known] = block.positives
+    own.tp[known], own.fp[known] = true[:, 0], (block.not_below(below) - true)[:, 0]
+    own.positives[known] = block.positive_weight
 
 
 def _measure(found: Tally, one: _Columns) -> None:
@@ -329,8 +343,13 @@ def _measure(found: Tally, one: _Columns) -> None:
     found.roc_auc[known] = ranking.roc_auc(block)
     found.best[:, known] = ranking.best_f1(block)
     found.break_even[:, known] = ranking.break_even(block)
-    found.squares[known] = [exact @ exact for exact in (scores.astype(np.float64) for scores in one.scores)]
-    found.positive_scores[known] = ranking.segment_sums(block.carried.astype(np.float64), block.ends)
+    exact, carried = (scores.astype(np.float64) for scores in one.scores), block.carried.astype(np.float64)
+    if block.weights is None:
+        found.squares[known] = [scores @ scores for scores in exact]
+    else:
+        found.squares[known] = [(block.weights * scores) @ scores for scores in exact]
+        carried *= block.carried_weights
+    found.positive_scores[known] = ranking.segment_sums(carried, block.ends)
     for total, binned in zip(found.bins, calibration.bin_sorted(block), strict=True):
         total[known] = binned
 
@@ -355,7 +374,10 @@ def _trace(found: Tally, one: _Columns, sampling: Sampling) -> _Trace:
         row, first = one.rows[column], one.first[column]
         own = trace.influence[row] if first else np.zeros(units)
         values, place = influence.of(column), one.known.start + column
-        sampling.add_by_unit(block.images[column, influence.start[column] :], values, own)
+        images = block.images[column, influence.start[column] :]
+        if block.weights is not None:
+            values = values * block.weights[images]
+        sampling.add_by_unit(images, values, own)
         found.ap_variance[place] = own @ own
         found.ap_effect[place] = divide(own @ own, values @ values)
         trace.defined[row] |= first
@@ -383,15 +405,23 @@ def _count_folds(found: Tally, known: slice, block: SortedBlock, sampling: Sampl
     moved = np.cumsum(images - tail) - images  # offset from a rank within a tag to an index of `looked_at`
     hits = (place + moved[block.tag])[inside]
     shape = (tags, steps, folds)
-    above, true = (np.bincount(some, minlength=tags * steps * folds).reshape(shape) for some in (cell, cell[hits]))
-    above, true = (np.cumsum(some[:, ::-1], axis=1)[:, ::-1] for some in (above, true))
+    of_cell = None if block.weights is None else block.weights[looked_at]
+    of_hit = None if of_cell is None else of_cell[hits]
+    sums = (_sum_by(some, w, tags * steps * folds) for some, w in ((cell, of_cell), (cell[hits], of_hit)))
+    above, true = (np.cumsum(some.reshape(shape)[:, ::-1], axis=1)[:, ::-1] for some in sums)
     carriers = sampling.folds[block.images.ravel()[block.positions]]
-    positives = np.bincount(block.tag * folds + carriers, minlength=tags * folds).reshape(tags, folds)
+    of_carrier = None if block.weights is None else block.carried_weights
+    positives = _sum_by(block.tag * folds + carriers, of_carrier, tags * folds).reshape(tags, folds)
     if all_reach:
         above[:, 0], true[:, 0] = found.images, positives
     found.tp[:, :, known] = true.transpose(2, 1, 0)
     found.fp[:, :, known] = (above - true).transpose(2, 1, 0)
     found.positives[:, known] = positives.T
+
+
+def _sum_by(kind: Integers, weights: Floats | None, kinds: int) -> Amounts:
+    """Return how many elements each kind has, int64 (kinds,), or the sum of their weights, float64."""
+    return np.asarray(np.bincount(kind, weights, minlength=kinds))
 
 
 def _keep_worst(found: Tally, known: slice, block: SortedBlock) -> None:

@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.sparse import csr_array
 
-from arena.metrics.counts import PRF, Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
+from arena.metrics.counts import (
+    PRF,
+    Amounts,
+    Convention,
+    Floats,
+    Integers,
+    TagCounts,
+    divide,
+    mean_terms,
+    means_of_terms,
+)
 from arena.metrics.thresholds import (
     PRECISION,
     RULES,
@@ -52,14 +62,14 @@ class ThresholdModel:
     Attributes:
         steps: float32 (k,), the sweep.
         counts: counts by fold.
-        fold_images: int64 (folds,).
+        fold_images: int64 (folds,), or float64 sums of weights.
         chosen: int64 (folds, tags) of each cross-fitted regime, `tag` included: steps of the sweep.
         convention: how undefined metrics of a tag count.
     """
 
     steps: NDArray[np.float32]
     counts: FoldCounts
-    fold_images: Integers
+    fold_images: Amounts
     chosen: Mapping[str, Integers]
     convention: Convention
 
@@ -132,7 +142,8 @@ class ThresholdModel:
     def linear_f1(self) -> Floats:
         """The linear term of F1 of each fold and tag, as the run counted them; float64 (folds, k, tags)."""
         by_tp, by_fp, by_positives = self.coefficients[2]
-        return by_tp * self.counts.tp + by_fp * self.counts.fp + by_positives * self.counts.positives[:, None]
+        linear = by_tp * self.counts.tp + by_fp * self.counts.fp + by_positives * self.counts.positives[:, None]
+        return np.asarray(linear, np.float64)
 
     @cached_property
     def metrics(self) -> Floats:
@@ -174,7 +185,7 @@ def _high_bits(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
 
 def draw_block(
     model: ThresholdModel, span: slice, scores: NDArray[np.float32], labels: NDArray[np.bool_],
-    fold_units: Integers, weights: NDArray[np.float32],
+    fold_units: Integers, weights: NDArray[np.float32], image_weights: Floats | None = None,
 ) -> Drawn:  # fmt: skip
     """Count a block of tags in every resample, and choose the thresholds of single tags.
 
@@ -185,13 +196,14 @@ def draw_block(
         labels: bool (tags, images).
         fold_units: int64 (2, images), fold and unit of each image.
         weights: float32 (units, resamples), how often each resample drew each unit.
+        image_weights: float64 (images,), weight of each image; None counts each image as 1.
     """
     total = empty_drawn(model, weights.shape[1])
     for start in range(0, len(scores), TAGS_AT_ONCE):
         rows = slice(start, min(start + TAGS_AT_ONCE, len(scores)))
         part = slice(span.start + rows.start, span.start + rows.stop)
         first = int(model.lowest[part].min())
-        above, positives = _counts(model, part, first, scores[rows], labels[rows], fold_units, weights)
+        above, positives = _counts(model, part, first, scores[rows], labels[rows], fold_units, weights, image_weights)
         _add_curves(total, model, part, first, above, positives)
         total.by_tag[:] += _by_tag(model, part, first, above, positives)
     return total
@@ -208,7 +220,7 @@ def empty_drawn(model: ThresholdModel, resamples: int) -> Drawn:
 
 def _counts(
     model: ThresholdModel, span: slice, first: int, scores: NDArray[np.float32], labels: NDArray[np.bool_],
-    fold_units: Integers, weights: NDArray[np.float32],
+    fold_units: Integers, weights: NDArray[np.float32], image_weights: Floats | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
     """Return FP and TP at each step from `first` on, float32 (2, k, tags, folds, resamples), and positives."""
     (tags, images), folds = scores.shape, len(model.fold_images)
@@ -220,19 +232,28 @@ def _counts(
     last = model.last_step(scores.ravel()[cells]) - first
     fold, unit = fold_units
     kind = ((labels.ravel()[cells] * len(steps) + last) * tags + tag) * folds + fold[image]
-    above = _weighted(kind, unit[image], 2 * len(steps) * tags * folds, weights)
+    above = _weighted(kind, unit[image], 2 * len(steps) * tags * folds, weights, _values(image, image_weights))
     above = above.reshape(2, len(steps), tags, folds, -1)
     for step in range(len(steps) - 2, -1, -1):
         above[:, step] += above[:, step + 1]
     tag, image = np.nonzero(labels)
-    positives = _weighted(tag * folds + fold[image], unit[image], tags * folds, weights).reshape(tags, folds, -1)
+    values = _values(image, image_weights)
+    positives = _weighted(tag * folds + fold[image], unit[image], tags * folds, weights, values).reshape(
+        tags, folds, -1
+    )
     return above, positives
 
 
-def _weighted(kind: Integers, unit: Integers, kinds: int, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how many cells of each kind every resample drew; float32 (kinds, resamples)."""
-    ones = np.ones(len(kind), np.float32)
-    found: NDArray[np.float32] = csr_array((ones, (kind, unit)), shape=(kinds, len(weights))) @ weights
+def _values(image: Integers, image_weights: Floats | None) -> NDArray[np.float32]:
+    """Return what each cell counts: 1, or the weight of its image."""
+    return np.ones(len(image), np.float32) if image_weights is None else image_weights[image].astype(np.float32)
+
+
+def _weighted(
+    kind: Integers, unit: Integers, kinds: int, weights: NDArray[np.float32], values: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return how many cells of each kind every resample drew, each counted as its value; float32 (kinds, resamples)."""
+    found: NDArray[np.float32] = csr_array((values, (kind, unit)), shape=(kinds, len(weights))) @ weights
     return found
 
 
@@ -316,7 +337,7 @@ class _Highest:
         """Return the step of the first highest value; int64 (...)."""
         np.equal(values, values.max(axis=0), out=self.equal)
         np.multiply(self.equal, self.from_end, out=self.rank)
-        return len(values) - self.rank.max(axis=0).astype(np.int64)
+        return np.asarray(len(values) - self.rank.max(axis=0).astype(np.int64))
 
 
 def changes(model: ThresholdModel, drawn: Drawn) -> dict[str, Floats]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.metrics.counts import Floats, Integers, TagCounts, divide
+from arena.metrics.counts import Amounts, Floats, Integers, TagCounts, divide
 
 SWEEP_STEPS = 100
 """The sweep is 0, 0.01, ..., 1: 101 thresholds."""
@@ -232,16 +232,16 @@ class FoldCounts:
     """One model's counts by fold, on which thresholds are chosen.
 
     Attributes:
-        tp, fp: int64 (folds, k, tags).
-        positives: int64 (folds, tags).
-        images: number of images in all folds.
+        tp, fp: int64 (folds, k, tags), or float64 sums of weights.
+        positives: as `tp`, (folds, tags).
+        images: number of images in all folds, or the sum of their weights.
         compared, categories: as in `TrainingCounts`.
     """
 
-    tp: Integers
-    fp: Integers
-    positives: Integers
-    images: int
+    tp: Amounts
+    fp: Amounts
+    positives: Amounts
+    images: float
     compared: NDArray[np.bool_]
     categories: Integers
 

@@ -23,7 +23,7 @@ from arena.base.errors import ArenaError, ScoresError, nearest, refuse_twice
 from arena.base.progress import Silent
 from arena.cards import Thresholds, check_name
 from arena.dataset.contamination import search_index_files
-from arena.dataset.frozen import Truth
+from arena.dataset.frozen import Truth, exact_weights
 from arena.dataset.readers import truth_from_rows
 from arena.evaluate import Entry, Settings, evaluate
 from arena.pipeline.display_options import DisplayOptions
@@ -44,6 +44,10 @@ ScoresLike = pd.DataFrame | NDArray[Any] | Scores | str | Path
 
 TruthLike = pd.DataFrame | NDArray[Any] | Truth | str | Path
 """Labels: a frame or array of the same form that holds 0 and 1, the path of an `.npz`, or a dataset by name or folder."""
+
+
+Weights = NDArray[Any] | Sequence[float] | None
+"""One weight for each image of the truth; None takes those of the truth, if it has any."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,19 +107,27 @@ class Comparison:
 
 
 def score(
-    scores: ScoresLike, truth: TruthLike, *, name: str = "model", threshold: float | None = None, **settings: Any
+    scores: ScoresLike,
+    truth: TruthLike,
+    *,
+    name: str = "model",
+    threshold: float | None = None,
+    weights: Weights = None,
+    **settings: Any,
 ) -> Comparison:
     """Score one model.
 
     Args:
         threshold: the model's threshold, 0 to 1; None means 0.5.
+        weights: as in `compare`.
         settings: fields of `Settings`: `min_positives`, `convention`, `replicates`, `seed`, `slices`, `tag_groups`,
             `imply`; and `against` and `pictures` as in `compare`.
 
     Raises:
         ArenaError: the scores do not match the truth, or a setting is unknown or invalid.
     """
-    return compare({name: scores}, truth, thresholds={} if threshold is None else {name: threshold}, **settings)
+    thresholds = {} if threshold is None else {name: threshold}
+    return compare({name: scores}, truth, thresholds=thresholds, weights=weights, **settings)
 
 
 def compare(
@@ -123,6 +135,7 @@ def compare(
     truth: TruthLike,
     *,
     thresholds: Mapping[str, float] | float | None = None,
+    weights: Weights = None,
     against: Sequence[str | Path] = (),
     pictures: Sequence[str] = (),
     **settings: Any,
@@ -132,6 +145,8 @@ def compare(
     Args:
         scores: model name -> scores, or a list of scores; a model of a list is named after its file, else `model1`, `model2`.
         thresholds: model name -> threshold, 0 to 1, or one threshold for all models; 0.5 for a model without one.
+        weights: for a sample that is not random, the number of images of the population that each image of the truth stands
+            for (1 / inclusion probability), in the order of its rows. They replace the weights of a dataset or truth file.
         against: index files of training images; the truth must be a dataset. The table `contamination` then holds the metrics
             without the images that are in them.
         pictures: folders with the pictures of these indexes, each as `INDEX=FOLDER`.
@@ -150,7 +165,7 @@ def compare(
         if not 0 <= thresholds[name] <= 1:
             raise ArenaError(f"thresholds: {name} = {thresholds[name]}; a threshold lies in 0 to 1")
     started = provenance.now()
-    given = _truth(truth)
+    given = _with_weights(_truth(truth), weights)
     found = search_index_files(given.heldout, [Path(path) for path in against], Silent(), pictures=pictures)
     models = [_model(name, one, given.truth, thresholds.get(name)) for name, one in scores.items()]
     entries, chosen = [model.entry for model in models], _settings(settings)
@@ -201,7 +216,10 @@ def _truth(given: TruthLike) -> LoadedTruth:
     digest = _digest(
         given.image_ids,
         given.tags.names,
-        [part.astype(np.int64) for part in (given.values.indptr, given.values.indices)],
+        [
+            *(part.astype(np.int64) for part in (given.values.indptr, given.values.indices)),
+            *([] if given.weights is None else [given.weights]),
+        ],
     )
     dataset = DatasetUsed("truth", "truth in memory", digest, len(given.image_ids))
     return LoadedTruth(given, dataset, Path())
@@ -233,6 +251,16 @@ def _as_labels(values: NDArray[Any]) -> NDArray[Any]:
     if not np.isin(values, (0, 1)).all():
         raise ScoresError("truth: holds values other than 0 and 1")
     return values.astype(np.bool_)
+
+
+def _with_weights(given: LoadedTruth, weights: Weights) -> LoadedTruth:
+    """Return the truth with these weights, which its digest covers; as it is without weights."""
+    if weights is None:
+        return given
+    truth = given.truth
+    exact = exact_weights("weights", weights, len(truth.image_ids))
+    digest = _digest(truth.image_ids, (given.dataset.digest,), [exact])
+    return given._replace(truth=replace(truth, weights=exact), dataset=replace(given.dataset, digest=digest))
 
 
 class _Model(NamedTuple):

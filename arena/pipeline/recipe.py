@@ -1,6 +1,7 @@
 """Make the recipe of a run from the inputs, settings and models of its verb."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def make_recipe(
         against: overlap of the images with training data; None if no index of training images was given.
     """
     return Recipe(
-        dataset=given.dataset,
+        dataset=replace(given.dataset, weighted=given.truth.weights is not None),
         settings=settings,
         thresholds={entry.name: ThresholdsUsed.of(entry.thresholds, entry.threshold_source) for entry in entries},
         renamed=given.renamed,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from arena.base.files import digest_known
 from arena.base.progress import Progress
 from arena.cards import find_dataset
-from arena.dataset.frozen import HeldOut, Truth, read_frozen
+from arena.dataset.frozen import WEIGHT, HeldOut, Truth, read_frozen
 from arena.dataset.readers import truth_from_rows
 from arena.results.recipe import DatasetUsed, RecipeInput, Sample
 from arena.scores.npz import read_npz, read_scores, to_strings
@@ -50,6 +50,8 @@ class LoadedTruth(NamedTuple):
 def read_truth(given: str | Path, root: Path | None = None) -> LoadedTruth:
     """Read the truth from an `.npz` file with `truth`, `tags`, `image_ids`, or from a dataset by name or folder.
 
+    The file may hold `weight`, one number for each image, see `Truth.weights`.
+
     The digest of a file is left empty, because it takes seconds; `with_digest` adds it.
 
     Raises:
@@ -59,9 +61,8 @@ def read_truth(given: str | Path, root: Path | None = None) -> LoadedTruth:
     if (isinstance(given, Path) and not path.is_dir()) or path.suffix == ".npz":
         arrays = read_npz(path, ("truth", "tags", "image_ids"), large="truth")
         names, image_ids = (to_strings(path, name, arrays[name]) for name in ("tags", "image_ids"))
-        truth = truth_from_rows(
-            path, arrays["truth"].shape, (tile for _, tile in arrays["truth"].tiles()), names, image_ids
-        )
+        tiles = (tile for _, tile in arrays["truth"].tiles())
+        truth = truth_from_rows(path, arrays["truth"].shape, tiles, names, image_ids, arrays.get(WEIGHT))
         dataset = DatasetUsed(path.stem, path.name, images=len(image_ids))
         return LoadedTruth(truth, dataset, path.parent, source=RecipeInput("truth", str(path.absolute())))
     return truth_of_dataset(read_frozen(find_dataset(str(given), root)))

@@ -44,6 +44,7 @@ from arena.report.view_model.findings import (
 )
 from arena.report.view_model.forest import caption, forest
 from arena.report.view_model.leaderboard import MODEL_STYLES, boards
+from arena.report.view_model.notes import counted_images
 from arena.report.view_model.published import PUBLISHED_CAVEAT as PUBLISHED_CAVEAT
 from arena.report.view_model.published import PUBLISHED_MARK, published_rows
 from arena.report.view_model.recorded_labels import recorded_labels
@@ -129,7 +130,7 @@ def render_comparison(payload: Mapping[str, Any]) -> str:
             evidence_block=Markup(evidence_block(payload["evidence"], picture_columns(payload["pictures"]))),
             picture_block=Markup("\n".join(payload["pictures"]["content"])),
             suspects=shown_suspects(payload),
-            tag_block=Markup(tag_block(payload["tags"], payload["dataset"]["images"])),
+            tag_block=Markup(tag_block(payload["tags"], counted_images(payload["dataset"]))),
             histogram_blocks=[Markup(histogram_block(bins)) for bins in payload["histograms"]["models"].values()],
             **_words(payload),
             subject=run_subject(payload),

@@ -23,6 +23,7 @@ from arena.report.view_model.notes import (
     imply_notes,
     undefined_notes,
     unverified_notes,
+    weight_notes,
 )
 from arena.report.view_model.published import PUBLISHED_CAVEAT as PUBLISHED_CAVEAT
 from arena.report.view_model.published import PUBLISHED_MARK, published_rows, published_table
@@ -167,6 +168,7 @@ def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
         ]
         evidence += [f"{finding.detail}." for finding in tag_findings(payload)]
     notes = [
+        *weight_notes(result.summary),
         *cluster_notes(result.summary),
         *imply_notes(result.summary),
         *half_precision_notes(result.summary),
@@ -270,7 +272,8 @@ def _contamination(payload: Mapping[str, Any]) -> str:
 def _measured(result: Result, payload: Mapping[str, Any]) -> str:
     """Return the section on dataset, taggers, signature and command."""
     run, dataset = result.run, payload["dataset"]
-    images = f"{count(dataset['images'])}{skipped_note(dataset['skipped'])}"
+    stands_for = f", a weighted sample of {count(dataset['weighted_images'])}" if "weighted_images" in dataset else ""
+    images = f"{count(dataset['images'])}{skipped_note(dataset['skipped'])}{stands_for}"
     tags = f"{count(payload['compared_tags'])} compared of {count(dataset['tags'])} in the dataset"
     least = f"a tag is compared if every tagger knows it and at least {count(payload['min_positives'])} images have it"
     lines = [

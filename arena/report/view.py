@@ -23,6 +23,8 @@ from arena.report.view_model.notes import (
     half_precision_notes,
     imply_notes,
     undefined_notes,
+    weight_notes,
+    weighted_images,
 )
 from arena.report.view_model.recipe import provenance, reproduce
 from arena.results.headline import as_published, headline
@@ -121,6 +123,7 @@ def _dataset(result: Result) -> dict[str, Any]:
         "title": dataset.title or "ground truth from a file",
         "images": result.summary["images"],
         "skipped": result.summary["skipped"],
+        **weighted_images(result.summary),
         "tags": result.summary["dataset_tags"],
         "digest": dataset.digest,
         "licence": dataset.licence or "unknown",
@@ -194,7 +197,7 @@ def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
     return {
         "name": names.tolist(),
         "category": shared["category"].tolist(),
-        "support": shared["support"].tolist(),
+        "support": (shared["tp"] + shared["fn"]).tolist(),
         "compared": [bool(value) for value in shared["compared"]],
         "pairs": comparisons.tag_difference_columns(result, names),
         "models": {
@@ -233,7 +236,12 @@ def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
 def _notes(result: Result) -> list[str]:
     skipped = result.run.get("skipped", {})
     notes = [f"– means undefined. Convention {result.summary['convention']}: {convention_note(result.summary)}"]
-    notes += [*cluster_notes(result.summary), *imply_notes(result.summary), *half_precision_notes(result.summary)]
+    notes += [
+        *weight_notes(result.summary),
+        *cluster_notes(result.summary),
+        *imply_notes(result.summary),
+        *half_precision_notes(result.summary),
+    ]
     notes += cost_notes(result)
     if skipped:
         named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:_SKIPPED_IMAGES_NAMED])

@@ -59,6 +59,7 @@ class DatasetUsed:
         digest: SHA-256 of the sample of the dataset, of the truth file, or of the truth in memory.
         images: number of images, including those that a model skipped.
         private: whether the dataset's card says `private = true`.
+        weighted: whether the images are a weighted sample.
     """
 
     name: str = ""
@@ -68,6 +69,7 @@ class DatasetUsed:
     licence: str = ""
     private: bool = False
     sample: Sample = _WHOLE_DATASET
+    weighted: bool = False
 
     def label(self, digits: int) -> str:
         """Name and first digits of the digest, such as `demo@12ab34cd`."""
@@ -233,6 +235,7 @@ def write_recipe(recipe: Recipe, run: Mapping[str, Any], folder: Path | None = N
             "started": recipe.started,
             "sample": recipe.dataset.sample._asdict(),
             "private": recipe.dataset.private,
+            **({"weighted": True} if recipe.dataset.weighted else {}),
             "settings": _settings_content(recipe.settings),
             "renamed": dict(recipe.renamed),
             "inputs": [one._asdict() for one in inputs],
@@ -271,10 +274,11 @@ def _read(run: Mapping[str, Any]) -> Recipe:
     settings = {key: value for key, value in block["settings"].items() if key in Settings.__dataclass_fields__}
     settings |= {"slices": tuple(block["settings"]["slices"]), "tag_groups": groups}
     sample, private = Sample(block["sample"]["limit"], block["sample"]["seed"]), bool(block["private"])
+    weighted = bool(block.get("weighted"))  # only runs of weighted samples have it
     inputs = tuple(RecipeInput(*(str(one.get(key, "")) for key in RecipeInput._fields)) for one in block["inputs"])
     return replace(
         _top_level(run), settings=Settings(**settings), renamed=dict(block["renamed"]), inputs=inputs,
-        started=str(block["started"]), dataset=replace(_dataset(run), sample=sample, private=private),
+        started=str(block["started"]), dataset=replace(_dataset(run), sample=sample, private=private, weighted=weighted),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -147,7 +148,7 @@ def test_every_tag_has_its_images_whatever_the_order(
     pool: list[list[str]], least: int, more: int, seed: int, random
 ) -> None:
     images = frame([{"tags": tags} for tags in pool])
-    needed = len(select(images, TAGS, Selection(representative=least, seed=seed)).images) if any(pool) else 0
+    needed = len(select(images, TAGS, Selection(representative=least, seed=seed)).images)
     sample = min(len(pool), max(1, needed + more))
     selection = Selection(representative=least, sample=sample, seed=seed)
     selected = select(images, TAGS, selection).images.sort_values("image_id")
@@ -157,20 +158,60 @@ def test_every_tag_has_its_images_whatever_the_order(
     assert all(got[name] >= min(least, there[name]) for name in there)
     for tags, reason in zip(selected["tags"], selected[INCLUDED_FOR], strict=True):
         assert reason == RANDOM or reason in tags
-    assert (selected[INCLUDED_FOR] != RANDOM).sum() == needed
+    assert (selected[INCLUDED_FOR] != RANDOM).sum() == needed - min(least, sum(not tags for tags in pool))
+    assert (selected["weight"] >= 1).all()
     order = list(range(len(pool)))
     random.shuffle(order)
     again = select(images.iloc[order], TAGS, selection).images.sort_values("image_id")
     pd.testing.assert_frame_equal(again, selected)
 
 
-@given(POOLS, st.integers(1, 3))
-def test_no_image_is_taken_without_need(pool: list[list[str]], least: int) -> None:
-    """When an image is taken for a tag, that tag still lacks one."""
-    got: Counter[str] = Counter()
-    for place, name in choose_representative(pool, least=least).items():
-        assert got[name] < least
-        got.update(pool[place])
+@settings(deadline=None)
+@given(POOLS, st.integers(1, 3), st.integers(0, 8))
+def test_a_probability_is_the_limit_of_the_images_own_number(pool: list[list[str]], least: int, more: int) -> None:
+    """With all other numbers kept, an image is selected below its limit, and not above it."""
+    numbers = [(place + 0.5) / len(pool) for place in range(len(pool))]
+    needed = len(choose_representative(pool, numbers, least=least))
+    sample = None if more == 0 else min(len(pool), needed + more)
+    for one in choose_representative(pool, numbers, least=least, sample=sample):
+        others = [
+            (number, tags) for place, (number, tags) in enumerate(zip(numbers, pool, strict=True)) if place != one.place
+        ]
+        for number, expected in ((one.probability - 1e-9, True), (one.probability + 1e-9, one.probability == 1)):
+            order = sorted([*others, (number, pool[one.place])], key=lambda pair: pair[0])
+            place = [number for number, _ in order].index(number)
+            try:
+                found = choose_representative(
+                    [tags for _, tags in order], [n for n, _ in order], least=least, sample=sample
+                )
+            except ArenaError:
+                continue  # with this number the tags need more images than the sample has
+            assert (place in {other.place for other in found}) == expected
+
+
+def test_weights_add_up_to_the_images_of_the_source_on_average() -> None:
+    rng = np.random.default_rng(0)
+    pool = [
+        [tag for tag, share in (("cat", 0.5), ("dog", 0.1), ("sea", 0.02)) if rng.random() < share] for _ in range(200)
+    ]
+    sums, cats = [], []
+    for _ in range(300):
+        numbers = rng.random(200)
+        order = np.argsort(numbers)
+        found = choose_representative([pool[k] for k in order], numbers[order].tolist(), least=5, sample=40)
+        sums.append(sum(1 / one.probability for one in found))
+        cats.append(sum(1 / one.probability for one in found if "cat" in pool[order[one.place]]))
+    assert np.mean(sums) == pytest.approx(200, abs=4 * np.std(sums) / 300**0.5)
+    assert np.mean(cats) == pytest.approx(sum("cat" in tags for tags in pool), abs=4 * np.std(cats) / 300**0.5)
+
+
+def test_a_sample_of_a_weighted_sample_multiplies_the_weights() -> None:
+    images = frame([{"tags": ["cat"]}] * 40 + [{"tags": ["dog"]}] * 4)
+    first = select(images, TAGS, Selection(representative=4, sample=20)).images
+    assert "weight" not in select(images, TAGS, Selection(sample=10)).images, "a random sample has none"
+    assert first.loc[[tags == ["dog"] for tags in first["tags"]], "weight"].tolist() == [1.0] * 4
+    second = select(first, TAGS, Selection(sample=5)).images
+    assert second["weight"].tolist() == [first["weight"][row] * 4 for row in second.index]
 
 
 def test_a_representative_set_without_a_size_holds_what_the_tags_need() -> None:

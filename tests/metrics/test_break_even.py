@@ -20,10 +20,11 @@ def tally_of(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray, sweep: n
     return tally_models([model], csc_array(labels), sampling=sampling, workers=2).models[0]
 
 
-def crossings_of(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
+def crossings_of(
+    scores: np.ndarray, labels: np.ndarray, folds: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     everyone = np.ones(scores.shape[1], bool)
-    carried = np.array([labels[folds == fold].sum() for fold in range(int(folds.max()) + 1)])
-    highest = HighestScores(folds, everyone, carried)
+    highest = HighestScores(folds, everyone, np.nonzero(labels)[0], weights)
     block = sort_block(np.ascontiguousarray(scores.T), np.ascontiguousarray(labels.T), images=True)
     highest.add(highest.above_floor(block, 0))
     return highest.crossings()
@@ -62,7 +63,7 @@ def test_no_other_threshold_is_nearer(seed: int, images: int, tags: int, coarse:
 def test_memory_is_that_of_the_positives() -> None:
     rng, folds = np.random.default_rng(0), np.zeros(1_000, np.uint8)
     everything = rng.random((50, 1_000)).astype(np.float32)
-    highest = HighestScores(folds, np.ones(50, bool), np.array([100]))
+    highest = HighestScores(folds, np.ones(50, bool), np.zeros(100, int))
     highest.size = 100
     for column, row in enumerate(everything):
         highest.add(highest.above_floor(sort_block(row[None], np.zeros((1, 1_000), bool), images=True), column))
@@ -74,6 +75,18 @@ def test_memory_is_that_of_the_positives() -> None:
 def test_a_crossing_below_the_kept_scores_is_unknown() -> None:
     assert crossing(np.float32([0.5, 0.6]), 3) is None
     assert crossing(np.float32([0.5, 0.6]), 0) is None
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(6, 40), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_a_weighted_image_counts_as_repeated_images(seed: int, images: int, coarse: bool) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.random((images, 3)).astype(np.float32)
+    scores = np.round(scores, 1) if coarse else scores
+    labels, folds = rng.random((images, 3)) < 0.3, np.sort(rng.integers(0, 2, images)).astype(np.uint8)
+    weights = rng.integers(1, 4, images)
+    repeated = [np.repeat(values, weights, axis=0) for values in (scores, labels, folds)]
+    assert crossings_of(scores, labels, folds, weights.astype(float)).tolist() == crossings_of(*repeated).tolist()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(6, 40), st.integers(2, 70), st.booleans())

@@ -43,7 +43,7 @@ def day(text: str | date) -> date:
 @option("--sample", type=click.IntRange(min=1), metavar="N", show_default=False, help="Maximum number of images.")
 @option(
     "--representative", type=click.IntRange(min=1), metavar="K", show_default=False,
-    help="Take K images of every tag first, then fill --sample at random.",
+    help="Take K images of every tag first, then fill --sample at random; each image gets a weight.",
 )  # fmt: skip
 @option("--seed", type=int, default=0, help="Seed of the sample.")
 @option("--min-images", type=click.IntRange(min=0), default=0, help="Images that a tag needs to remain a label.")

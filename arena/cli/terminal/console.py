@@ -37,6 +37,7 @@ from arena.report.view_model.notes import (
     half_precision_notes,
     imply_notes,
     unverified_notes,
+    weight_notes,
 )
 from arena.report.view_model.published import published_line, published_rows
 from arena.report.view_model.recorded_labels import recorded_labels
@@ -158,6 +159,7 @@ def show_summary(folder: Path) -> None:
     payload = headline_view(result)
     policies = filter(None, [other_policies(payload)])
     notes = [
+        *weight_notes(summary),
         *cluster_notes(summary),
         *imply_notes(summary),
         *half_precision_notes(summary),

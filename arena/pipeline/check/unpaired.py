@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from arena.base import provenance
-from arena.base.errors import ArenaError
+from arena.base.errors import ArenaError, IncomparableError
 from arena.base.progress import Progress
 from arena.gate.options import VERDICT_OPTIONS
 from arena.gate.policy import Policy
@@ -44,9 +44,16 @@ def check_unpaired(
 
     Raises:
         ArenaError: an option sets the threshold of a published file.
+        IncomparableError: an entrant was scored on a weighted sample.
     """
     _refuse_thresholds_of_files((candidate, baseline), asked)
     ours, theirs = (_published(one, folder, asked, progress) for one in (candidate, baseline))
+    for entrant, one in ((candidate, ours), (baseline, theirs)):
+        if one.result is not None and one.result.recipe.dataset.weighted:
+            raise IncomparableError(
+                f"{entrant.name}: scored on a weighted sample, and a published file holds no weights for intervals; "
+                "check it against a model or a run on the same images"
+            )
     cases = judge_unpaired(candidate=ours.published, baseline=theirs.published, policy=rules)
     result = ours.result or theirs.result
     first, second = (

@@ -79,7 +79,7 @@ def _figure_codes(values: PageColumn) -> NDArray[np.int64]:
     for code, value in enumerate(NEARLY, 1):
         codes[short == value] = code
     codes[np.isnan(short)] = 0
-    return codes.astype(np.int64)
+    return np.asarray(codes, np.int64)
 
 
 def _counted(values: PageColumn) -> NDArray[np.int64]:

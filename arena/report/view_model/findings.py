@@ -235,10 +235,11 @@ def run_subject(payload: Mapping[str, Any]) -> str:
     dataset, models, least = payload["dataset"], payload["models"], payload["min_positives"]
     taggers = plural(len(models), "tagger", "taggers")
     who = "that it knows" if len(models) == 1 else "that " + ("both" if len(models) == 2 else "all") + " know"
+    sample = f", a weighted sample of {dataset['weighted_images']:,}" if "weighted_images" in dataset else ""
     frequent = f" and that have at least {plural(least, 'positive image', 'positive images')}" if least else ""
     return (
         f"{taggers} scored on {'' if len(models) == 1 else 'the same '}{plural(dataset['images'], 'image', 'images')} "
-        f"({dataset['title']}), and {'measured' if len(models) == 1 else 'compared'} on the "
+        f"({dataset['title']}{sample}), and {'measured' if len(models) == 1 else 'compared'} on the "
         f"{plural(payload['compared_tags'], 'tag', 'tags')} {who}{frequent}."
     )
 

@@ -53,6 +53,27 @@ def cluster_notes(summary: Mapping[str, Any]) -> list[str]:
     return [f"{note} Below {FEW_CLUSTERS}, the intervals of macro and micro metrics are too narrow."]
 
 
+def weighted_images(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Return the page's entry with the number of images that a weighted sample stands for; empty for any other sample."""
+    found = summary.get("weighted_images")  # only runs with weights have the key
+    return {} if found is None else {"weighted_images": round(found)}
+
+
+def counted_images(dataset: Mapping[str, Any]) -> int:
+    """Return the number of images that the counts of a page add up to."""
+    return int(dataset.get("weighted_images", dataset["images"]))
+
+
+def weight_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Return a note if the images are a weighted sample."""
+    if "weighted_images" not in summary:
+        return []
+    images, population, effective = (summary[key] for key in ("images", "weighted_images", "effective_images"))
+    whom = f"{images:,} images stand for {population:,.0f}; the weight of an image is 1 / its inclusion probability"
+    what = f"Metrics and counts are estimates for the {population:,.0f} images"
+    return [f"Weighted sample: {whom}. {what}. Means over images vary as with {effective:,.0f} images of equal weight."]
+
+
 def half_precision_notes(summary: Mapping[str, Any]) -> list[str]:
     """Return a note that names the models whose scores are float16; empty if there are none."""
     names = [

@@ -6,6 +6,8 @@ const block = new Block(await inflated("tag-block"));
 const tags = Object.fromEntries(["name", "category", "support", "compared"].map((name) => [name, block.column(name)]));
 const tagCount = tags.name.length;
 const MODEL_STYLES = 10;
+/** Number of images that counts add up to: in a weighted sample, that of the population. */
+const IMAGES = data.dataset.weighted_images ?? data.dataset.images;
 
 /** Metrics that can be a column of the table of tags: {key, short, name, about, standard, tested}. */
 const FIGURES = data.metrics;
@@ -15,17 +17,17 @@ const TESTED = FIGURES.filter(({ tested }) => tested).map(({ key }) => key);
 /** Columns derived from a model's counts if the block does not contain them; null if undefined. */
 const DERIVED = {
   fn: (tp, fp, support) => support - tp,
-  tn: (tp, fp, support) => data.dataset.images - fp - support,
+  tn: (tp, fp, support) => IMAGES - fp - support,
   precision: (tp, fp) => share(tp, tp + fp),
   recall: (tp, fp, support) => share(tp, support),
   f1: (tp, fp, support) => share(2 * tp, tp + fp + support),
   f2: (tp, fp, support) => share(5 * tp, tp + fp + 4 * support),
   mcc: matthews,
-  informedness: (tp, fp, support) => difference(share(tp, support), share(fp, data.dataset.images - support)),
+  informedness: (tp, fp, support) => difference(share(tp, support), share(fp, IMAGES - support)),
 };
 
 function matthews(tp, fp, support) {
-  const [fn, negatives] = [support - tp, data.dataset.images - support];
+  const [fn, negatives] = [support - tp, IMAGES - support];
   const tn = negatives - fp;
   return share(tp * tn - fp * fn, Math.sqrt(tp + fp) * Math.sqrt(support) * Math.sqrt(negatives) * Math.sqrt(tn + fn));
 }

@@ -40,10 +40,9 @@ function figureDetail(model, key, tag) {
 }
 
 function supportSentence(tag) {
-  const { images } = data.dataset;
-  const share = percent(tags.support[tag], images);
+  const share = percent(tags.support[tag], IMAGES);
   const category = tags.category[tag] ? `Category ${tags.category[tag]}. ` : "";
-  const support = `${count(tags.support[tag])} of ${plural(images, "image", "images")} have it`;
+  const support = `${count(tags.support[tag])} of ${plural(IMAGES, "image", "images")} have it`;
   return `${category}${support} (${share}, about the AP of random scores).`;
 }
 
