@@ -87,7 +87,7 @@ def test_the_option_reaches_summary_and_signature(drawn_dataset: Path, tmp_path:
     write_scores(tmp_path / "s.npz", Scores.of(truth.image_ids, TagSpace(("tag_0", "tag_one")), values))
     arguments = ["score", "--scores", f"s={tmp_path / 's.npz'}", "-d", str(drawn_dataset), "-o", str(tmp_path / "run")]
     signatures = []
-    for more in ([], ["--imply"]):
+    for more in ([], ["--imply", "--overwrite"]):
         found = CliRunner().invoke(arena, [*arguments, "--bootstrap", "0", *more], catch_exceptions=False)
         assert found.exit_code == 0
         assert ("score of an implied tag was raised" in found.output) is bool(more)
