@@ -24,7 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
-from arena.evaluate import MIN_POSITIVES, Entry, Settings, aggregate, evaluate, per_tag
+from arena.evaluate import MIN_POSITIVES, Entry, Settings, evaluate, per_tag
+from arena.evaluate.differences import correct_differences
 from arena.metrics.registry import AGGREGATES, METRICS, TAG_INTERVALS, TESTED
 from arena.results.run_folder import Result
 from arena.scores.store import Scores
@@ -115,7 +116,7 @@ def only(result: Result, models: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFr
         table[table["first"].isin(models) & table["second"].isin(models)].reset_index(drop=True)
         for table in (result.tables["differences"], result.tables["tag_differences"])
     )
-    return aggregate._adjusted(differences), per_tag._corrected(tags)
+    return correct_differences(differences), per_tag._corrected(tags)
 
 
 def _job(job: tuple[str, int, Size]) -> tuple[str, Tally]:

@@ -18,6 +18,7 @@ from arena.dataset.frozen import Truth
 from arena.evaluate import aggregate, tables
 from arena.evaluate import per_tag as tag_tables
 from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
+from arena.evaluate.differences import difference_table
 from arena.evaluate.matching import Entry, close_entry, match_model, scored_by_all
 from arena.evaluate.passes import Measured, TagsDone, order_by_fold, run_passes
 from arena.evaluate.per_tag import DesignEffects, TagIntervals
@@ -81,7 +82,7 @@ def evaluate(
     found = replace(aggregate.aggregate(measured, by_tags, by_images, settings), single_tags=single)
     names = [one.entry.name for one in models]
     tests = {place: tag_tables.tests_of(tag_differences, truth.tags.names[by_tags[place].tags[0]]) for place in single}
-    differences = aggregate.difference_table(found, names, tests)
+    differences = difference_table(found, names, tests)
     provenance = {
         "schema": RUN_SCHEMA,
         **(run or {}),

@@ -1,8 +1,8 @@
 """Statistical power: how many held-out images are needed to decide a difference, from the paired errors of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ class _Family:
         macro: bool (tests,), which metrics are means over tags.
         alpha: family-wise error rate.
         power: requested power.
-        freedom: degrees of freedom of the standard errors.
+        freedom: degrees of freedom of the standard errors, float64 (tests,).
     """
 
     rows: pd.DataFrame
@@ -63,7 +63,7 @@ class _Family:
     macro: NDArray[np.bool_]
     alpha: float
     power: float
-    freedom: float
+    freedom: Floats
 
     def errors(self, factor: float) -> Floats:
         """Return the standard errors with `factor` times the images."""
@@ -82,7 +82,9 @@ class _Family:
 
         def decides(factor: float) -> bool:
             errors = self.errors(factor)
-            return power_at(difference / errors[test], self.levels(test, errors), self.freedom) >= self.power
+            return (
+                power_at(difference / errors[test], self.levels(test, errors), float(self.freedom[test])) >= self.power
+            )
 
         low, high = np.log(1 / images), np.log(MOST_TIMES)
         if not decides(MOST_TIMES):
@@ -128,14 +130,15 @@ def power_rows(
         if name not in set(own["figure"]):
             raise ArenaError(f"--figure {name}: this run has no such metric. {nearest(name, set(own['figure']))}")
     macro = np.array([METRICS[name].average != "micro" for name in own["figure"]])
-    family = _Family(own, _supports(result), macro, alpha, power, _freedom(result.summary))
+    family = _Family(own, _supports(result), macro, alpha, power, _freedom(own, result))
     return [_power(family, test, difference) for test in np.flatnonzero(own["figure"].isin(list(figures))).tolist()]
 
 
-def _freedom(summary: Mapping[str, Any]) -> float:
-    """Return the degrees of freedom of standard errors: of the resamples, and of the clusters where the run records them."""
-    of_clusters = summary.get("degrees_of_freedom") or np.inf
-    return float(1 / (1 / (summary["replicates"] - 1) + 1 / of_clusters))
+def _freedom(rows: pd.DataFrame, result: Result) -> Floats:
+    """Return the degrees of freedom of standard errors; a run of an older version counts the resamples only."""
+    if "degrees_of_freedom" in rows.columns:
+        return rows["degrees_of_freedom"].to_numpy(np.float64)
+    return np.full(len(rows), float(result.summary["replicates"] - 1))
 
 
 def _supports(result: Result) -> TagSupports:
@@ -156,7 +159,7 @@ def _power(family: _Family, test: int, difference: float | None) -> Power:
     observed, error, images = float(row["difference"]), float(row["standard_error"]), int(row["images"])
     target = abs(observed) if difference is None else difference
     now = family.rows["standard_error"].to_numpy(np.float64)
-    effect = detectable_effect(family.levels(test, now), family.power, family.freedom)
+    effect = detectable_effect(family.levels(test, now), family.power, float(family.freedom[test]))
     return Power(
         str(row["figure"]), str(row["first"]), str(row["second"]), observed, error, images, len(family.rows),
         effect * error, target, family.needed(test, target, images) if target > 0 and error > 0 else None,

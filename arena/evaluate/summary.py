@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from arena.dataset.frozen import effective_number
-from arena.evaluate import aggregate, per_image, tables
+from arena.evaluate import per_image, tables
 from arena.evaluate.aggregate import Aggregates
+from arena.evaluate.differences import headline_ranks
 from arena.evaluate.matching import describe_thresholds
 from arena.evaluate.passes import Measured
 from arena.metrics.counts import Floats, divide, macro
@@ -42,10 +43,9 @@ def summarise(
         "replicates": settings.replicates,
         "clusters": len(set(truth.groups or truth.image_ids)),
         "effective_clusters": measured.effective_clusters,
-        "degrees_of_freedom": measured.freedom(np.ones(len(measured.truth.image_ids), np.bool_)),
         **_weights_summary(truth.weights),
         "models": {name: _model_summary(measured, number, found) for number, name in enumerate(names)},
-        "ranks": aggregate.headline_ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
+        "ranks": headline_ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
         "labels": _labels_summary(measured),
     }
 

@@ -51,15 +51,15 @@ def refuse_damaged(folder: Path, result: Result) -> None:
     Raises:
         ArenaError: the run is damaged; the message names what is missing.
     """
-    missing = [name for name in _COLUMNS if name not in result.per_tag.columns]
+    if missing := [name for name in _COLUMNS if name not in result.per_tag.columns]:
+        raise ArenaError(f"{folder}: damaged run (per_tag.parquet lacks {', '.join(missing)}); score it again")
     try:
         _ = result.run["signature"], result.run["models"], result.summary["images"]
         owned = [headlines(result, model) for model in result.models]
     except (LookupError, TypeError) as error:
         raise ArenaError(f"{folder}: damaged run (no {error}); score it again") from None
-    if missing or not owned:
-        fault = f"per_tag.parquet lacks {', '.join(missing)}" if missing else "it names no model"
-        raise ArenaError(f"{folder}: damaged run ({fault}); score it again")
+    if not owned:
+        raise ArenaError(f"{folder}: damaged run (it names no model); score it again")
 
 
 def headlines(result: Result, model: str) -> dict[str, dict[str, Any]]:

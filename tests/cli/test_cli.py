@@ -168,7 +168,7 @@ def test_options_of_scoring_reach_the_run(tmp_path: Path, capsys: pytest.Capture
     scores, truth = npz_pair(tmp_path)
     groups = tmp_path / "groups.toml"
     groups.write_text('[some]\ntags = ["a"]\n')
-    score = ["score", "--scores", f"m={scores}", "--truth", truth, "-o", tmp_path / "run"]
+    score = ["score", "--scores", f"m={scores}", "--truth", truth, "-o", tmp_path / "run", "--overwrite"]
 
     def summary(*more: object) -> dict:
         assert arena(*score, *more, capsys=capsys)[0] == 0
@@ -200,7 +200,7 @@ def test_a_configuration_file_gives_defaults_and_is_checked(tmp_path: Path, caps
     config.write_text(
         f'threshold = ["m=0.9"]\n[score]\nscores = ["m={scores}"]\ntruth = "{truth}"\n[run]\nmodels = ["a"]\n'
     )
-    code, out, _ = arena("score", "-C", config, "-o", tmp_path / "run", capsys=capsys)
+    code, out, _ = arena("score", "-C", config, "-o", tmp_path / "other", capsys=capsys)
     assert (code, "0.9" in out) == (0, True)
     for text, message in [
         ("min_positive = 3", "score has no option min_positive. Did you mean min_positives?"),

@@ -88,7 +88,8 @@ def test_every_verb_of_scores_takes_scores_and_models(call: Call, onnx_folder: W
     code, _, err = call(verb, "was=old-a.npz", *more)
     assert code in (0, 1, 3), err
     more = ["-d", "drawn", "--keep", "kept"] if verb == "parity" else more
-    code, _, err = call(verb, f"was={onnx_folder.folder}", *more)
+    over = [] if verb in ("parity", "bisect") else ["--overwrite"]
+    code, _, err = call(verb, f"was={onnx_folder.folder}", *more, *over)
     assert code in (0, 1, 3), err
 
 
@@ -181,7 +182,7 @@ def test_a_threshold_of_an_option_replaces_that_of_the_run(call: Call) -> None:
     assert [one["threshold"] for one in found.summary["models"].values()] == ["0.8", "0.5"]
     assert found.summary["models"]["a-old"]["threshold_source"] == "option"
     assert found.run["models"]["a-old"]["thresholds"]["default"] == 0.8
-    assert call("check", "old", "-t", "a-baseline=0.8", "-t", "a-candidate=0.6")[0] in (0, 1, 3)
+    assert call("check", "old", "-t", "a-baseline=0.8", "-t", "a-candidate=0.6", "--overwrite")[0] in (0, 1, 3)
     found = read_result(Path("out"))
     assert {name: one["threshold"] for name, one in found.summary["models"].items()} == {
         "a-baseline": "0.8",

@@ -9,7 +9,8 @@ from scipy.stats import t as student
 
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.evaluate.aggregate import FAMILY_WISE_ERROR, Aggregates, PairedMeans
+from arena.evaluate.aggregate import Aggregates, PairedMeans
+from arena.evaluate.differences import FAMILY_WISE_ERROR
 from arena.evaluate.per_tag import Q_LIMIT
 from arena.metrics import significance
 from arena.metrics.registry import AGGREGATES

@@ -76,7 +76,7 @@ def test_the_leak_is_told_everywhere(leak: World, capsys: pytest.CaptureFixture[
 def test_the_same_run_without_an_index_forgets_it(leak: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert arena(*leak.arguments("--against", leak.index), capsys=capsys)[0] == 0
     with_index = json.loads((leak.run / "summary.json").read_text())
-    code, out, _ = arena(*leak.arguments(), capsys=capsys)
+    code, out, _ = arena(*leak.arguments("--overwrite"), capsys=capsys)
     assert (code, "memory:" in out, (leak.run / "contamination.parquet").exists()) == (0, False, False)
     run = json.loads((leak.run / "run.json").read_text())
     assert "against" not in run

@@ -143,8 +143,9 @@ def test_a_private_set_leaves_no_image_anywhere(given: Given, how: str) -> None:
 
 def test_a_page_without_ids_names_no_image(given: Given) -> None:
     (given.dataset / "images/0007.png").write_bytes(b"broken")
+    showing, again = DisplayOptions(image_ids=False), Execution(overwrite=True)
     run = score_files(
-        given.files, given.run, dataset=str(given.dataset), scoring=SCORING, showing=DisplayOptions(image_ids=False)
+        given.files, given.run, dataset=str(given.dataset), scoring=SCORING, showing=showing, execution=again
     )
     page = page_of(run)
     ids = pd.read_parquet(given.dataset / "images.parquet")["image_id"]

@@ -315,7 +315,7 @@ def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_da
         models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(PLAIN, thresholds={"wd": 0.2})
     )
     summary = json.loads((folder / "summary.json").read_text())["models"]
-    assert (summary["tiny"]["threshold"], summary["tiny"]["threshold_source"]) == ("0.4", "card")
+    assert (summary["tiny"]["threshold"], summary["tiny"]["threshold_source"]) == ("0.4", "family")
     assert (summary["wd"]["threshold"], summary["wd"]["threshold_source"]) == ("0.2", "option")
     stored = score_files({"own": folder / "scores/tiny"}, tmp_path / "s", dataset=str(drawn_dataset), scoring=QUICK)
     model = json.loads((stored / "summary.json").read_text())["models"]["own"]

@@ -79,6 +79,7 @@ def _model(name: str, columns: Payload, support: list[int], compared: list[bool]
         "name": name,
         "title": name.replace("-", " ").title(),
         "verified": name != "wd14-demo",
+        "family": None,
         "licence": "Apache-2.0",
         "tags": len(support) + 10,
         "known_tags": sum(value is not None for value in columns["tp"]),

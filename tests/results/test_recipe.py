@@ -156,7 +156,7 @@ def test_a_damaged_recipe_is_refused_in_one_line(change: Any, tmp_path: Path) ->
     run = write_recipe(Recipe(), {"schema": 2, "models": {}})
     change(run)
     (tmp_path / "run.json").write_text(json.dumps(run))
-    (tmp_path / "summary.json").write_text("{}")
+    (tmp_path / "summary.json").write_text('{"models": {"a": {}}}')
     with pytest.raises(ArenaError, match=r"damaged run \(run.json: its recipe is damaged") as caught:
         read_result(tmp_path, ())
     assert "\n" not in str(caught.value)

@@ -44,7 +44,7 @@ def test_a_set_is_frozen_verified_and_told(tmp_path: Path, capsys: pytest.Captur
     assert told["facts"]["selected_seed"] == 5
     code, out, _ = arena("dataset", "describe", output, capsys=capsys)
     assert code == 0
-    assert out.startswith("mine: Mine\n20 images, 12 tags\n")
+    assert out.startswith("mine: Mine\n20 images in 20 groups, 12 tags\n")
     assert max(map(len, out.splitlines())) <= 80
 
 

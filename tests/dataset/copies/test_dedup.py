@@ -271,7 +271,7 @@ def test_a_finished_folder_is_kept(tmp_path: Path, pictures, monkeypatch: pytest
 def test_nothing_left_is_an_error(tmp_path: Path, pictures) -> None:
     folder = write_folder(tmp_path / "in", {"a": pictures["a"]})
     with pytest.raises(ArenaError, match="no image would be left"):
-        run(folder, tmp_path / "out", [index_of(drawing(1))])
+        run(folder, tmp_path / "out", [index_of(drawing(1))], unconfirmed="drop")
     assert not (tmp_path / "out").exists()
 
 

@@ -25,7 +25,7 @@ def test_tables_of_text(images: Path, separator: str) -> None:
     rows = [
         ["file_name", "tags", "rating"],
         ["images/0.png", '"1girl, blue eyes"', "general"],
-        ["images/1.png", "a b", "e"],
+        ["images/1.png", '"a, b"', "e"],
     ]
     table = images / ("t.csv" if separator == "," else "t.tsv")
     put(table, "\ufeff" + "\r\n".join(separator.join(row) for row in rows))

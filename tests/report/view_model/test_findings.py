@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from arena.base.format import DECIDED, probability, signed
-from arena.evaluate.aggregate import FAMILY_WISE_ERROR
+from arena.evaluate.differences import FAMILY_WISE_ERROR
 from arena.evaluate.per_tag import Q_LIMIT
 from arena.metrics.registry import HEADLINES
 from arena.metrics.significance import minimum_detectable

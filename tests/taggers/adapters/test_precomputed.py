@@ -51,7 +51,9 @@ def test_an_earlier_runs_scores_enter_by_their_folder(drawn_dataset: Path, tmp_p
     again = pipeline.run_benchmark([f"old={first / 'scores/mine'}"], str(drawn_dataset), tmp_path / "again")
     assert np.array_equal(read_store(again / "scores/old").values.read(), VALUES)
     with pytest.raises(ArenaError, match="holds its scores and would be overwritten"):
-        pipeline.run_benchmark([f"mine={first / 'scores/mine'}"], str(drawn_dataset), first)
+        pipeline.run_benchmark(
+            [f"mine={first / 'scores/mine'}"], str(drawn_dataset), first, execution=Execution(overwrite=True)
+        )
     assert np.array_equal(read_store(first / "scores/mine").values.read(), VALUES), "nothing is lost"
 
 
