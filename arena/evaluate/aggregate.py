@@ -304,7 +304,7 @@ def _spread(replicates: Floats, factor: float) -> Floats:
     """Return replicates whose distance from their mean is multiplied by a factor; (metrics, replicates), NaN stays."""
     known = np.isfinite(replicates)
     centre = divide(np.where(known, replicates, 0.0).sum(-1), known.sum(-1))[:, None]
-    return np.asarray(centre + factor * (replicates - centre))
+    return np.asarray(replicates + (factor - 1) * (replicates - centre))  # equal replicates stay exactly equal
 
 
 def _paired_means(
