@@ -19,7 +19,17 @@ from scipy.sparse import csc_array, csr_array
 
 from arena.metrics import ranking
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels
-from arena.metrics.counts import Amounts, Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
+from arena.metrics.counts import (
+    Amounts,
+    Convention,
+    Floats,
+    Integers,
+    TagCounts,
+    divide,
+    mean_terms,
+    means_of_terms,
+    weights_of,
+)
 from arena.metrics.significance import Paired
 from arena.metrics.tally import Sampling
 from arena.metrics.threshold_replicates import RECHOSEN, Drawn, ThresholdModel, changes, confident_threshold, draw_block
@@ -103,11 +113,6 @@ class Plan:
     min_positives: int = 0
     image_weights: Floats | None = None
 
-    def weigh(self, images: Integers) -> NDArray[np.float32]:
-        """Return the weights of some images."""
-        ones = np.ones(len(images), np.float32)
-        return ones if self.image_weights is None else self.image_weights[images].astype(np.float32)
-
     @cached_property
     def first_weights(self) -> NDArray[np.float32]:
         """The weights of the resamples that choose their thresholds again; float32 (units, at most `RECHOSEN`)."""
@@ -119,8 +124,8 @@ class SliceMetrics:
     """Counts and AP of one model on slices of the images, per compared tag.
 
     Attributes:
-        images: number of images, (slices,).
-        tp, fp, positives: int64 (slices, tags), at the model's own thresholds; float64 sums of weights where images have them.
+        images: int64 (slices,), number of images; float64 sum of weights if images have weights.
+        tp, fp, positives: as `images`, (slices, tags), at the model's own thresholds.
         support: int64 (slices, tags), number of images with the tag, whatever their weights.
         average_precision, ap_bias: float64 (slices, tags); NaN without a positive.
         map_influence: float64 (slices, units), influence of each unit on the sum of AP over the tags where AP is defined.
@@ -332,8 +337,8 @@ class _Cells(NamedTuple):
         """Number of cells of each tag; int64 (tags,)."""
         return np.diff(self.ends)
 
-    def weighed(self, plan: Plan) -> Amounts:
-        """Number of cells of each tag, int64 (tags,), or the sum of the weights of their images, float64."""
+    def amounts(self, plan: Plan) -> Amounts:
+        """Return the number of cells of each tag, int64 (tags,), or the sum of the weights of their images, float64."""
         if plan.image_weights is None:
             return self.counts
         return ranking.segment_sums(plan.image_weights[self.images], self.ends)
@@ -344,7 +349,7 @@ def _cells(mask: NDArray[np.bool_]) -> _Cells:
 
 
 def _count_images(plan: Plan, mask: NDArray[np.bool_]) -> Amounts:
-    """Return the number of images of each tag in a mask, (tags, images), or the sum of their weights; (tags,)."""
+    """Return the number of images that a mask (tags, images) marks for each tag, or the sum of their weights; (tags,)."""
     return np.count_nonzero(mask, axis=1) if plan.image_weights is None else mask @ plan.image_weights
 
 
@@ -357,12 +362,12 @@ def _pair(
     one = _cells(first)
     discordant = _cells(first != second)
     by_first, hits = discordant.where(first), one.where(labels)
-    first_hit, second_hit = by_first.where(labels).weighed(plan), discordant.where(labels & ~first).weighed(plan)
-    both_hit, only_first = hits.weighed(plan) - first_hit, by_first.weighed(plan)
+    first_hit, second_hit = by_first.where(labels).amounts(plan), discordant.where(labels & ~first).amounts(plan)
+    both_hit, only_first = hits.amounts(plan) - first_hit, by_first.amounts(plan)
     columns = (
         both_hit, first_hit, second_hit, _count_images(plan, labels),
-        one.weighed(plan) - both_hit - only_first, only_first - first_hit,
-        discordant.weighed(plan) - only_first - second_hit,
+        one.amounts(plan) - both_hit - only_first, only_first - first_hit,
+        discordant.amounts(plan) - only_first - second_hit,
     )  # fmt: skip
     for total, counts in zip(paired, columns, strict=True):
         total[span] = counts
@@ -435,7 +440,7 @@ def _sum_replicates(
     for regimes, figures in zip(decided, slices, strict=True):
         own = _cells(regimes[0])
         false, hits = own.where(absent), own.where(labels)
-        drawn, counts = _draw(plan.weights, plan, false, hits), np.stack([false.weighed(plan), hits.weighed(plan)])
+        drawn, counts = _draw(plan.weights, plan, false, hits), np.stack([false.amounts(plan), hits.amounts(plan)])
         of_model = [_share(plan, drawn, positives, groups, *counts)]
         rechosen = plan.first_weights.shape[1]
         drawn = drawn[:, :rechosen]
@@ -443,14 +448,14 @@ def _sum_replicates(
             changed = _cells(predicted != before)
             parts_changed = [changed.where(absent), changed.where(labels)]
             drawn = drawn + _draw_changes(plan, parts_changed, predicted)
-            counts = counts + [2 * part.where(predicted).weighed(plan) - part.weighed(plan) for part in parts_changed]
+            counts = counts + [2 * part.where(predicted).amounts(plan) - part.amounts(plan) for part in parts_changed]
             of_model.append(_share(plan, drawn, positives[:, :rechosen], whole, *counts))
         for number, part in enumerate(plan.slices):
             alarms, hit = false.inside(part), hits.inside(part)
-            at_all = alarms.weighed(plan), hit.weighed(plan)
+            at_all = alarms.amounts(plan), hit.amounts(plan)
             figures.tp[number, span] = at_all[1]
             figures.fp[number, span] = at_all[0]
-            figures.positives[number, span] = parts[number].weighed(plan)
+            figures.positives[number, span] = parts[number].amounts(plan)
             figures.support[number, span] = parts[number].counts
             enough = whole * (parts[number].counts >= plan.min_positives)
             drawn = _draw(plan.weights, plan, alarms, hit)
@@ -483,31 +488,33 @@ def _draw(
 ) -> NDArray[np.float32]:
     """Return how many cells of each tag every replicate drew; float32 (tags of all parts, replicates).
 
-    They are whole numbers, or sums of the weights of the images.
+    With weights, each cell counts as the weight of its image.
 
     Args:
         weights: how often each replicate drew each unit.
-        plan: its sampling and the weights of its images are used.
+        plan: supplies the sampling and the weights of the images.
         parts: sets of cells; their tags are concatenated.
         signs: 1 or -1 for each cell of all parts; None counts each cell as 1.
     """
     before = np.cumsum([0, *(len(part.flat) for part in parts)])
     indptr = np.concatenate([[0], *(start + part.ends[1:] for start, part in zip(before, parts, strict=False))])
     images = np.concatenate([part.images for part in parts])
-    values = plan.weigh(images) if signs is None else plan.weigh(images) * signs
+    values = weights_of(images, plan.image_weights)
+    if signs is not None:
+        values *= signs
     shape = (len(indptr) - 1, len(weights))
     drawn: NDArray[np.float32] = csr_array((values, plan.sampling.units[images], indptr), shape=shape) @ weights
     return drawn
 
 
 def _draw_changes(plan: Plan, changed: Sequence[_Cells], predicted: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the change of the resampled false positives, then hits, to a regime; float32 (2 x tags, replicates).
+    """Return by how much a regime changes the resampled false positives, then hits; float32 (2 * tags, replicates).
 
     Regimes differ in few predictions, so resampling the difference is faster than resampling all of them.
 
     Args:
-        plan: its first resamples are used.
-        changed: cells without the tag, then with it, whose prediction the regime changes.
+        plan: supplies the first resamples.
+        changed: two sets of cells whose prediction the regime changes: without the tag, then with it.
         predicted: predictions under the regime, bool (tags, images).
     """
     gained = predicted.ravel()[np.concatenate([part.flat for part in changed])]

@@ -1,7 +1,7 @@
 """The exact thresholds at which micro precision equals micro recall: as many cells are predicted as are positive.
 
 A sweep in steps of 0.01 misses them: at the nearest step, precision and recall may differ by a few hundredths. They depend on
-the highest scores of all tags, which the first pass keeps as it ranks the tags.
+the highest scores of all tags. The first pass keeps these scores while it ranks the tags.
 """
 
 from typing import NamedTuple
@@ -29,19 +29,19 @@ class HighCells(NamedTuple):
     labels: NDArray[np.bool_]
 
     def where(self, kept: NDArray[np.bool_]) -> "HighCells":
-        """Return some of the cells."""
+        """Return the marked cells; `kept` is bool (cells,)."""
         return HighCells(self.scores[kept], self.columns[kept], self.images[kept], self.labels[kept])
 
 
 class HighestScores:
     """The cells of one model with the highest scores. Its memory is about that of the positives.
 
-    Cells of columns that are not compared are kept too, down to the same score, because they are counted at the same
-    thresholds.
+    A cell is a column (tag) and an image. Cells of columns that are not compared are kept too, down to the same score, because
+    they are counted at the same thresholds.
 
     Args:
         folds: uint8 (images,).
-        compared: bool (columns,), the columns that have to cross.
+        compared: bool (columns,), the columns over which micro precision and recall are computed.
         positive: int, images of the positives of the compared columns, one entry for each positive.
         weights: float64 (images,), weight of each image; None counts each image as 1.
     """
@@ -78,13 +78,13 @@ class HighestScores:
         return HighCells((keys >> np.uint32(1)).view(np.float32), columns, places, (keys & 1).astype(np.bool_))
 
     def add(self, cells: HighCells) -> None:
-        """Add cells, and forget those below the highest `size` of the compared columns now and then."""
+        """Add cells. When twice `size` cells are stored, drop those below the highest `size` of the compared columns."""
         self.parts.append(cells.where(cells.scores >= self.floor))
         if sum(len(part.scores) for part in self.parts) > 2 * self.size:
             self._raise_floor()
 
     def _raise_floor(self) -> HighCells:
-        """Keep the highest `size` cells of the compared columns, and what scores as high; return them."""
+        """Keep the highest `size` cells of the compared columns and all other cells with such scores; return them."""
         cells = HighCells(*(np.concatenate(values) for values in zip(*self.parts, strict=True)))
         scores = cells.scores[self.compared[cells.columns]]
         if len(scores) > self.size:
@@ -135,7 +135,9 @@ class HighestScores:
 
 
 def crossing(scores: NDArray[np.float32], positives: int) -> np.float32 | None:
-    """Return the threshold with about as many predictions as positives; None if it is unknown or 0.
+    """Return the score at which the number of predictions is nearest to that of the positives.
+
+    None if there is no positive, if fewer scores than positives are kept, or if the threshold is 0.
 
     Args:
         scores: float32 (cells,), the highest scores.
@@ -151,7 +153,13 @@ def crossing(scores: NDArray[np.float32], positives: int) -> np.float32 | None:
 
 
 def weighted_crossing(scores: NDArray[np.float32], weights: Floats, positives: float) -> np.float32 | None:
-    """Return `crossing` for predictions that count as the weights of their images, and positives likewise."""
+    """Return `crossing` where a prediction counts as the weight of its image.
+
+    Args:
+        scores: float32 (cells,), the highest scores.
+        weights: float64 (cells,), weight of the image of each cell.
+        positives: sum of the weights of the positives.
+    """
     if not 0 < positives <= weights.sum():
         return None
     distinct, place = np.unique(scores, return_inverse=True)

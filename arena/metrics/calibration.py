@@ -27,11 +27,11 @@ class Bins(NamedTuple):
     images: Amounts
     """int64 (..., bins); float64 sums of weights where images have weights."""
     positives: Amounts
-    """As `images`, (..., bins), images that have the tag."""
+    """As `images`, images that have the tag."""
     score_sum: Floats
     """float64 (..., bins), sum of the scores of all images of the bin, times their weights."""
     square_sum: Amounts
-    """As `images`, (..., bins), sum of the squared weights; the number of images without weights."""
+    """As `images`, sum of the squared weights; equal to `images` without weights."""
 
     @property
     def effective(self) -> Floats:
@@ -118,8 +118,8 @@ def error_if_calibrated(bins: Bins) -> Floats:
 
     The share of positives of a bin varies by chance around its mean score, so the calibration error of few images is above 0
     for every model. The positives of a bin are taken as binomial, of which the mean absolute deviation is known exactly.
-    Images are taken as independent: clusters of near duplicates raise it further. Images with weights count as the effective
-    number of their bin.
+    Images are taken as independent: clusters of near duplicates raise it further. With weights, the number of images of a bin
+    is its effective number.
 
     Args:
         bins: shape (..., bins).

@@ -52,12 +52,12 @@ class TagCounts:
 
     @property
     def whole(self) -> "TagCounts":
-        """The counts rounded to whole images, int64; TP + FN is the rounded number of positives."""
+        """The counts rounded to whole images by `whole_images`, int64; TP + FN is the rounded number of positives."""
         return TagCounts(self.thresholds, *whole_images(self.tp, self.fp, self.positives, self.images))
 
 
 class WholeImages(NamedTuple):
-    """Counts of whole images."""
+    """Counts rounded to whole images; arrays as in `TagCounts` or `Counts`, int64."""
 
     tp: Integers
     fp: Integers
@@ -65,8 +65,20 @@ class WholeImages(NamedTuple):
     images: int
 
 
+def weights_of(images: Integers, weights: Floats | None) -> NDArray[np.float32]:
+    """Return the weight of each of some images, float32 (n,); 1 without weights.
+
+    Args:
+        images: int64 (n,), numbers of images.
+        weights: float64 (images,), weight of each image; None counts each image as 1.
+    """
+    return np.ones(len(images), np.float32) if weights is None else weights[images].astype(np.float32)
+
+
 def whole_images(tp: Amounts, fp: Amounts, positives: Amounts, images: float) -> WholeImages:
-    """Round sums of weights so that no count is negative: TP <= positives, and FP <= images - positives.
+    """Round sums of weights so that FN and TN are not negative: TP <= positives, and FP <= images - positives.
+
+    Integers stay as they are. Halves are rounded to the even number.
 
     >>> [x.tolist() for x in whole_images(np.array([2.5]), np.array([0.5]), np.array([2.5]), 3.0)[:3]]
     [[2], [0], [2]]
@@ -171,10 +183,10 @@ def animetimm_ratios(counts: TagCounts) -> PRF:
 
 
 def smilingwolf_ratios(counts: TagCounts) -> PRF:
-    """Return precision, recall and F1 as SmilingWolf's report computes them.
+    """Return precision, recall and F1 as SmilingWolf's report computes them, float64 (tags,) each.
 
-    Precision without predictions is 0 by its epsilon. Recall without positives is undefined, and so is F1, which follows from
-    both. The effect of the epsilon on other values is below float32 and is left out.
+    An epsilon in the denominator makes precision 0 without predictions. Recall and F1 are undefined (NaN) without positives.
+    The epsilon changes other values by less than the precision of float32, so it is left out there.
 
     Source: `make_report.py` of SmilingWolf's model zoo.
 

@@ -272,14 +272,15 @@ def resampled_interval(
 ) -> Interval:
     """Return the interval of a metric or of a difference from the standard error of its resamples.
 
-    The centre is the estimate minus its bias, and the quantile is Student's, because a standard error from some resamples of
-    some clusters is itself uncertain. `resampled_p` is the test of the same interval. Where the bias is larger than the
-    interval is wide, the interval is extended to the estimate: no printed interval excludes its own estimate.
+    The centre is the estimate minus its bias. The quantile is Student's, because a standard error from a limited number of
+    resamples and clusters is itself uncertain. `resampled_p` is the test of the same interval. If the bias is larger than the
+    half width, the interval is extended to the estimate: no printed interval excludes its own estimate.
 
     Args:
         estimate: the metric on all images.
         standard_error: standard deviation over the resamples; 0 or more.
-        freedom: degrees of freedom of the standard error, 1 or more: the number of resamples minus 1, or less under clusters.
+        freedom: degrees of freedom of the standard error, 1 or more: the number of resamples minus 1, or less if clusters or
+            weights reduce the effective number of images.
         bias: expected excess of the estimate over the true value.
         level: 0 to 1.
 

@@ -93,7 +93,7 @@ def precision_recall_at_k(
         hits: float64 (len(ks), n), from `hits_at_k`.
         positives: int64 (n,), number of tags of each image.
         ks: as passed to `hits_at_k`.
-        weights: float64 (n,), weight of each image in the means; None: all are equal.
+        weights: float64 (n,), weight of each image in the means; None gives all the same weight.
 
     Precision divides by k even if the image has fewer tags, or the model knows fewer, as in information retrieval. A mean
     over no image is NaN.
@@ -124,7 +124,7 @@ def samples_f1(tp: Integers, predicted: Integers, positives: Integers, weights: 
         tp: int64 (n,), true positive tags of each image.
         predicted: int64 (n,), predicted tags of each image.
         positives: int64 (n,), positive labels of each image.
-        weights: float64 (n,), weight of each image in the mean; None: all are equal.
+        weights: float64 (n,), weight of each image in the mean; None gives all the same weight.
 
     Source: scikit-learn's `f1_score(average="samples")`, which replaces an undefined F1 by a number.
 

@@ -44,7 +44,7 @@ def power_at(effect: float, levels: Floats, freedom: float = np.inf) -> float:
     Args:
         effect: true difference divided by its standard error; 0 or more.
         levels: equally likely levels of the test, such as `holm_levels`.
-        freedom: degrees of freedom of the standard error; the test uses Student's distribution.
+        freedom: degrees of freedom of Student's distribution, which the test uses; infinite: the normal distribution.
 
     >>> round(power_at(2.8016, np.array([0.05])), 4), round(power_at(2.8016, np.array([0.05 / 7])), 4)
     (0.8, 0.5444)
@@ -56,7 +56,7 @@ def detectable_effect(levels: Floats, power: float = 0.8, freedom: float = np.in
     """Return the true difference, in standard errors, that has this power over the possible levels of the test.
 
     Args:
-        levels, freedom: as of `power_at`.
+        levels, freedom: as in `power_at`.
         power: 0 to 1.
 
     >>> round(detectable_effect(np.array([0.05])), 4), round(detectable_effect(np.array([0.05 / 7])), 4)
@@ -71,7 +71,7 @@ def detectable_effect(levels: Floats, power: float = 0.8, freedom: float = np.in
 
 
 def _critical(levels: Floats, freedom: float) -> Floats:
-    """Return the statistic at which a two-sided test of each level rejects."""
+    """Return the critical value of the statistic for a two-sided test at each level; float64 (levels,)."""
     return np.asarray(-special.stdtrit(freedom, levels / 2) if np.isfinite(freedom) else -special.ndtri(levels / 2))
 
 

@@ -8,8 +8,8 @@ Tags are ranked a block at a time, because most tags have few positives: after t
 single tag would. No value of a tag depends on the other tags of its block, not even in the last bit.
 
 In all docstrings P is the number of positives. For the i-th positive, counted from the lowest score, N_i is the number of
-images, and T_i the number of positives, that score at least as high. Images may have weights; then every number of images is
-a sum of weights, and a metric is that of a set where each image is repeated as often as its weight says.
+images, and T_i the number of positives, that score at least as high. Images may have weights. Every number of images is then a
+sum of weights, so integer weights give the metric of a set in which each image is repeated that many times.
 """
 
 from functools import cached_property
@@ -33,7 +33,7 @@ class SortedBlock:
         positions: int64 (positives of all tags,): positions of the positives in the flattened keys, ascending; positives
             come after negatives of equal score.
         ends: int64 (tags + 1,): start of the positions of each tag, and the end of the last.
-        weights: float64 (images,), weight of each image number; None if each image counts as 1. They need `images`.
+        weights: float64 (images,), weight of each image number; None counts each image as 1. With weights, `images` is needed.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SortedBlock:
 
     @cached_property
     def carried_weights(self) -> Floats:
-        """Weights of the positives, in the order of `positions`; float64 (positives of all tags,). 1 without weights."""
+        """Weights of the positives in the order of `positions`, 1 without weights; float64 (positives of all tags,)."""
         return np.ones(len(self.positions)) if self.weights is None else self.sorted_weights.ravel()[self.positions]
 
     @cached_property
@@ -122,20 +122,32 @@ class SortedBlock:
         return found
 
     def hits(self, below: Integers) -> Amounts:
-        """Return how many positives of each tag are not among its `below` lowest-scored images; int64 (tags, k)."""
+        """Return how many positives of each tag are not among its `below` lowest-scored images; (tags, k).
+
+        The type is int64; with weights, float64 sums of weights.
+
+        Args:
+            below: int64 (tags, k), numbers of images.
+        """
         missed = np.searchsorted(self.positions, below + self.rows[:, None])
         if self.weights is None:
             return np.subtract(self.ends[1:, None], missed, dtype=np.int64)
         return self._carried_weight_from[missed] - self._carried_weight_from[self.ends[1:, None]]
 
     def not_below(self, below: Integers) -> Amounts:
-        """Return how many images of each tag are not among its `below` lowest-scored ones; int64 (tags, k)."""
+        """Return how many images are not among the `below` lowest-scored ones of each tag; arguments and type as `hits`."""
         if self.weights is None:
             return np.subtract(self.keys.shape[1], below, dtype=np.int64)
         return np.take_along_axis(self._weight_from, below, axis=1)
 
     def negatives_before(self, positions: Integers) -> Floats:
-        """Return the weight of the negatives before one position of each of `groups`, in the same tag; float64 (groups,)."""
+        """Return the weight of the negatives of the same tag before one position of each of `groups`; float64 (groups,).
+
+        Only for a block with weights.
+
+        Args:
+            positions: int64 (groups,), flat positions in `keys`.
+        """
         tag, carried = self.groups.tag, np.searchsorted(self.positions, positions)
         positive = self._carried_weight_from[carried] - self._carried_weight_from[self.ends[tag + 1]]
         later = self._weight_from[tag, positions - self.rows[tag]] - positive
@@ -187,7 +199,7 @@ class Groups(NamedTuple):
     size: Amounts
     """Number of positives with the score, or the sum of their weights."""
     own: float | Floats
-    """Mean weight of a positive with the score in `size`, 1 without weights."""
+    """Sum of the squared weights of the positives with the score, divided by `size`; 1 without weights."""
     predicted: Floats
     """N: images that score at least this high."""
     hits: Amounts
@@ -235,7 +247,7 @@ def sort_block(
         scores: float32 (tags, images), 0 to 1; negative zero counts as zero.
         labels: bool (tags, images), whether the image has the tag.
         images: whether to return the order of the images; images of equal score and label are ordered by number.
-        weights: float64 (images,), weight of each image; they need `images`.
+        weights: float64 (images,), weight of each image; None counts each image as 1. With weights, `images` must be true.
 
     The bits of 1.0 are 0x3F800000, so the shift loses only the sign bit, which only a negative zero has set.
     """
@@ -366,7 +378,7 @@ def break_even(block: SortedBlock) -> OperatingPoint:
 
 
 def _rank_of_last(block: SortedBlock) -> Integers:
-    """Return the last position of each tag with P images, or more, at it and after it; int64 (tags,)."""
+    """Return the last position of each tag from which on there are P images or more; int64 (tags,)."""
     if block.weights is None:
         return np.subtract(block.keys.shape[1], block.positives, dtype=np.int64)
     enough = block._weight_from >= block.positive_weight[:, None]
@@ -435,8 +447,8 @@ def average_precision_bias(block: SortedBlock) -> Floats:
     Over 300 simulated sets of 150 tags with JoyTag's supports, mAP was too high by 0.0041, and this estimate was 0.0040.
     The jackknife's estimate, half the sum of the second derivatives, was 0.0028.
 
-    With weights, the positive itself is its weight w instead of 1, and 1 / P is the sum of w^2 over P^2, as if there were
-    fewer positives. `_bias_of_unequal_weights` is added.
+    With weights, a positive counts as its weight w instead of 1, and 1 / P becomes the sum of w^2 divided by P^2, as for fewer
+    positives. `_bias_of_unequal_weights` is added.
 
     Returns: float64 (tags,), -1 to 1; NaN where no image has the tag.
 
@@ -458,13 +470,14 @@ def average_precision_bias(block: SortedBlock) -> Floats:
 
 
 def _bias_of_unequal_weights(block: SortedBlock) -> Floats:
-    """Return by how much the precision at each score of a positive is too high because negatives stand for more images.
+    """Return by how much the precision at each score of a positive is too high because negatives have larger weights.
 
     Precision T / (T + F) is convex in F and concave in T. So the mean over samples is too high by about T F d / (T + F)^3,
-    where d is the typical weight of a negative minus that of a positive; the terms cancel if the weights are equal. For d > 0
-    it is written as a difference of two precisions, which stays between 0 and the precision. Where no negative of large weight
-    is in the sample, nothing shows the bias. In simulated samples, with negatives of weight 10 among rare tags, mAP was too
-    high by 0.026, 0.046 and 0.022 at 0.81, 0.39 and 0.13; with this correction by 0.011, 0.003 and -0.004.
+    where d is the typical weight (sum of w^2 / sum of w) of a negative minus that of a positive. The bias is 0 if the weights
+    are equal. For d > 0 the code uses a difference of two precisions, which stays between 0 and the precision. If the sample
+    has no negative with a large weight, the bias cannot be estimated. In simulated samples, with negatives of weight 10 among
+    rare tags, mAP was too high by 0.026, 0.046 and 0.022 at 0.81, 0.39 and 0.13; with this correction by 0.011,
+    0.003 and -0.004.
 
     Returns: float64 (groups,), -1 to 1.
     """

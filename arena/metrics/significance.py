@@ -26,7 +26,7 @@ class F1Pair(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """Counts of the predictions of two models on the same images, int64 (tags,) each; float64 sums of weights with weights."""
+    """Counts of the predictions of two models on the same images, int64 (tags,) each; float64 if images have weights."""
 
     both_hit: Amounts
     """True positives of both models."""

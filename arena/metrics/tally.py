@@ -59,7 +59,7 @@ class Tally:
 
     Attributes:
         thresholds: float32 (k,), strictly increasing.
-        tp, fp: int64 (folds, k, tags); one fold without sampling. Float64 sums of weights where images have weights.
+        tp, fp: int64 (folds, k, tags); float64 sums of weights if images have weights. One fold without sampling.
         own: counts over all folds, each tag at the model's own threshold.
         positives: as `tp`, (folds, tags).
         images: as `tp`, (folds,).
@@ -167,14 +167,16 @@ class SweptModel(NamedTuple):
     own: NDArray[np.float32]
     """One threshold per column, float32 (columns,); they need not be in the sweep."""
     crossing: NDArray[np.bool_] | None = None
-    """bool (columns,), columns whose break-even thresholds are added to the sweep; None adds none. It needs sampling."""
+    """bool (columns,), columns whose break-even thresholds are added to the sweep; None, or no sampling, adds none."""
 
 
 class _BlockFound(NamedTuple):
-    """What the models add to their totals in order of the blocks."""
+    """Results of a block that are added to the totals in the order of the blocks, for each model; empty without sampling."""
 
     map_influence: list[Floats]
+    """float64 (groups, units)."""
     high: list[HighCells | None]
+    """Cells for `HighestScores`; None if no break-even threshold is wanted."""
 
 
 def tally_models(
@@ -253,7 +255,7 @@ def tally_models(
 def _highest(
     one: SweptModel, truth: csc_array, sampling: Sampling | None, weights: Floats | None
 ) -> HighestScores | None:
-    """Return an empty store for the scores that decide the break-even thresholds; None without them."""
+    """Return an empty store for the scores that determine the break-even thresholds; None if none are wanted."""
     if one.crossing is None or sampling is None:
         return None
     positive = truth[:, one.scored.truth_columns[one.crossing]].indices
@@ -261,7 +263,7 @@ def _highest(
 
 
 def _add_crossings(found: Tally, highest: HighestScores) -> None:
-    """Add the break-even thresholds to the sweep, and the counts at them."""
+    """Add the break-even thresholds and the counts at them to the sweep."""
     new = np.setdiff1d(highest.crossings(), found.thresholds)
     at = np.searchsorted(found.thresholds, new)
     false, true = highest.counts(new)
@@ -420,7 +422,7 @@ def _count_folds(found: Tally, known: slice, block: SortedBlock, sampling: Sampl
 
 
 def _sum_by(kind: Integers, weights: Floats | None, kinds: int) -> Amounts:
-    """Return how many elements each kind has, int64 (kinds,), or the sum of their weights, float64."""
+    """Return the number of elements of each kind, int64 (kinds,), or the sum of their weights, float64."""
     return np.asarray(np.bincount(kind, weights, minlength=kinds))
 
 

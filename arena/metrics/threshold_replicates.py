@@ -29,6 +29,7 @@ from arena.metrics.counts import (
     divide,
     mean_terms,
     means_of_terms,
+    weights_of,
 )
 from arena.metrics.thresholds import (
     PRECISION,
@@ -98,7 +99,9 @@ class ThresholdModel:
         return np.asarray(np.minimum(self.lowest_shared, self._lowered(self.chosen["tag"].min(axis=0))))
 
     def last_step(self, scores: NDArray[np.float32]) -> Integers:
-        """Return the highest step that each score reaches, int64 (n,); `np.searchsorted` takes ten times as long.
+        """Return the highest step that each score reaches, int64 (n,).
+
+        A table of the high bits of scores gives a first step; `np.searchsorted` takes ten times as long.
 
         Args:
             scores: float32 (n,), 0 to 1, each at least the first step.
@@ -111,7 +114,7 @@ class ThresholdModel:
 
     @cached_property
     def _step_of_bits(self) -> Integers:
-        """The last step at or below the least score with some high bits, -1 if there is none; int64 (high bits,)."""
+        """The last step at or below the least score that has the given `_high_bits`, -1 if there is none; int64 (bits,)."""
         least = (np.arange(int(_high_bits(np.ones(1, np.float32))[0]) + 2, dtype=np.uint32) << 15).view(np.float32)
         return np.asarray(np.searchsorted(self.steps, least, side="right") - 1)
 
@@ -179,7 +182,10 @@ class Drawn(NamedTuple):
 
 
 def _high_bits(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """Return the exponent and first 8 bits of the fraction, which order scores of 0 to 1; negative zero counts as zero."""
+    """Return exponent and first 8 bits of the fraction of scores in 0 to 1, uint32 (n,).
+
+    Their order is the order of the scores. The shift drops the sign bit, so negative zero equals zero.
+    """
     return (scores.view(np.uint32) << np.uint32(1)) >> np.uint32(16)
 
 
@@ -198,12 +204,13 @@ def draw_block(
         weights: float32 (units, resamples), how often each resample drew each unit.
         image_weights: float64 (images,), weight of each image; None counts each image as 1.
     """
-    total = empty_drawn(model, weights.shape[1])
+    total, draws = empty_drawn(model, weights.shape[1]), _Draws(fold_units[0], fold_units[1], weights, image_weights)
     for start in range(0, len(scores), TAGS_AT_ONCE):
         rows = slice(start, min(start + TAGS_AT_ONCE, len(scores)))
         part = slice(span.start + rows.start, span.start + rows.stop)
         first = int(model.lowest[part].min())
-        above, positives = _counts(model, part, first, scores[rows], labels[rows], fold_units, weights, image_weights)
+        above = _count_above(model, part, first, scores[rows], labels[rows], draws)
+        positives = _count_positives(model, labels[rows], draws)
         _add_curves(total, model, part, first, above, positives)
         total.by_tag[:] += _by_tag(model, part, first, above, positives)
     return total
@@ -218,11 +225,37 @@ def empty_drawn(model: ThresholdModel, resamples: int) -> Drawn:
     )  # fmt: skip
 
 
-def _counts(
-    model: ThresholdModel, span: slice, first: int, scores: NDArray[np.float32], labels: NDArray[np.bool_],
-    fold_units: Integers, weights: NDArray[np.float32], image_weights: Floats | None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
-    """Return FP and TP at each step from `first` on, float32 (2, k, tags, folds, resamples), and positives."""
+class _Draws(NamedTuple):
+    """Which units every resample drew, and what each image counts."""
+
+    fold: Integers
+    """int64 (images,), fold of each image."""
+    unit: Integers
+    """int64 (images,), unit of each image."""
+    weights: NDArray[np.float32]
+    """float32 (units, resamples), how often each resample drew each unit."""
+    image_weights: Floats | None
+    """float64 (images,); None counts each image as 1."""
+
+    def sums(self, kind: Integers, image: Integers, kinds: int) -> NDArray[np.float32]:
+        """Return how many cells of each kind every resample drew, float32 (kinds, resamples).
+
+        A cell counts as the weight of its image.
+
+        Args:
+            kind: int64 (cells,), 0 to `kinds` - 1.
+            image: int64 (cells,), image of each cell.
+            kinds: number of kinds.
+        """
+        values, shape = weights_of(image, self.image_weights), (kinds, len(self.weights))
+        found: NDArray[np.float32] = csr_array((values, (kind, self.unit[image])), shape=shape) @ self.weights
+        return found
+
+
+def _count_above(
+    model: ThresholdModel, span: slice, first: int, scores: NDArray[np.float32], labels: NDArray[np.bool_], draws: _Draws
+) -> NDArray[np.float32]:  # fmt: skip
+    """Return FP, then TP, at each step from `first` on, in every resample; float32 (2, k, tags, folds, resamples)."""
     (tags, images), folds = scores.shape, len(model.fold_images)
     steps = model.steps[first:]
     cells = np.flatnonzero(scores >= model.steps[model.lowest[span]][:, None])
@@ -230,31 +263,18 @@ def _counts(
     tag = np.repeat(np.arange(tags), np.diff(ends))  # a division of 64-bit integers takes ten times as long
     image = cells - tag * images
     last = model.last_step(scores.ravel()[cells]) - first
-    fold, unit = fold_units
-    kind = ((labels.ravel()[cells] * len(steps) + last) * tags + tag) * folds + fold[image]
-    above = _weighted(kind, unit[image], 2 * len(steps) * tags * folds, weights, _values(image, image_weights))
-    above = above.reshape(2, len(steps), tags, folds, -1)
+    kind = ((labels.ravel()[cells] * len(steps) + last) * tags + tag) * folds + draws.fold[image]
+    above = draws.sums(kind, image, 2 * len(steps) * tags * folds).reshape(2, len(steps), tags, folds, -1)
     for step in range(len(steps) - 2, -1, -1):
         above[:, step] += above[:, step + 1]
+    return above
+
+
+def _count_positives(model: ThresholdModel, labels: NDArray[np.bool_], draws: _Draws) -> NDArray[np.float32]:
+    """Return the positives of each tag and fold in every resample; float32 (tags, folds, resamples)."""
+    tags, folds = len(labels), len(model.fold_images)
     tag, image = np.nonzero(labels)
-    values = _values(image, image_weights)
-    positives = _weighted(tag * folds + fold[image], unit[image], tags * folds, weights, values).reshape(
-        tags, folds, -1
-    )
-    return above, positives
-
-
-def _values(image: Integers, image_weights: Floats | None) -> NDArray[np.float32]:
-    """Return what each cell counts: 1, or the weight of its image."""
-    return np.ones(len(image), np.float32) if image_weights is None else image_weights[image].astype(np.float32)
-
-
-def _weighted(
-    kind: Integers, unit: Integers, kinds: int, weights: NDArray[np.float32], values: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return how many cells of each kind every resample drew, each counted as its value; float32 (kinds, resamples)."""
-    found: NDArray[np.float32] = csr_array((values, (kind, unit)), shape=(kinds, len(weights))) @ weights
-    return found
+    return draws.sums(tag * folds + draws.fold[image], image, tags * folds).reshape(tags, folds, -1)
 
 
 def _add_curves(
@@ -292,9 +312,9 @@ def _by_tag(
     above: NDArray[np.float32],
     positives: NDArray[np.float32],
 ) -> Floats:
-    """Return the last field of `Drawn`.
+    """Return `Drawn.by_tag` of a block, float64 (2, 9, resamples).
 
-    Arrays of all steps are allocated once: the system takes longer to provide new memory than the arithmetic takes.
+    Arrays over all steps are allocated once, because the allocation of new memory takes longer than the arithmetic.
     """
     tags, resamples = above.shape[2], above.shape[4]
     fixed, again = np.zeros((2, 2, tags, resamples))
@@ -323,7 +343,7 @@ def _by_tag(
 
 
 class _Highest:
-    """Finds the first highest value along the first axis, in a third of the time of `argmax`, which transposes the array.
+    """Find the first highest value along the first axis, in a third of the time of `argmax`, which transposes the array.
 
     Args:
         shape: shape of the values, (k, ...).
@@ -334,7 +354,7 @@ class _Highest:
         self.from_end = np.arange(shape[0], 0, -1, dtype=np.uint16).reshape(-1, *[1] * (len(shape) - 1))
 
     def first_step(self, values: NDArray[np.float32]) -> Integers:
-        """Return the step of the first highest value; int64 (...)."""
+        """Return the index of the first highest value along the first axis; int64 (...)."""
         np.equal(values, values.max(axis=0), out=self.equal)
         np.multiply(self.equal, self.from_end, out=self.rank)
         return np.asarray(len(values) - self.rank.max(axis=0).astype(np.int64))
