@@ -29,7 +29,7 @@ class Entry:
         title: name for readers.
         scores: its scores.
         thresholds: the model's own thresholds.
-        threshold_source: where they come from: `option`, `file`, `card`, `family` or `default`.
+        threshold_source: where the thresholds come from: `option`, `file`, `card`, `family` or `default`.
         facts: provenance for `run.json`.
     """
 
@@ -115,22 +115,26 @@ _SAME_FORMS: Mapping[str, Callable[[str], str]] = {
     "capitals": str.lower,
     "leading zeros": lambda name: name.lstrip("0"),
 }
-"""What two identifiers of one image may differ in -> the part that is then equal."""
+"""Usual difference between two identifiers of one image -> function that removes this difference."""
 
 
 def _why_lost(lost: Sequence[str], scored: Sequence[str], known: Collection[str]) -> str:
-    """Return what to do about images without scores; it shows an identifier of the scores that the ground truth lacks."""
+    """Return the cause and the fix for images without scores, as the end of an error.
+
+    Args:
+        lost: identifiers of the ground truth that the scores lack.
+        scored: identifiers of the scores.
+        known: identifiers of the ground truth.
+    """
     other = [image_id for image_id in scored if image_id not in known]
     if not other:
         return "score them or remove them from the ground truth"
     for what, part in _SAME_FORMS.items():
         unused = {part(image_id): image_id for image_id in reversed(other)}
         if same := next(((image_id, unused[part(image_id)]) for image_id in lost if part(image_id) in unused), None):
-            return (
-                f"the identifiers differ in {what} only: {same[0]!r} here, {same[1]!r} in the scores; write them alike"
-            )
+            return f"the identifiers differ only in {what}: {same[0]!r} in the ground truth, {same[1]!r} in the scores; make them equal"
     return (
-        f"the scores have other identifiers, such as {other[0]!r}; write them alike, or score the images of a dataset with "
+        f"the scores have other identifiers, such as {other[0]!r}; make them equal, or score the images of a dataset with "
         "arena predict --dataset"
     )
 
@@ -170,7 +174,7 @@ def refuse_no_compared_tag(truth: Truth, tags: Mapping[str, TagSpace], min_posit
     if not known.any():
         raise IncomparableError(
             f"{listed(list(tags))}: no tag of the ground truth is known to all of them; list renamed tags in the dataset's "
-            "tag_aliases.csv, or score them apart"
+            "tag_aliases.csv, or score the models separately"
         )
     support = np.where(known, np.diff(truth.values.indptr), -1)
     column = int(np.argmax(support))

@@ -83,8 +83,9 @@ class Uncertainty:
         resampled: replicates and predictions over the compared tags.
         suspects: label issues of compared tags; `tag` is an index of `Measured.compared`.
         suspect_scores: float32 (suspects, models), the score of each model.
-        suspected_fp: (models,), false positives of each model at its own thresholds that label issues suspect to be
-            missing labels, over the compared tags. All label issues count, not only those that `suspects` lists.
+        suspected_fp: int64 (models,), number of false positives of each model at its own thresholds that are likely missing
+            labels, over the compared tags; float64 sum of weights if images have weights. All label issues count, not only
+            those that `suspects` lists.
         disagreements: images where one model is right and another wrong; `tag` is an index of `Measured.compared`.
     """
 
@@ -122,7 +123,7 @@ class Measured:
     def pooling(self) -> csr_array | None:
         """Matrix that sums values of images, times their weights, by duplicate cluster; float64 (clusters, images).
 
-        None without clusters and weights.
+        Without clusters each image is one. None if there are neither clusters nor weights.
         """
         weights, groups = self.truth.weights, self.truth.groups
         if groups is None and weights is None:
@@ -146,7 +147,7 @@ class Measured:
 
     @cached_property
     def related_others(self) -> Floats:
-        """As `related`, of the images without the tag."""
+        """Like `related`, for the images without the tag; float64 (tags,)."""
         if self.pooling is None:
             return np.ones(len(self.truth.tags))
         sizes = csc_array(self.pooling @ csc_array(self.truth.values, dtype=np.float64))
@@ -171,8 +172,8 @@ class Measured:
     def effective_units(self, marked: csc_array) -> Floats:
         """Return the effective number of units among the marked images of each column, (columns,); 0 without a marked image.
 
-        It is (sum of m)^2 / sum of m^2 over the numbers m of marked images of the clusters, or the sums of their weights: the
-        number of clusters if they are equal, and less if a few hold most of the images.
+        It is (sum of m)^2 / sum of m^2, where m is the number of marked images of a cluster, or the sum of their weights. It is
+        the number of clusters if all m are equal, and less if a few clusters hold most of the images.
 
         Args:
             marked: 0 or 1, float64 (images, columns).
@@ -185,11 +186,13 @@ class Measured:
     def freedom(self, member: NDArray[np.bool_]) -> float:
         """Return the degrees of freedom of a variance between clusters: (sum of m^2)^2 / sum of m^4, minus 1; 1 or more.
 
-        m are the numbers of images of the clusters. Satterthwaite's approximation; the number of images minus 1 if each is a
-        cluster of its own.
+        m is the number of images of a cluster, or the sum of their weights. Without clusters and weights the result is the
+        number of images minus 1.
+
+        Source: Satterthwaite 1946, An approximate distribution of estimates of variance components.
 
         Args:
-            member: bool (images,), the images that count.
+            member: bool (images,), marks the images of a slice.
         """
         squares = np.ones(int(member.sum()))
         if self.pooling is not None:
@@ -197,10 +200,10 @@ class Measured:
         return max(1.0, float(squares.sum() ** 2 / max(float(squares @ squares), 1.0)) - 1)
 
     def units_within(self, member: NDArray[np.bool_], tags: Integers) -> Floats:
-        """Return `positive_units` of some tags among some images, float64 (tags,).
+        """Return the effective number of units with each of some tags, within a slice of images; float64 (tags,).
 
         Args:
-            member: bool (images,), the images that count.
+            member: bool (images,), marks the images of a slice.
             tags: int64, columns of the ground truth.
         """
         inside = self.truth.values[:, tags].multiply(member[:, None])
@@ -401,7 +404,13 @@ class _Inspector:
     """
 
     def __init__(self, compared: Integers, own: Sequence[NDArray[np.float32]], weights: Floats | None = None) -> None:
-        """Args: the compared tags, as columns of the ground truth; each model's own threshold for each; weights of images."""
+        """Prepare for the compared tags.
+
+        Args:
+            compared: int64, columns of the ground truth.
+            own: for each model, float32 (compared,), its own threshold for each tag.
+            weights: float64 (images,), weight of each image; None counts each image as 1.
+        """
         self.own = own
         self.weights = weights
         self.place = {int(column): place for place, column in enumerate(compared)}
@@ -439,7 +448,7 @@ class _Inspector:
 
     @property
     def suspected_fp(self) -> Amounts:
-        """The number of label issues that each model predicts, over all tags, or the sum of their weights; (models,)."""
+        """Number of label issues that each model predicts, over all tags, or the sum of their weights; (models,)."""
         return np.asarray(np.sum([*self.predicted.values(), np.zeros(len(self.own), np.int64)], axis=0))
 
     def scores_of(self, found: LabelIssues, images: int, models: int) -> NDArray[np.float32]:

@@ -81,14 +81,20 @@ def _metrics(own: TagCounts, tally: Tally, within: TagIntervals, settings: Setti
         else:
             columns[metric.key] = by_convention[metric.key]
         if metric.has_interval:
-            undefined = np.isnan(columns[metric.key])  # a convention may leave out what the counts define
+            undefined = np.isnan(columns[metric.key])  # by the convention, even if the counts define it
             ends = intervals_of[metric.key]._asdict().items()
             columns |= {f"{metric.key}_{end}": np.where(undefined, np.nan, values) for end, values in ends}
     return columns
 
 
 def tag_intervals(measured: Measured, number: int, effects: "DesignEffects") -> TagIntervals:
-    """Return the intervals of every known tag of one model, on which clusters have some effects."""
+    """Return the intervals of every known tag of one model.
+
+    Args:
+        measured: the comparison.
+        number: number of the model.
+        effects: `design_effects` of the model.
+    """
     own, tally, found = measured.own[number], measured.tallies.models[number], measured.uncertainty
     if found is None:
         nothing = np.full(len(own.tp), np.nan)
@@ -160,8 +166,8 @@ def design_effects(measured: Measured, number: int) -> DesignEffects:
     """Return the effects of duplicate clusters and of weights on one model.
 
     For a tag that is not compared the factor is `Measured.related`, the largest possible value, and the clusters are those of
-    its positives. With weights, a proportion is taken at one more image on which it holds and one more on which it does not,
-    with the weights that such images have on average: an image of a large weight may be missing from the sample.
+    its positives. With weights, each proportion is computed with one more hit and one more miss, because an image with a large
+    weight may be missing from the sample. These two have the average weights of images with and without the tag.
     """
     model, found, clusters = measured.models[number], measured.uncertainty, measured.pooling
     positive = measured.related[model.scored.truth_columns]
@@ -194,9 +200,9 @@ def weighted_effect(pooling: csr_array, hits: csc_array, base: csc_array, hit: F
 
     Args:
         pooling: `Measured.pooling`.
-        hits: 1 where the proportion holds, float64 (images, tags).
-        base: 1 where it is counted.
-        hit, miss: weights of one more image on which it holds, and on which it does not; float64 (tags,).
+        hits: float64 (images, tags), 1 for an image in the numerator of the proportion.
+        base: float64 (images, tags), 1 for an image in the denominator.
+        hit, miss: float64 (tags,), weights of the added image in the numerator, and of the one in the denominator only.
     """
     true, counted = (np.asarray((pooling @ one).sum(0)) for one in (hits, base))
     share = (true + hit) / (counted + hit + miss)
@@ -278,9 +284,10 @@ def _pair_frame(measured: Measured, a: int, b: int, intervals_of: Sequence[TagIn
 def _weighted_f1_test(measured: Measured, a: int, b: int, f1: significance.F1Pair) -> tuple[Interval, Floats]:
     """Return interval and p of the difference of F1 of each compared tag, where images have weights.
 
-    Weights make the exact test of swapped names invalid: images are not exchangeable. The variance is that of the influence of
-    each image, or duplicate cluster, times its weight. The distribution is Student's with one degree of freedom less than the
-    effective number of discordant units; p is at least what swapping the names on so many units could show.
+    The exact randomisation test, which swaps the models, is invalid here: images with different weights are not exchangeable.
+    The variance is the sum of squares of the influence of each image, or duplicate cluster, times its weight. The distribution
+    is Student's; its degrees of freedom are the effective number u of discordant units minus 1. p is at least 2^(1 - u), the
+    smallest p of a randomisation test on u units.
     """
     found, pooling = measured.uncertainty, measured.pooling
     assert found is not None

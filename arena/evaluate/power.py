@@ -135,7 +135,10 @@ def power_rows(
 
 
 def _freedom(rows: pd.DataFrame, result: Result) -> Floats:
-    """Return the degrees of freedom of standard errors; a run of an older version counts the resamples only."""
+    """Return the degrees of freedom of the standard errors, float64 (rows,).
+
+    A run of an older version has no such column; the number of resamples minus 1 is used.
+    """
     if "degrees_of_freedom" in rows.columns:
         return rows["degrees_of_freedom"].to_numpy(np.float64)
     return np.full(len(rows), float(result.summary["replicates"] - 1))

@@ -60,10 +60,12 @@ def tag_slices(truth: Truth, compared: Integers, categories: Sequence[str], sett
 
 
 def refuse_unknown_slices(truth: Truth, settings: Settings) -> None:
-    """Refuse a slice by a column that the images do not have, unless all slices are the default ones.
+    """Refuse a slice by a column that the images do not have.
+
+    The default slices are never refused; those without a column are left out.
 
     Raises:
-        ArenaError: there is no such column.
+        ArenaError: the images have no such column.
     """
     known = {*truth.images, *(["size"] if {"width", "height"} <= truth.images.keys() else [])}
     unknown = next((name for name in settings.slices if name not in known), None)

@@ -51,7 +51,7 @@ def summarise(
 
 
 def _weights_summary(weights: Floats | None) -> dict[str, float]:
-    """Return the number of images of the population and the effective number of images; empty without weights."""
+    """Return the sum of the weights, and the effective number of images; empty without weights."""
     if weights is None:
         return {}
     return {"weighted_images": float(weights.sum()), "effective_images": effective_number(weights)}

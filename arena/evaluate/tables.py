@@ -34,7 +34,7 @@ def sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
         tp, fp = counts.tp[:, compared], counts.fp[:, compared]
         positives = np.broadcast_to(counts.positives[compared], tp.shape)
         at_all = TagCounts(counts.thresholds, tp, fp, positives, counts.images)
-        sums = mean_terms(at_all, settings.counting).sum(-1)
+        sums = mean_terms(at_all, settings.counting).sum(-1)  # three sums, the numbers of tags in them, three counts
         columns: dict[str, Any] = {"model": model.entry.name, "threshold": _nominal(measured, number, settings)}
         for name, values in zip(THRESHOLDED, means_of_terms(sums), strict=True):
             columns[name] = values
@@ -106,7 +106,7 @@ def threshold_table(measured: Measured, effects_of: Sequence[DesignEffects], set
 
     Args:
         measured: the comparison.
-        effects_of: effects of clusters on each model.
+        effects_of: `per_tag.design_effects` of each model.
         settings: settings of the evaluation.
     """
     frames = [pd.DataFrame(columns=list(THRESHOLD_COLUMNS))]
@@ -127,7 +127,7 @@ def threshold_table(measured: Measured, effects_of: Sequence[DesignEffects], set
 
 
 def _at_thresholds(regime: Regime, effects: DesignEffects, settings: Settings) -> dict[str, Floats]:
-    """Return threshold, precision, recall and F1 of each tag under a regime, with their intervals."""
+    """Return threshold, precision, recall and F1 of each known tag under a regime, with their intervals; float64 (known,)."""
     final = np.nextafter(regime.final, np.float32(-1)) if settings.counting.above else regime.final
     values = settings.counting.ratios(regime.counts)
     columns: dict[str, Floats] = {}
@@ -140,7 +140,7 @@ def _at_thresholds(regime: Regime, effects: DesignEffects, settings: Settings) -
 
 
 def shortest(thresholds: NDArray[np.float32]) -> Floats:
-    """Return the numbers with the fewest digits that identify float32 thresholds, float64."""
+    """Return float32 thresholds as the float64 numbers with the fewest digits that identify them."""
     distinct, place = np.unique(thresholds, return_inverse=True)
     return np.array([float(str(one)) for one in distinct], np.float64)[place]
 

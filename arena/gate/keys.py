@@ -68,9 +68,11 @@ def check_table(where: object, table: str, settings: type[Any], keys: Any) -> di
 
 
 def number_in(low: float, high: float, *, off: bool = False, below: bool = False) -> KeyCheck:
-    """Return a check for numbers from `low` to `high`; with `off`, also for false, which becomes None.
+    """Return a check for numbers from `low` to `high`.
 
     Args:
+        low, high: the range.
+        off: accept false, which becomes None.
         below: refuse `high` itself.
     """
     ends = f"of {low:g} or more" if math.isinf(high) else f"from {low:g} to {'below ' if below else ''}{high:g}"
@@ -156,10 +158,10 @@ share = number_in(0, 1, off=True)
 """Checks a share from 0 to 1; false becomes None."""
 
 margin = number_in(0, 1, off=True, below=True)
-"""Checks a margin from 0 to below 1; false becomes None. A metric lies in 0 to 1, so no loss exceeds a margin of 1."""
+"""Checks a margin from 0 to below 1; false becomes None. A margin of 1 would allow every loss, as metrics lie in 0 to 1."""
 
 required_margin = number_in(0, 1, below=True)
-"""Checks a margin that cannot be turned off."""
+"""Checks a margin from 0 to below 1 that cannot be turned off."""
 
 tested_metric = one_of(*TESTED)
 """Checks the key of a per-tag metric that has a paired test."""

@@ -1,4 +1,4 @@
-"""Names in a policy: refuse categories, tag groups and critical tags that do not exist, because they would never be judged."""
+"""Refuse categories, tag groups and critical tags of a policy that do not exist, because they would never be judged."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from arena.tags import CATEGORY_NAMES
 
 @dataclass(frozen=True)
 class KnownNames:
-    """The names that a policy can use; None for names that are not known (yet), which are then not checked.
+    """The names that a policy can use. None: the names are not known, so they are not checked.
 
     Attributes:
-        categories: of the tags; the usual ones of `CATEGORY_NAMES` are always accepted.
-        groups: named tag groups.
+        categories: categories of the tags; those of `CATEGORY_NAMES` are always accepted.
+        groups: names of tag groups.
         tags: tags of the ground truth, with their aliases.
     """
 
@@ -29,7 +29,7 @@ class KnownNames:
 
 
 def names_in_run(result: Result) -> KnownNames:
-    """Return the names in a paired run; it does not hold the tags that neither model knows, so tags are not checked."""
+    """Return the names in a paired run. Tags are not checked, because a run has no tags that neither model knows."""
     recipe = result.recipe
     slices = result.tables["slices"]
     values = {kind: set(slices.loc[slices["slice"] == kind, "value"]) for kind in ("category", "group")}
@@ -39,7 +39,7 @@ def names_in_run(result: Result) -> KnownNames:
 
 
 def names_in_published(*results: Published) -> KnownNames:
-    """Return the names in published files, which hold no tag groups and may hold no categories."""
+    """Return the names in published files. They have no tag groups, and some have no categories."""
     categories = {name for one in results for name in one.tags["category"].dropna()}
     return KnownNames(categories or None, None, {tag for one in results for tag in one.tags["tag"]})
 
@@ -48,7 +48,7 @@ def refuse_unknown_names(policy: Policy, known: KnownNames) -> None:
     """Refuse a policy that names something that does not exist.
 
     Raises:
-        ArenaError: nothing has the name; the message has the nearest name.
+        ArenaError: a name does not exist; the message has the nearest one.
     """
     for where, what, names, existing in _named(policy, known):
         wrong = next((name for name in names if name not in existing), None)
@@ -59,7 +59,7 @@ def refuse_unknown_names(policy: Policy, known: KnownNames) -> None:
 
 
 def _named(policy: Policy, known: KnownNames) -> Iterator[tuple[str, str, Collection[str], Collection[str]]]:
-    """Yield the place in the policy, the noun, the names there, and the names that exist."""
+    """Yield the place in the policy, the kind of name, the names there, and the names that exist."""
     if known.categories is not None:
         existing = {*known.categories, *CATEGORY_NAMES.values()} - {""}
         yield "[categories.margins]", "category", policy.of(CATEGORY_MARGINS).margins, existing

@@ -70,7 +70,7 @@ class _SliceSettings:
         figure: a key of `registry.HEADLINES`, or `AUTO`.
         margin: default for slices without their own.
         margins: margins by the name of a slice.
-        missing: outcome of a slice that the policy names and the run does not have: `fail` or `skip`.
+        missing: outcome if the policy names a slice that the run does not have: `fail` or `skip`.
     """
 
     figure: str = keys.policy_key(AUTO, keys.one_of(AUTO, *HEADLINES))
@@ -160,7 +160,7 @@ def _group_cases(judged: JudgedData, settings: _TagGroupSettings) -> list[Case]:
 
 
 def _tag_family(judged: JudgedData, gate: str, settings: _SliceSettings, kind: str) -> list[Case]:
-    """Return a case for each slice of tags of a kind, and for each one that the policy names and the run does not have."""
+    """Return a case for each slice of tags of a kind, and for each slice that only the policy names."""
     available = [part.value for part in judged.evidence.parts if part.kind == kind]
     missing = [name for name in _with_own_margin(settings) if name not in available]
     found = _family(judged, gate, settings, kind)
@@ -184,12 +184,19 @@ def _slice_cases(judged: JudgedData, settings: _ImageSliceSettings) -> list[Case
 
 
 def _with_own_margin(settings: _SliceSettings) -> list[str]:
-    """Return the names for which the policy asks for a margin of their own."""
+    """Return the names of slices that have their own margin in the policy."""
     return [name for name, margin in settings.margins.items() if margin is not None]
 
 
 def _why_missing(name: str, wanted: Sequence[str], available: Sequence[str], parts: Sequence[EvidenceSlice]) -> str:
-    """Return why no slice has a name of the policy, such as `support` or `rating:general`; empty if one has it."""
+    """Return why the run has no slice of this name, such as `support` or `rating:general`; empty if it has one.
+
+    Args:
+        name: a kind, or kind:value, as in the policy.
+        wanted: the kinds that the policy judges.
+        available: the kinds of the run.
+        parts: the slices of the run.
+    """
     kind, _, value = name.partition(":")
     if kind not in available:
         return f"there are no slices by {kind}. {nearest(kind, available)}"
@@ -202,7 +209,7 @@ def _why_missing(name: str, wanted: Sequence[str], available: Sequence[str], par
 def _missing_case(judged: JudgedData, gate: str, settings: _SliceSettings, name: str, why: str) -> Case:
     """Return the case of a slice that the policy names and the run does not have.
 
-    Published files have no slices of images and no tag groups, so there such a case is always skipped.
+    The case is always skipped for published files, because they have no slices of images and no tag groups.
     """
     fails = settings.missing == "fail" and judged.evidence.paired
     fix = f'; correct the policy, or set [{gate}] missing = "skip"' if fails else ""
@@ -296,8 +303,8 @@ CATEGORY_MARGINS = Requirement(
     _SliceSettings,
     """\
 Each category of tags at the models' own thresholds. figure: macro_f1, micro_f1, map, or auto: micro_f1 on a small set, else
-macro_f1. [categories.margins] sets the margin of single categories, such as character = 0.01, or rating = false. missing: a
-slice that the policy names and the run does not have is not judged; it fails, or is skipped with "skip".""",
+macro_f1. [categories.margins] sets the margin of single categories, such as character = 0.01, or rating = false. missing: the
+outcome if the policy names a slice that the run does not have, "fail" or "skip".""",
     _category_cases,
 )
 

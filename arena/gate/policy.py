@@ -78,7 +78,7 @@ def read_policy(path: Path | None = None) -> Policy:
 
 
 def policy_changes(used: Policy, proposed: Policy) -> list[str]:
-    """Return every key in which a policy differs from another, such as `[margins] map 0.5 instead of 0.01`."""
+    """Return each key whose value differs in the proposed policy, such as `[margins] map 0.5 instead of 0.01`."""
     found = []
     for one in REQUIREMENTS:
         before, after = asdict(used.of(one)), asdict(proposed.of(one))

@@ -145,9 +145,9 @@ def test_conventions_differ_only_in_what_undefined_counts() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "words"),
     [
-        ("a/1", "a/1.png", "differ in their suffix only: 'a/1' here, 'a/1.png' in the scores"),
-        ("1", "a/1", "differ in their folder only: '1' here, 'a/1' in the scores"),
-        ("b/1.jpg", "a/1", "differ in folder and suffix only: 'b/1.jpg' here, 'a/1' in the scores"),
+        ("a/1", "a/1.png", "differ in their suffix only: 'a/1' in the ground truth, 'a/1.png' in the scores"),
+        ("1", "a/1", "differ in their folder only: '1' in the ground truth, 'a/1' in the scores"),
+        ("b/1.jpg", "a/1", "differ in folder and suffix only: 'b/1.jpg' in the ground truth, 'a/1' in the scores"),
         ("Cat", "cat", "differ in capitals only"),
         ("0012", "12", "differ in leading zeros only"),
         ("cat", "17eb", "other identifiers, such as '17eb'.*arena predict --dataset"),
