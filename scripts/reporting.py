@@ -131,7 +131,7 @@ def in_own_process(work: Callable[..., T], *arguments: object) -> T:
 
 
 def on_all_cores(work: Callable[[J], T], jobs: Iterable[J]) -> Iterator[T]:
-    """Yield the result of a module-level function for each job, in order; the jobs run in one process per core."""
+    """Yield the results of a module-level function for the jobs, in their order, computed by one process per core."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(work, jobs)
 
@@ -163,7 +163,7 @@ def arena_peak_gib(*arguments: object) -> float:
 
 
 def arena_command(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    """Run the command `arena`; return its exit code and output."""
+    """Run the command `arena` in a new process; return the finished process with its exit code and output."""
     command = [sys.executable, "-m", "arena", *map(str, arguments)]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 

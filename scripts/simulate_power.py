@@ -58,9 +58,9 @@ class Size(NamedTuple):
     tags: int
     images: int
     replicates: int = 200
-    """Resamples, of both runs."""
+    """Resamples of each of the two runs."""
     most_images: int = 60_000
-    """Most images of the large run."""
+    """Largest number of images of the large run."""
 
 
 class Experiment(NamedTuple):

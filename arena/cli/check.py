@@ -40,11 +40,11 @@ from arena.pipeline.grammar import GRAMMAR
 @option("--show-policy", is_flag=True, help="Print the default policy with comments and exit.", show_default=False)
 @option(
     "--proposed-policy", type=click.Path(path_type=Path), show_default=False, metavar="FILE",
-    help="Policy of a pull request: not applied, but the verdict names its differences.",
+    help="Policy of a pull request. It is not used; the verdict lists how it differs.",
 )  # fmt: skip
 @option(
     "--proposed-baselines", type=click.Path(path_type=Path), show_default=False, metavar="FOLDER",
-    help="Baselines of a pull request: not used, but the verdict names their differences.",
+    help="Baselines of a pull request. They are not used; the verdict lists how they differ.",
 )  # fmt: skip
 @option(
     "--dataset",

@@ -21,9 +21,9 @@ from arena.cli.verbs import split_names
 def hash_(sources: tuple[str, ...], output: Path, algorithms: str, workers: int | None, root: Path | None) -> None:
     """Hash images into an index for the duplicate search.
 
-    A source is a folder, an image file, or a dataset. Images are recognised by suffix or content. Links to files are followed;
-    links to folders and hidden folders are not. Writes a Parquet file with one row per image, and a .rejects.csv file
-    that lists the unreadable images. After an interruption, the same command continues.
+    A source is a folder, an image file, or a dataset. Images are recognised by suffix or content. Links to files are
+    followed; hidden folders and links to folders are skipped. Writes a Parquet file with one row per image, and a .rejects.csv
+    file that lists the unreadable images. After an interruption, the same command continues.
 
     Example: arena hash training-images -o training.parquet
     """

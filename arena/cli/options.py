@@ -178,7 +178,7 @@ no_image_ids_option = option(
 
 overwrite_option = option(
     "--overwrite", is_flag=True, show_default=False,
-    help="Replace a result of another recipe in the output folder; without it, such a folder is refused.",
+    help="Replace a result of another recipe in the output folder. By default such a folder is refused.",
 )  # fmt: skip
 
 

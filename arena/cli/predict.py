@@ -22,7 +22,7 @@ from arena.cli.options import (
 @config_option
 @option("--model", "-m", required=True, help="Card, or NAME=PATH of a local folder.", show_default=False)
 @option("--images", type=click.Path(path_type=Path), help="Folder of images.", show_default=False)
-@option("--dataset", "-d", help="Dataset, instead of a folder of images; its identifiers are used.", show_default=False)
+@option("--dataset", "-d", help="Dataset, instead of --images; its identifiers are kept.", show_default=False)
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="File to write.", show_default=False)
 @limit_option
 @batch_option
@@ -36,8 +36,8 @@ def predict(
     """Score a folder of images, or the images of a dataset, with one model.
 
     Writes an .npz file with the arrays scores (float32, images x tags), tags, and image_ids: paths below the folder without
-    suffix, or the dataset's identifiers. Images are recognised by suffix or content. Links to files are
-    followed; links to folders and hidden folders are not.
+    suffix, or the identifiers of the dataset. Images are recognised by suffix or content. Links to files are followed; hidden
+    folders and links to folders are skipped.
 
     Example: arena predict -m joytag --images photos -o scores.npz
     """
@@ -47,7 +47,7 @@ def predict(
     from arena.pipeline.predict import predict_folder
 
     if (images is None) == (dataset is None):
-        raise ArenaError("predict: give the images with either --images FOLDER or --dataset NAME")
+        raise ArenaError("predict: needs either --images FOLDER or --dataset NAME, not both")
     source = read_frozen(find_dataset(str(dataset), root)) if images is None else images
     scores = predict_folder(
         model, source, output, limit=limit, compute=compute_of(settings), root=root, progress=Terminal()

@@ -132,7 +132,10 @@ def _why_lost(lost: Sequence[str], scored: Sequence[str], known: Collection[str]
     for what, part in _SAME_FORMS.items():
         unused = {part(image_id): image_id for image_id in reversed(other)}
         if same := next(((image_id, unused[part(image_id)]) for image_id in lost if part(image_id) in unused), None):
-            return f"the identifiers differ only in {what}: {same[0]!r} in the ground truth, {same[1]!r} in the scores; make them equal"
+            return (
+                f"the identifiers differ in {what} only: {same[0]!r} in the ground truth, {same[1]!r} in the scores; "
+                "make them equal"
+            )
     return (
         f"the scores have other identifiers, such as {other[0]!r}; make them equal, or score the images of a dataset with "
         "arena predict --dataset"

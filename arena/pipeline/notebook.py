@@ -47,7 +47,7 @@ TruthLike = pd.DataFrame | NDArray[Any] | Truth | str | Path
 
 
 Weights = NDArray[Any] | Sequence[float] | None
-"""One weight for each image of the truth; None takes those of the truth, if it has any."""
+"""One weight for each image of the truth; None uses the weights of the truth, if it has any."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,10 +143,10 @@ def compare(
     """Compare models on the same images.
 
     Args:
-        scores: model name -> scores, or a list of scores; a model of a list is named after its file, else `model1`, `model2`.
+        scores: model name -> scores, or a list of scores. A model of a list has the name of its file, or `model1`, `model2`.
         thresholds: model name -> threshold, 0 to 1, or one threshold for all models; 0.5 for a model without one.
-        weights: for a sample that is not random, the number of images of the population that each image of the truth stands
-            for (1 / inclusion probability), in the order of its rows. They replace the weights of a dataset or truth file.
+        weights: for a sample that is not random, the number of images of the population that each image of the truth
+            represents (1 / inclusion probability), in the order of the rows. They replace those of a dataset or truth file.
         against: index files of training images; the truth must be a dataset. The table `contamination` then holds the metrics
             without the images that are in them.
         pictures: folders with the pictures of these indexes, each as `INDEX=FOLDER`.
@@ -177,7 +177,7 @@ def compare(
 
 
 def _named(scores: Mapping[str, ScoresLike] | Sequence[ScoresLike]) -> Mapping[str, ScoresLike]:
-    """Return scores by model name; those of a list are named after their file, else by their number.
+    """Return scores by model name. Scores of a list get the name of their file, or a number.
 
     Raises:
         ArenaError: there are no scores, they are neither a mapping nor a list, or two files have one name.
@@ -254,7 +254,7 @@ def _as_labels(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _with_weights(given: LoadedTruth, weights: Weights) -> LoadedTruth:
-    """Return the truth with these weights, which its digest covers; as it is without weights."""
+    """Return the truth with these weights and a digest that covers them; None leaves the truth as it is."""
     if weights is None:
         return given
     truth = given.truth

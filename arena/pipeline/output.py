@@ -1,4 +1,4 @@
-"""The folder that a run is written to: neither a run of another recipe nor files of other programs are replaced unasked."""
+"""Open the output folder of a run. A run of another recipe and files of other programs are not replaced without consent."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,21 +14,23 @@ from arena.results.run_folder import RUN_FILE, read_result
 from arena.results.same_recipe import recipe_differences
 
 RUN_MARK = ".arena"
-"""File that marks a folder as an output of arena, from before its first other file."""
+"""File that marks a folder as an output of arena. It is written before every other file."""
 
 OVERWRITE_FIX = "name another folder with --output, or replace it with --overwrite"
-"""What a user can do if the output folder holds another result."""
+"""End of an error: what a user can do if the output folder holds another result."""
 
 _OUTPUTS = (RUN_MARK, RUN_FILE, "check.json", "bisect.json", "scores/*/store.json", "*/store.json")
-"""Files by which an output folder is recognised; folders of earlier versions have no mark."""
+"""Patterns of files by which an output folder is recognised. Folders of earlier versions have no mark."""
 
 
 def planned_recipe(
     given: LoadedTruth, settings: Settings, own: Mapping[str, ModelThresholds], inputs: Iterable[RecipeInput]
 ) -> Recipe:
-    """The recipe of a run as far as its command determines it, before anything is scored.
+    """Return the recipe of a run as far as it is known before anything is scored.
 
     Args:
+        given: the ground truth.
+        settings: settings of the evaluation.
         own: name of a model -> its thresholds.
         inputs: the inputs, except the truth; digests may be missing.
     """
@@ -40,7 +42,8 @@ def planned_recipe(
 def open_run_folder(folder: Path, recipe: Recipe, *, overwrite: bool) -> None:
     """Create the output folder of a run, or check that an existing one may be written to.
 
-    A run of the same recipe is refreshed: its weights, images and labels may have changed. An interrupted run continues.
+    A run of the same recipe is accepted and will be replaced, because weights, images or labels may have changed. An
+    interrupted run continues.
 
     Raises:
         ArenaError: the folder holds a run of another recipe and `overwrite` is false, or files that arena did not write; or it
@@ -49,7 +52,7 @@ def open_run_folder(folder: Path, recipe: Recipe, *, overwrite: bool) -> None:
     if not overwrite:
         _refuse_other_recipe(folder, recipe)
     claim_folder(folder)
-    (folder / "check.json").unlink(missing_ok=True)  # the verdict on an earlier run; only a finished check has it
+    (folder / "check.json").unlink(missing_ok=True)  # it judges an earlier run; a check writes it last
 
 
 def claim_folder(folder: Path) -> None:
@@ -64,6 +67,7 @@ def claim_folder(folder: Path) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that has files but none that arena writes."""
     if not folder.is_dir() or any(next(folder.glob(name), None) for name in _OUTPUTS):
         return
     if found := sorted(path.name for path in folder.iterdir()):
@@ -74,13 +78,14 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 def _refuse_other_recipe(folder: Path, recipe: Recipe) -> None:
+    """Refuse a folder with a readable run whose recipe differs."""
     if not (folder / RUN_FILE).exists():
         return
     try:
         found = read_result(folder, ())
     except IncomparableError:  # a run of an older schema, which this version cannot compare
         raise ArenaError(f"{folder}: holds a run of another version; {OVERWRITE_FIX}") from None
-    except ArenaError:  # a damaged run; only scoring it again helps
+    except ArenaError:  # a damaged run is replaced, because it can only be scored again
         return
     if different := list(recipe_differences(found.recipe, found.models, recipe, folder)):
         raise ArenaError(f"{folder}: holds a run of another recipe ({listed(different, keep=3)}); {OVERWRITE_FIX}")

@@ -182,15 +182,7 @@ def evaluate_entrants(
     """
     started = provenance.now()
     refuse_thresholds(asked.thresholds, [entrant.name for entrant in entrants])
-    read = {
-        entrant.name: entry_of(entrant, asked, progress)
-        for entrant in entrants
-        if not isinstance(entrant, ModelEntrant)
-    }
-    runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
-    if not asked.part.limit:
-        for run in runs[1:]:
-            refuse_other_sets(run, runs[0], [read[entrant.name].scores.image_ids for entrant in (run, runs[0])])
+    read = _read_entries(entrants, asked, progress)
     ground = find_common_truth(entrants, asked.dataset, asked.part, asked.root)
     ground = ground.with_renamed({**_first_recipe(entrants).renamed, **asked.renamed})
     settings = settings_for(entrants, asked, ground.folder)
@@ -217,6 +209,24 @@ def evaluate_entrants(
     recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started)
     result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, published_entries(published))
     return JointEvaluation(result, entries, ground, settings, (*notes, *_notes(entrants, settings)))
+
+
+def _read_entries(entrants: Sequence[ScoredEntrant], asked: ComparisonOptions, progress: Progress) -> dict[str, Entry]:
+    """Return the entries of the entrants that have scores already, by name.
+
+    Raises:
+        IncomparableError: two runs have different images, and the comparison takes no part of them.
+    """
+    read = {
+        entrant.name: entry_of(entrant, asked, progress)
+        for entrant in entrants
+        if not isinstance(entrant, ModelEntrant)
+    }
+    runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
+    if not asked.part.limit:
+        for run in runs[1:]:
+            refuse_other_sets(run, runs[0], [read[entrant.name].scores.image_ids for entrant in (run, runs[0])])
+    return read
 
 
 def score_models_of(
@@ -284,13 +294,13 @@ def entry_of(entrant: RunEntrant | ScoresEntrant, asked: ComparisonOptions, prog
 
 
 def _with_known_thresholds(own: Mapping[str, ModelThresholds]) -> dict[str, ModelThresholds]:
-    """Give a model with the default threshold those of the other; a default for one alone would flip decisions."""
+    """Give a model with the default threshold those of the other model, because a default would change its decisions."""
     known = [one for one in own.values() if one.source != "default"]
     return {name: known[0] if known and one.source == "default" else one for name, one in own.items()}
 
 
 def locate_entrants(entrants: Sequence[ScoredEntrant]) -> Iterator[RecipeInput]:
-    """Where the scores or the model of each entrant are, without digests."""
+    """Yield the path of the scores or of the model of each entrant, without digests."""
     for entrant in entrants:
         if isinstance(entrant, ModelEntrant):
             yield from model_inputs([_named_path(entrant)])
@@ -300,7 +310,7 @@ def locate_entrants(entrants: Sequence[ScoredEntrant]) -> Iterator[RecipeInput]:
 
 
 def _named_path(entrant: ModelEntrant) -> str:
-    """`NAME=PATH` of a model that is named by its path, with the entrant's name; empty for a card."""
+    """Return `NAME=PATH` of a model that is named by its path, with the name of the entrant; empty for a card."""
     parts = parse(entrant.source)
     return f"{entrant.name}={parts.place}" if parts.name else ""
 

@@ -1,4 +1,4 @@
-"""`arena predict`: score a folder of images with one model."""
+"""`arena predict`: score the images of a folder or a dataset with one model."""
 
 import shutil
 from pathlib import Path
@@ -33,7 +33,7 @@ def predict_folder(
     result.
 
     Args:
-        images: a folder, whose identifiers are paths without suffix, or a dataset, which has its own.
+        images: a folder, whose images get their paths without suffix as identifiers, or a dataset, which has identifiers.
         limit: the largest number of images, the first by name; None takes all.
 
     Raises:
@@ -63,7 +63,8 @@ def _folder_source(folder: Path, limit: int | None, progress: Progress) -> Image
         (place for place in (folder, *folder.resolve().parents[:2]) if (place / "dataset.toml").exists()), None
     ):
         progress.note(
-            f"--images {folder}: files of the dataset {place.name}, whose identifiers are others; --dataset keeps them"
+            f"--images {folder}: these images belong to the dataset {place.name}, which has other identifiers; "
+            "use --dataset to keep its identifiers"
         )
     digests = tuple(map(file_stamp, listed.values()))
     return ImageSource(tuple(listed), tuple(listed.values()), digests, verified=False)

@@ -58,11 +58,11 @@ def scores_input(name: str, path: Path) -> RecipeInput:
 
 
 def model_inputs(specs: Iterable[str], weights: Mapping[str, Any] = {}) -> Iterator[RecipeInput]:
-    """The recipe's inputs for models named as `NAME=PATH`, with the digests of their weights where they are known.
+    """Yield the inputs of the recipe for models that are named as `NAME=PATH`, with the digests of their weights if known.
 
     Args:
         specs: names of models as typed.
-        weights: name of a model -> digest of its weights, or None.
+        weights: name of a model -> digest of its weights, or None if it is unknown.
     """
     for spec in specs:
         name, separator, path = spec.partition("=")

@@ -88,7 +88,7 @@ def run_benchmark(
 
 
 def run_name(models: Sequence[str], dataset: str, sample: Sample = Sample(), scoring: Scoring = Scoring()) -> str:
-    """Default name of a run folder, with everything that is not the default: sample, thresholds and other settings.
+    """Return the default name of a run folder: models, dataset, and every sample, threshold or setting that is not the default.
 
     >>> run_name(["joytag", "new=./latest"], "dan", Sample(200, 3))
     'joytag-vs-new-on-dan-200-seed-3'
@@ -103,10 +103,13 @@ def run_name(models: Sequence[str], dataset: str, sample: Sample = Sample(), sco
 
 
 def _settings_in_name(scoring: Scoring, *, seeded: bool) -> Iterator[str]:
-    """Yield the settings that are not the default; those without a short name as one digest.
+    """Yield the parts of the name for settings that are not the default.
+
+    Slices, tag groups, `against` and `pictures` have no short form, so one digest covers them.
 
     Args:
-        seeded: the name has the seed already.
+        scoring: thresholds and settings.
+        seeded: whether the name has the seed already.
     """
     settings, default = scoring.settings, Settings()
     for name, value in sorted(scoring.thresholds.items()):

@@ -107,7 +107,7 @@ def score_images(
 
     Args:
         relations: aliases and implications of tags; an ensemble matches the tags of its members by the aliases.
-        review: called with the tags of every model before the first image; it raises if they cannot be compared.
+        review: called with the name and tags of every model before the first image; it raises if they cannot be compared.
     """
     pending: list[_Pending] = []
     tags: dict[str, TagSpace] = {}
@@ -116,10 +116,7 @@ def score_images(
             fetch_files(one, progress)
         hardware = {"device": compute.device, "precision": compute.precision}
         facts = taggers.identify(card, **hardware, relations=relations)
-        key = provenance.digest({**facts, "images": source.digest})
-        store = ScoreStore(folder / card.name, key=key, shards=source.shards)
-        refuse_own_scores(card, store.folder)
-        recheck_skipped_images(source, store)
+        store = _open_store(card, source, folder, facts)
         if not store.missing():
             progress.note(f"{card.name}: all scores exist already")
             tags[card.name] = read_store(store.folder).tags
@@ -143,17 +140,31 @@ def score_images(
         predict_scores(source, jobs, batch_size=compute.batch_size, advance=advance)
 
 
+def _open_store(card: ModelCard, source: ImageSource, folder: Path, facts: Mapping[str, Any]) -> ScoreStore:
+    """Return the store of a model's scores, after a check of its folder and of earlier skipped images.
+
+    Args:
+        facts: what identifies the tagger, from `taggers.identify`.
+    """
+    key = provenance.digest({**facts, "images": source.digest})
+    store = ScoreStore(folder / card.name, key=key, shards=source.shards)
+    refuse_own_scores(card, store.folder)
+    recheck_skipped_images(source, store)
+    return store
+
+
 class _Pending(NamedTuple):
-    """A loaded tagger, some of whose scores are missing."""
+    """A loaded tagger with missing scores."""
 
     card: ModelCard
     tagger: Tagger
     store: ScoreStore
     weights: str
+    """Digest of the weights."""
 
 
 def _prepared_job(one: _Pending, progress: Progress) -> ScoringJob:
-    """The job of a tagger, with its store ready for shards."""
+    """Return the job of a tagger, and prepare its store for shards."""
     card, tagger, store = one.card, one.tagger, one.store
     size = total_model_size(tagger, {each.name: fetch_files(each) for each in card.single})
     pixels = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
@@ -273,14 +284,14 @@ _OWN_PLOT = re.compile(r"[a-z]+(-dark)?\.(svg|png)")
 
 
 def _remove_earlier_reports(folder: Path) -> None:
-    """Remove the reports of an earlier run, which may be of other models; files of other programs stay."""
+    """Remove reports and plots of an earlier run, which may name other models; files of other programs stay."""
     for path in folder.iterdir():
         if path.is_file() and (_OWN_PLOT.fullmatch(path.name) or _is_full_metrics(path)):
             path.unlink()
 
 
 def _is_full_metrics(path: Path) -> bool:
-    """Whether a file is a `full-metrics.txt`; that of a model without a known tag is empty."""
+    """Return whether a file has the format of `full-metrics`; the file of a model without a known tag is empty."""
     with path.open("rb") as file:
         return path.suffix == ".txt" and file.read(5) in (b"", b"Tag: ")
 

@@ -17,7 +17,7 @@ class ModelThresholds(NamedTuple):
 
     thresholds: Thresholds
     source: str
-    """`option`, `file`, `card`, `family` (the card whose values a folder without a card gets) or `default`."""
+    """`option`, `file`, `card`, `family` (a folder without a card gets the values of a family's card) or `default`."""
 
 
 def model_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) -> dict[str, ModelThresholds]:
@@ -65,7 +65,9 @@ def thresholds_of_cards(names: Iterable[str], root: Path | None) -> dict[str, Th
 
 
 def with_file_thresholds(card: ModelCard, own: ModelThresholds, progress: Progress = Silent()) -> ModelThresholds:
-    """Replace a model's thresholds by those in its files; an option's threshold stays. Name the family of a folder as source.
+    """Replace a model's thresholds by those in its files; a threshold from an option stays.
+
+    For a folder without a card the source `card` becomes `family`.
 
     Args:
         progress: receives a note on files that are fetched.

@@ -50,7 +50,7 @@ class LoadedTruth(NamedTuple):
 def read_truth(given: str | Path, root: Path | None = None) -> LoadedTruth:
     """Read the truth from an `.npz` file with `truth`, `tags`, `image_ids`, or from a dataset by name or folder.
 
-    The file may hold `weight`, one number for each image, see `Truth.weights`.
+    The file may hold `weight`, float (n_images,), see `Truth.weights`.
 
     The digest of a file is left empty, because it takes seconds; `with_digest` adds it.
 
@@ -111,7 +111,7 @@ def read_scores_of(path: Path) -> Scores:
 
 
 def note_respelling(progress: Progress, note: str) -> None:
-    """Report the note of scores or of a ground truth on tag names that were respelled, if there is one."""
+    """Print the note that tag names were changed to the canonical spelling, unless it is empty."""
     if note:
         progress.note(note)
 

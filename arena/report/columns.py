@@ -73,11 +73,12 @@ def rounded_column(values: Iterable[float | int | None]) -> list[Number]:
 
 
 def _numbers(values: Iterable[float | int | None]) -> NDArray[np.float64]:
+    """Return values as an array; None becomes NaN."""
     return np.array([math.nan if value is None else value for value in values], np.float64)
 
 
 def _rounded(exact: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
-    """Return each value as `round` does; near the middle of two, where the product may be inexact, by `round` itself."""
+    """Return each value rounded as by `round`; `round` itself is used near a tie, where the scaled product may be inexact."""
     scaled = exact * 10.0**digits
     short = np.rint(scaled) / 10.0**digits
     unsure = (np.abs(np.abs(scaled - np.trunc(scaled)) - 0.5) < 1e-3) | (np.abs(scaled) > 2.0**50)

@@ -1,4 +1,4 @@
-"""A result in a notebook cell: verdict, leaderboard with ranks, and differences at the models' own thresholds."""
+"""Show a result in a notebook cell: verdict, leaderboard with ranks, and differences at the models' own thresholds."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -32,7 +32,7 @@ def notebook_html(result: Result) -> str:
 
 
 def result_line(result: Result) -> str:
-    """Return models, images and tags of a result in one short line.
+    """Return the models and the numbers of images and compared tags of a result in one short line.
 
     >>> result_line(Result({}, {"models": {"a": {}}, "images": 80, "compared_tags": 4}, {}))
     'a: 80 images, 4 tags'

@@ -46,7 +46,7 @@ def summary_markdown(result: Result, headline_payload: Mapping[str, Any] | None 
     """Return the verdict and the leaderboard, then folded sections: all metrics, thresholds, slices, and the recipe.
 
     Args:
-        headline_payload: `headline_view` of the result, if it exists already.
+        headline_payload: `headline_view` of the result; None computes it.
     """
     payload = headline_payload or headline_view(result)
     shown = {one.name: picture(one) for one in plots_of(payload)}
@@ -272,8 +272,8 @@ def _contamination(payload: Mapping[str, Any]) -> str:
 def _measured(result: Result, payload: Mapping[str, Any]) -> str:
     """Return the section on dataset, taggers, signature and command."""
     run, dataset = result.run, payload["dataset"]
-    stands_for = f", a weighted sample of {count(dataset['weighted_images'])}" if "weighted_images" in dataset else ""
-    images = f"{count(dataset['images'])}{skipped_note(dataset['skipped'])}{stands_for}"
+    weighted = f", a weighted sample of {count(dataset['weighted_images'])}" if "weighted_images" in dataset else ""
+    images = f"{count(dataset['images'])}{skipped_note(dataset['skipped'])}{weighted}"
     tags = f"{count(payload['compared_tags'])} compared of {count(dataset['tags'])} in the dataset"
     least = f"a tag is compared if every tagger knows it and at least {count(payload['min_positives'])} images have it"
     lines = [

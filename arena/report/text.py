@@ -13,7 +13,7 @@ def text_reports(result: Result, headline_payload: Mapping[str, Any] | None = No
     """Return the content of each text file of a run folder, by its path in the folder.
 
     Args:
-        headline_payload: `headline_view` of the result, if it exists already.
+        headline_payload: `headline_view` of the result; None computes it.
     """
     found = {f"full-metrics/{model}.txt": full_metrics(result, model) for model in result.models}
     summary = summary_markdown(result, headline_payload)

@@ -46,10 +46,12 @@ _SKIPPED_IMAGES_NAMED = 5
 def page_view(
     result: Result, shelf: RunThumbnails | None = None, *, headline_payload: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the payload of `index.html`, ready for JSON; with pictures of the images if `shelf` is given.
+    """Return the payload of `index.html`, ready for JSON.
 
     Args:
-        headline_payload: `headline_view` of the result, if it exists already.
+        result: the result.
+        shelf: thumbnails of the images; None leaves images out.
+        headline_payload: `headline_view` of the result; None computes it.
     """
     rows = _tag_rows(result)
     tags = _tags(result, rows)

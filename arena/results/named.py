@@ -66,8 +66,8 @@ def headlines(result: Result, model: str) -> dict[str, dict[str, Any]]:
     """A model's headline metrics at its own thresholds.
 
     Returns: key of the metric -> `value`, `low` and `high` (ends of the interval, None without one), `tags` (their number);
-    a mean whose bias is known has also `corrected`, the value without it. In a run of several models `compared_with` names the
-    others, which limit the tags, and `own` has the value and number of tags over all tags of the model.
+    a mean whose bias is known has also `corrected`, the value without it. In a run of several models `compared_with` lists the
+    other models, whose tag lists limit the tags, and `own` is the `OwnMetric` over all tags of the model.
     """
     others, over_own = other_models(result, model), own_tag_metrics(result, model)
     own = result.summary["models"][model]["regimes"]["own"]

@@ -1,4 +1,4 @@
-"""Metrics of one model over all of its own tags: a run of several models averages over the tags that all of them know."""
+"""Metrics of one model over all of its own tags. A run of several models averages only over the tags that all models know."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,10 +11,12 @@ from arena.results.run_folder import Result
 
 
 class OwnMetric(NamedTuple):
-    """A metric at the model's own thresholds, and its number of tags; None if undefined, and for micro metrics."""
+    """A metric at the model's own thresholds."""
 
     value: float | None
+    """0 to 1; None if undefined."""
     tags: int | None
+    """Number of tags in the mean; None for micro metrics."""
 
 
 def other_models(result: Result, model: str) -> list[str]:
@@ -23,7 +25,7 @@ def other_models(result: Result, model: str) -> list[str]:
 
 
 def also_known(others: Sequence[str]) -> str:
-    """Return the clause that says which other models know the compared tags; empty without others.
+    """Return the clause that names the other models that know the compared tags; empty without others.
 
     >>> also_known(["wd14"]), also_known(["a", "b"]), also_known([])
     (' that wd14 also knows', ' that a and b also know', '')
@@ -32,11 +34,11 @@ def also_known(others: Sequence[str]) -> str:
 
 
 def own_tag_metrics(result: Result, model: str) -> dict[str, OwnMetric]:
-    """Return every average over the tags of the truth that the model knows and that have enough positives.
+    """Return the metrics of a model over all tags of the truth that it knows and that have enough positives.
 
-    Other models do not matter. The values are plain means and ratios of sums, without a correction of their bias. The rules for
-    undefined metrics are those of the run, as stored in `per_tag`. Of two tags that the truth treats as one, the compared one
-    counts, else the first.
+    The tags of other models have no effect. The values are plain means and ratios of sums; their bias is not corrected.
+    Undefined metrics follow the convention of the run, as stored in `per_tag`. If the truth treats two tags as one, only the
+    compared tag counts, or the first one if neither is compared.
 
     Returns: key of `LEADERBOARD` -> value and number of tags.
     """
@@ -46,6 +48,7 @@ def own_tag_metrics(result: Result, model: str) -> dict[str, OwnMetric]:
 
 
 def _metric(rows: pd.DataFrame, key: str) -> OwnMetric:
+    """Return the metric over the rows of `per_tag`; micro metrics always follow from the sums of TP, FP and FN."""
     metric = METRICS[key]
     if metric.average != "micro":
         values = rows[metric.base].dropna()

@@ -15,12 +15,14 @@ _UNCOMPARED = ("workers", "tag_groups")
 def recipe_differences(old: Recipe, models: Sequence[str], new: Recipe, folder: Path) -> Iterator[str]:
     """Yield a phrase for each choice of the user that differs: dataset, sample, models, thresholds, settings, inputs.
 
-    The content of files may differ, such as the weights of a checkpoint that was trained further. What an old run does not
-    record is not compared.
+    A file may have other content under the same path, such as a checkpoint that was trained further. A choice that the old run
+    did not record is not compared. If the models differ, thresholds, settings and inputs are not compared.
 
     Args:
-        models: the models of the old run.
-        folder: the run folder; paths in its recipe are relative to it.
+        old: recipe of the finished run.
+        models: models of the finished run.
+        new: recipe of the new run.
+        folder: folder of the finished run; paths in its recipe are relative to it.
     """
     yield from _dataset(old, new)
     if sorted(models) != sorted(new.thresholds):
@@ -53,7 +55,7 @@ def _settings(old: Recipe, new: Recipe) -> Iterator[str]:
 
 
 def _inputs(old: Recipe, new: Recipe, folder: Path) -> Iterator[str]:
-    """Compare paths of inputs; an input with the same digest may be anywhere."""
+    """Yield the inputs that have both another path and another digest, or that only one recipe has."""
     there, now = ({(one.kind, one.name): one.seen_from(folder) for one in recipe.inputs} for recipe in (old, new))
     for key in sorted(now.keys() | there.keys()):
         before, after = there.get(key), now.get(key)
@@ -72,7 +74,7 @@ def _path(one: RecipeInput | None) -> str:
 
 
 def _chosen(used: ThresholdsUsed) -> object:
-    """What the user chose: an option's threshold; thresholds of files and cards follow the model."""
+    """Return the threshold of an option; None for thresholds of files and cards, which belong to the model."""
     return (used.source, used.default) if used.source == "option" else None
 
 

@@ -383,7 +383,7 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
     assert (found["tag_0"], found["tag_2"]) == (np.float32(0.01), 0.5)
     show_summary(folder)
     for text in (capsys.readouterr().out, (folder / "summary.md").read_text()):
-        assert "Folders without a card, read with the values of: joytag (tiny)." in text
+        assert "Folders without a card, read with the settings of their family: tiny (joytag)." in text
         assert "nverified" not in text, "the folder has no authors to compare with"
     facts = json.loads((folder / "run.json").read_text())["models"]["tiny"]
     assert (facts["verified"], facts["family"]) == (None, "joytag")

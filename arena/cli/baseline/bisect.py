@@ -59,8 +59,8 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     {entrants} Each checkpoint needs scores, so a published file is refused. The first checkpoint must be good.
 
     Only the checkpoints that the search needs are scored. Scores are kept: after an interruption, the same command continues.
-    Each decision is a paired test of the tag against the first checkpoint. Exits with 0 if one checkpoint is found or
-    the last one kept the tag, 3 if the result is undetermined.
+    Each decision is a paired test of the tag against the first checkpoint. Exits with 0 if the checkpoint that lost the tag
+    is found or if the last one kept it, with 3 if the result is undetermined.
 
     Example: arena baseline bisect a=ckpt-1 b=ckpt-2 c=ckpt-3 d=ckpt-4 --tag hat
     """

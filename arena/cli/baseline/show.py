@@ -17,7 +17,7 @@ from arena.cli.options import baselines_option, json_option
 def show(name: str | None, as_json: bool, baselines: Path) -> None:
     """Show the current baseline with its reason, date and metrics.
 
-    NAME is the name of a release, or the first digits of a digest. Exits with 1 if one of its files has changed since.
+    NAME is the name of a release, or the first digits of a digest. Exits with 1 if a file has changed since it was set.
 
     Example: arena baseline show
     """

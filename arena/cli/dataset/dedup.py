@@ -13,7 +13,7 @@ from arena.cli.options import config_option, option, pictures_option, root_optio
 @click.argument("folder")
 @option(
     "--against", multiple=True, type=click.Path(path_type=Path), metavar="INDEX", show_default=False,
-    help="Index of training images (arena hash); images that are surely in it are dropped. Repeatable.",
+    help="Index of training images (arena hash); images that are certainly in it are dropped. Repeatable.",
 )  # fmt: skip
 @pictures_option
 @option(
@@ -27,7 +27,7 @@ from arena.cli.options import config_option, option, pictures_option, root_optio
 @option("--alternates", is_flag=True, default=False, help="Count alternate versions of an image as duplicates.")
 @option(
     "--unconfirmed", type=click.Choice(["keep", "drop"]), default="keep",
-    help="Images that may be in an index by their hash alone. Most are other images; --pictures decides each.",
+    help="What to do with images that match an index by hash alone. Most are other images; --pictures decides.",
 )  # fmt: skip
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="New folder.", show_default=False)
 @root_option
@@ -38,8 +38,8 @@ def dedup(
 
     Digests and perceptual hashes find candidate pairs, also of trimmed, cropped and mirrored images. A comparison of scaled
     pixels then classifies each pair: identical, near, alternate or rejected. Copies and alternates share a group. An index
-    holds only hashes: give the training images with --pictures, or a match without equal digests stays unconfirmed. All pairs
-    are in duplicates.parquet. After an interruption, the same command continues.
+    holds only hashes and digests: without the training images (--pictures), a match by hash alone stays unconfirmed. All
+    pairs are in duplicates.parquet. After an interruption, the same command continues.
 
     Example: arena dataset dedup datasets/mine --against training.parquet --pictures training-images -o datasets/mine-clean
     """
@@ -58,13 +58,19 @@ def dedup(
     show_table(("pairs", "class"), [(f"{count:,}", name) for name, count in sorted(done.classes.items())])
     show_table(("step", "kept", "dropped"), [(s["name"], f"{s['kept']:,}", f"{s['dropped']:,}") for s in done.steps])
     if done.unconfirmed:
-        outcome = "kept" if wanted.policy == "mark" or wanted.unconfirmed == "keep" else "dropped"
-        click.echo(
-            f"{plural(done.unconfirmed, 'image has', 'images have')} an unconfirmed candidate in an index, by hash alone, and "
-            f"{'is' if done.unconfirmed == 1 else 'are'} {outcome}; --pictures FOLDER compares the training images by pixels, "
-            f"--unconfirmed {'keep keeps' if outcome == 'dropped' else 'drop drops'} without a comparison"
-        )
+        click.echo(_unconfirmed_line(done.unconfirmed, kept=wanted.policy == "mark" or wanted.unconfirmed == "keep"))
     click.echo(
         f"{output}: {plural(done.steps[-1]['kept'], 'image', 'images')} in {plural(done.groups, 'group', 'groups')}, "
         f"digest {done.digest[:12]}"
+    )
+
+
+def _unconfirmed_line(images: int, *, kept: bool) -> str:
+    """Return what was done with the images that match an index by hash alone, and how to decide otherwise."""
+    from arena.base.format import plural
+
+    outcome = f"{'is' if images == 1 else 'are'} {'kept' if kept else 'dropped'}"
+    return (
+        f"{plural(images, 'image matches', 'images match')} an index by hash alone and {outcome}; --pictures FOLDER compares "
+        f"pixels with the training images, --unconfirmed {'drop drops' if kept else 'keep keeps'} these images without that"
     )

@@ -30,7 +30,7 @@ HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "
 @option(
     "--separator",
     default="auto",
-    help="Form of tags in one text: auto, comma, line, space, bar, semicolon, json or python.",
+    help="How a text separates its tags: auto, comma, line, space, bar, semicolon, json or python.",
 )
 @option(
     "--tag-names",
@@ -65,8 +65,8 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
 
     Reads a folder with a .txt or .json tag file for each image, a table of paths and tags (CSV, TSV, JSON lines, Parquet),
     Danbooru posts, metadata of kohya's trainers, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. Images are
-    recognised by suffix or content. Links to files are followed; links to folders outside and hidden folders are not.
-    rejects.csv lists the images that could not be taken. After an interruption, the same command continues.
+    recognised by suffix or content. Links to files are followed; hidden folders and links to folders outside are skipped.
+    rejects.csv lists the images that could not be imported. After an interruption, the same command continues.
 
     Example: arena dataset import photos -o datasets/photos
     """

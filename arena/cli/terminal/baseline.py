@@ -41,13 +41,15 @@ def show_baseline(one: Baseline) -> None:
         value = one.figures[key]
         tags = f"over {value['tags']:,} tags" if value["tags"] is not None else ""
         own = value.get("own")  # only in a run of several models
-        over_own = f"{figure(own['value'])} over its own {own['tags']:,}" if own and own["tags"] is not None else ""
+        over_own = (
+            f"{figure(own['value'])} over all its {own['tags']:,} tags" if own and own["tags"] is not None else ""
+        )
         plain = f"as published {figure(value['value'])}" if "corrected" in value else ""
         shown = figure(value.get("corrected", value["value"]))
         line = "  ".join([f"  {name:<10}{shown}", interval(value["low"], value["high"]), plain, tags, over_own])
         console.print(Text(line.rstrip()), soft_wrap=True)
     if others := next(iter(one.figures.values())).get("compared_with"):
-        console.print(Text(f"  {'tags':<10}those{also_known(others)}, as the run compared them"), soft_wrap=True)
+        console.print(Text(f"  {'tags':<10}those{also_known(others)}"), soft_wrap=True)
     if wrong := changed_file(one):
         console.print(Text(f"  {'CHANGED':<10}{one_line(wrong)}", style="bold red"), soft_wrap=True)
 

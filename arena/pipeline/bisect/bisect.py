@@ -90,7 +90,7 @@ class BisectionResult:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the last checkpoint is known to have kept the tag, so that no checkpoint lost it for good."""
+        """Whether the last checkpoint kept the tag, so that no checkpoint lost it permanently."""
         return self.lost is None and self.look_at(self.checkpoints[-1]).state is State.KEPT
 
     def look_at(self, name: str) -> CheckpointResult:

@@ -125,7 +125,7 @@ def _judged(
     reach = _reach(second, rules, asked)
     if reach:
         progress.note(reach)
-    joint = evaluate_pair(first, second, folder, asked, progress, inspect=partial(_refuse_misspelt, rules))
+    joint = evaluate_pair(first, second, folder, asked, progress, inspect=partial(_refuse_misspelt_names, rules))
     joint = replace(joint, notes=(*joint.notes, reach)) if reach else joint
     return _paired(joint, first, second, rules, asked, diagnose, progress)
 
@@ -193,8 +193,8 @@ def _incomparable(candidate: str, baseline: str, rules: Policy, message: str) ->
     return Verdict(ours, theirs, [case], policy=rules.title, created=provenance.now())
 
 
-def _refuse_misspelt(rules: Policy, truth: Truth, settings: Settings) -> None:
-    """Refuse a policy whose names do not exist, as far as that is known before scoring."""
+def _refuse_misspelt_names(rules: Policy, truth: Truth, settings: Settings) -> None:
+    """Refuse a policy with names that do not exist, as far as names are known before scoring."""
     tags, relations = truth.tags, truth.relations
     categories = None if tags.categories is None else set(tags.categories)
     names = {*tags.names, *relations.aliases, *rules.of(COVERAGE).renamed}
@@ -202,7 +202,7 @@ def _refuse_misspelt(rules: Policy, truth: Truth, settings: Settings) -> None:
 
 
 def _refuse_other_check(folder: Path, candidate: str, baseline: str, rules: Policy) -> None:
-    """Refuse a folder with a verdict on other entrants or by another policy."""
+    """Refuse a folder whose verdict is on other entrants or by another policy; an unreadable verdict is replaced."""
     if not (folder / "check.json").is_file():
         return
     try:

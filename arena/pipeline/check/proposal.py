@@ -1,4 +1,4 @@
-"""Changes of policy and baselines that a pull request proposes: a check ignores them and names them."""
+"""Changes of policy and baselines that a pull request proposes. A check does not use them; its verdict lists them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def proposed_policy_notes(used: Path | None, proposed: Path) -> Iterator[str]:
     try:
         changes = policy_changes(read_policy(used), read_policy(proposed if proposed.exists() else None))
     except ArenaError as error:
-        yield f"the proposed policy cannot be read ({error}); the verdict is by the other policy"
+        yield f"the proposed policy cannot be read ({error}); the policy that judged is another file"
         return
     if changes:
         yield (
@@ -41,7 +41,7 @@ def proposed_baselines_notes(used: Path, proposed: Path) -> Iterator[str]:
     try:
         before, after = read_log(used), read_log(proposed)
     except ArenaError as error:
-        yield f"the proposed baselines cannot be read ({error}); the other baselines were used"
+        yield f"the proposed baselines cannot be read ({error}); the baselines that judged are in another folder"
         return
     changes = [f"{one.name} ({one.digest[:DIGEST_DIGITS]}) is removed" for one in before if not _has(after, one)]
     changes += [f"{one.name} ({one.digest[:DIGEST_DIGITS]}) is added" for one in after if not _has(before, one)]
@@ -53,9 +53,10 @@ def proposed_baselines_notes(used: Path, proposed: Path) -> Iterator[str]:
 
 
 def _has(log: list[Baseline], one: Baseline) -> bool:
+    """Return whether a log has a baseline with the same name, digest and files."""
     return any((other.digest, other.name, other.files) == (one.digest, one.name, one.files) for other in log)
 
 
 def _is_changed_in(log: list[Baseline], one: Baseline) -> bool:
-    """Whether the same baseline has a changed file in another log too."""
+    """Return whether the baseline with this digest has a changed file in the log too."""
     return any(other.digest == one.digest and changed_file(other) for other in log)

@@ -48,8 +48,8 @@ class ModelResults:
     Attributes:
         digest: digest of the dataset; empty without one.
         images, tags: number of images, and of compared tags.
-        others: the other models of the run; the compared tags are those that all of them know.
-        own: the same metrics over all tags of the model with enough positives, whatever other models know; without intervals.
+        others: the other models of the run; the compared tags are those that all models know.
+        own: the same metrics over all tags of the model with enough positives, without intervals.
         created: time of the run in ISO 8601; empty if unknown.
         figures: metrics of `LEADERBOARD` at the own thresholds of the model, undefined ones included.
         per_tag: its rows of `per_tag`, in the order of its tag list.

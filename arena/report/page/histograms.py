@@ -62,8 +62,8 @@ def bin_width(cells: int) -> int:
 def undefined_rules(convention: str) -> dict[str, Any]:
     """Return how the page computes the means of a convention.
 
-    Returns: `undefined`, the metrics of a tag without positives and predictions; `f1_needs_positives`, whether the F1 of a tag
-    with predictions but no positive is left out of its mean.
+    Returns: `undefined`, each metric of a tag with neither positives nor predictions, as `undefined_metrics`;
+    `f1_needs_positives`, whether the mean of F1 leaves out a tag that has predictions but no positive.
     """
     f1 = undefined_metrics(convention, predictions=1)["f1"]
     return {"undefined": undefined_metrics(convention), "f1_needs_positives": f1 is None}

@@ -49,7 +49,7 @@ def pack_integers(values: PageColumn) -> PackedColumn:
     >>> pack_integers([3, None, 300]).data
     b'\\x04\\x00-\\x00\\x00\\x01'
     """
-    return _planes({"type": "integer"}, _counted(values))
+    return _planes({"type": "integer"}, _integer_codes(values))
 
 
 def pack_ratios(values: PageColumn) -> PackedColumn:
@@ -69,11 +69,11 @@ def pack_values(values: PageColumn) -> PackedColumn:
     """
     places: dict[Any, int] = {}
     coded = [None if value is None else places.setdefault(value, len(places)) for value in values]
-    return _planes({"type": "listed", "of": list(places)}, _counted(coded))
+    return _planes({"type": "listed", "of": list(places)}, _integer_codes(coded))
 
 
 def _figure_codes(values: PageColumn) -> NDArray[np.int64]:
-    """Return codes of values: 0 for None, then the values of `NEARLY`, then steps of 0.0001 from -1."""
+    """Return the code of each value: 0 for None, 1 and up for the values of `NEARLY`, then one for each 0.0001 from -1 up."""
     short = np.array([np.nan if value is None else value for value in rounded_column(values)], np.float64)
     codes = np.nan_to_num(np.rint(short * 10_000) + 1 + len(NEARLY) + 10_000)
     for code, value in enumerate(NEARLY, 1):
@@ -82,8 +82,8 @@ def _figure_codes(values: PageColumn) -> NDArray[np.int64]:
     return np.asarray(codes, np.int64)
 
 
-def _counted(values: PageColumn) -> NDArray[np.int64]:
-    """Return codes of integers: 0 for None, then 1 for 0."""
+def _integer_codes(values: PageColumn) -> NDArray[np.int64]:
+    """Return the code of each integer of 0 or more: 0 for None, else the integer plus 1."""
     return np.array([-1 if value is None else value for value in values], np.int64) + 1
 
 

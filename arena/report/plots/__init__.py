@@ -23,7 +23,7 @@ def write_plots(result: Result, folder: Path, headline_payload: Mapping[str, Any
     """Write the plots listed by `arena.report.static_pictures`; equal results give equal bytes. Returns the paths.
 
     Args:
-        headline_payload: `headline_view` of the result, if it exists already.
+        headline_payload: `headline_view` of the result; None computes it.
     """
     from arena.report.plots.canvas import save, theme_of
 

@@ -26,10 +26,10 @@ def unverified_notes(result: Result) -> list[str]:
 
 
 def family_notes(result: Result) -> list[str]:
-    """Return a note that names the folders without a card, and the cards whose values they got; empty if there are none."""
+    """Return a note that names the folders without a card, each with its family; empty if there are none."""
     families = {name: result.run["models"].get(name, {}).get("family") for name in result.models}
-    names = [f"{family} ({name})" for name, family in families.items() if family]
-    return [f"Folders without a card, read with the values of: {', '.join(names)}."] if names else []
+    names = [f"{name} ({family})" for name, family in families.items() if family]
+    return [f"Folders without a card, read with the settings of their family: {', '.join(names)}."] if names else []
 
 
 def imply_notes(summary: Mapping[str, Any]) -> list[str]:
@@ -54,13 +54,13 @@ def cluster_notes(summary: Mapping[str, Any]) -> list[str]:
 
 
 def weighted_images(summary: Mapping[str, Any]) -> dict[str, int]:
-    """Return the page's entry with the number of images that a weighted sample stands for; empty for any other sample."""
+    """Return the entry of the page for the sum of the weights of a weighted sample; empty for any other sample."""
     found = summary.get("weighted_images")  # only runs with weights have the key
     return {} if found is None else {"weighted_images": round(found)}
 
 
 def counted_images(dataset: Mapping[str, Any]) -> int:
-    """Return the number of images that the counts of a page add up to."""
+    """Return the number of images that the counts of a page add up to: in a weighted sample the sum of the weights."""
     return int(dataset.get("weighted_images", dataset["images"]))
 
 
@@ -69,9 +69,10 @@ def weight_notes(summary: Mapping[str, Any]) -> list[str]:
     if "weighted_images" not in summary:
         return []
     images, population, effective = (summary[key] for key in ("images", "weighted_images", "effective_images"))
-    whom = f"{images:,} images stand for {population:,.0f}; the weight of an image is 1 / its inclusion probability"
-    what = f"Metrics and counts are estimates for the {population:,.0f} images"
-    return [f"Weighted sample: {whom}. {what}. Means over images vary as with {effective:,.0f} images of equal weight."]
+    what = f"{images:,} images represent {population:,.0f}; the weight of an image is 1 / its inclusion probability"
+    whose = f"Metrics and counts are estimates for the {population:,.0f} images"
+    precision = f"Means over images are as precise as those of {effective:,.0f} images with equal weights"
+    return [f"Weighted sample: {what}. {whose}. {precision}."]
 
 
 def half_precision_notes(summary: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ const block = new Block(await inflated("tag-block"));
 const tags = Object.fromEntries(["name", "category", "support", "compared"].map((name) => [name, block.column(name)]));
 const tagCount = tags.name.length;
 const MODEL_STYLES = 10;
-/** Number of images that counts add up to: in a weighted sample, that of the population. */
+/** Number of images that the counts of a tag add up to: in a weighted sample, the sum of the weights. */
 const IMAGES = data.dataset.weighted_images ?? data.dataset.images;
 
 /** Metrics that can be a column of the table of tags: {key, short, name, about, standard, tested}. */
