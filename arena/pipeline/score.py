@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from arena.base import provenance
+from arena.base.progress import Progress
 from arena.cards import check_name
 from arena.dataset.contamination import search_index_files
 from arena.evaluate import Entry
@@ -22,7 +23,7 @@ from arena.pipeline.stages import (
     settings_of,
     write_run,
 )
-from arena.pipeline.thresholds import model_thresholds, thresholds_of_cards
+from arena.pipeline.thresholds import ModelThresholds, model_thresholds, thresholds_of_cards
 from arena.pipeline.truth import describe_scores, note_respelling, read_scores_of, read_truth, with_digest
 from arena.results.published.column import published_entries
 from arena.results.recipe import RecipeInput
@@ -64,16 +65,7 @@ def score_files(
     planned = planned_recipe(given, settings, thresholds, [*located, *inputs_of(scoring)])
     open_run_folder(output, planned, overwrite=execution.overwrite)
     against = search_index_files(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
-    entries = []
-    for name, path in files.items():
-        progress.note(f"{name}: reading {path}")
-    with ThreadPoolExecutor() as pool:
-        read = [*pool.map(read_scores_of, files.values())]
-    for (name, path), scores in zip(files.items(), read, strict=True):
-        own = thresholds[name]
-        for note in scores.notes:
-            progress.note(f"{name}: {note}")
-        entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
+    entries = _read_entries(files, thresholds, progress)
     refuse_no_compared_tag(given.truth, {one.name: one.scores.tags for one in entries}, settings.min_positives)
     with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
         digested = [background.submit(scores_input, name, path) for name, path in files.items()]
@@ -88,3 +80,20 @@ def score_files(
     )
     write_run(output, result, recipe, given.heldout, showing, progress, published)
     return output
+
+
+def _read_entries(
+    files: Mapping[str, Path], thresholds: Mapping[str, ModelThresholds], progress: Progress
+) -> list[Entry]:
+    """Read the scores of all models in parallel, and print the notes on them."""
+    for name, path in files.items():
+        progress.note(f"{name}: reading {path}")
+    with ThreadPoolExecutor() as pool:
+        read = [*pool.map(read_scores_of, files.values())]
+    entries = []
+    for (name, path), scores in zip(files.items(), read, strict=True):
+        own = thresholds[name]
+        for note in scores.notes:
+            progress.note(f"{name}: {note}")
+        entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
+    return entries

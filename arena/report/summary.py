@@ -15,16 +15,7 @@ from arena.report.view_model.cost import cost_notes, megabytes, millions
 from arena.report.view_model.findings import run_subject, tag_findings
 from arena.report.view_model.forest import caption, forest
 from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
-from arena.report.view_model.notes import (
-    cluster_notes,
-    convention_note,
-    family_notes,
-    half_precision_notes,
-    imply_notes,
-    undefined_notes,
-    unverified_notes,
-    weight_notes,
-)
+from arena.report.view_model.notes import convention_note, run_notes, undefined_notes
 from arena.report.view_model.published import PUBLISHED_CAVEAT as PUBLISHED_CAVEAT
 from arena.report.view_model.published import PUBLISHED_MARK, published_rows, published_table
 from arena.report.view_model.recorded_labels import recorded_labels
@@ -167,16 +158,7 @@ def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
             f"{HEADLINES[row['figure']]}: {pair_evidence(payload['models'], row)}." for row in headline_rows(payload)
         ]
         evidence += [f"{finding.detail}." for finding in tag_findings(payload)]
-    notes = [
-        *weight_notes(result.summary),
-        *cluster_notes(result.summary),
-        *imply_notes(result.summary),
-        *half_precision_notes(result.summary),
-        *unverified_notes(result),
-        *family_notes(result),
-        *undefined_notes(result),
-        *cost_notes(result),
-    ]
+    notes = [*run_notes(result), *undefined_notes(result), *cost_notes(result)]
     parts = [
         bullets(evidence),
         table([_HEADER, *(_full_row(standing) for standing in leaderboard(payload))], numbers_from=1),

@@ -17,15 +17,7 @@ from arena.report.page.pictures import RunThumbnails, embed_pictures
 from arena.report.view_model import comparisons
 from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
-from arena.report.view_model.notes import (
-    cluster_notes,
-    convention_note,
-    half_precision_notes,
-    imply_notes,
-    undefined_notes,
-    weight_notes,
-    weighted_images,
-)
+from arena.report.view_model.notes import convention_note, sample_notes, undefined_notes, weighted_images
 from arena.report.view_model.recipe import provenance, reproduce
 from arena.results.headline import as_published, headline
 from arena.results.run_folder import CONTAMINATION, Result
@@ -238,13 +230,7 @@ def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
 def _notes(result: Result) -> list[str]:
     skipped = result.run.get("skipped", {})
     notes = [f"– means undefined. Convention {result.summary['convention']}: {convention_note(result.summary)}"]
-    notes += [
-        *weight_notes(result.summary),
-        *cluster_notes(result.summary),
-        *imply_notes(result.summary),
-        *half_precision_notes(result.summary),
-    ]
-    notes += cost_notes(result)
+    notes += [*sample_notes(result.summary), *cost_notes(result)]
     if skipped:
         named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:_SKIPPED_IMAGES_NAMED])
         more = f"; and {len(skipped) - _SKIPPED_IMAGES_NAMED} more" if len(skipped) > _SKIPPED_IMAGES_NAMED else ""

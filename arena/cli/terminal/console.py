@@ -31,14 +31,7 @@ from arena.report.view import HEADLINE_TABLES, headline_view
 from arena.report.view_model.contamination import contamination_sentences
 from arena.report.view_model.cost import cost_line
 from arena.report.view_model.forest import other_policies
-from arena.report.view_model.notes import (
-    cluster_notes,
-    family_notes,
-    half_precision_notes,
-    imply_notes,
-    unverified_notes,
-    weight_notes,
-)
+from arena.report.view_model.notes import run_notes
 from arena.report.view_model.published import published_line, published_rows
 from arena.report.view_model.recorded_labels import recorded_labels
 from arena.results.headline import as_published, headline
@@ -158,15 +151,7 @@ def show_summary(folder: Path) -> None:
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
     payload = headline_view(result)
     policies = filter(None, [other_policies(payload)])
-    notes = [
-        *weight_notes(summary),
-        *cluster_notes(summary),
-        *imply_notes(summary),
-        *half_precision_notes(summary),
-        *unverified_notes(result),
-        *family_notes(result),
-    ]
-    for line in [*notes, *_differences(result), *policies]:
+    for line in [*run_notes(result), *_differences(result), *policies]:
         console.print(line, markup=False)
     for name, model in summary["models"].items():
         if cost := cost_line(name, model, result.run["models"].get(name, {})):

@@ -1,10 +1,20 @@
-"""Notes on the metrics: undefined values, unverified taggers, implied tags, and scores of low precision."""
+"""Notes on the metrics: undefined values, unverified taggers, weights, clusters, implied tags, and scores of low precision."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from arena.metrics.counts import CONVENTIONS, PRF
 from arena.results.run_folder import Result
+
+
+def sample_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Return the notes on the images and scores of a run: weights, clusters, implied tags, float16."""
+    return [*weight_notes(summary), *cluster_notes(summary), *imply_notes(summary), *half_precision_notes(summary)]
+
+
+def run_notes(result: Result) -> list[str]:
+    """Return `sample_notes`, then the notes on unverified taggers and on folders without a card."""
+    return [*sample_notes(result.summary), *unverified_notes(result), *family_notes(result)]
 
 
 def undefined_notes(result: Result) -> list[str]:
