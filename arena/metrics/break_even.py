@@ -55,7 +55,7 @@ class HighestScores:
     ) -> None:
         self.folds, self.compared, self.weights = folds, compared, weights
         of_positives = None if weights is None else weights[positive]
-        self.carried = np.bincount(folds[positive], of_positives, minlength=int(folds.max(initial=0)) + 1)
+        self.fold_positives = np.bincount(folds[positive], of_positives, minlength=int(folds.max(initial=0)) + 1)
         self.size = max(FEWEST, int(SPARE * len(positive)))
         self.floor = np.float32(0)
         self.parts: list[HighCells] = []
@@ -101,11 +101,11 @@ class HighestScores:
         """
         if not self.parts:
             return np.empty(0, np.float32)
-        cells, total = self._raise_floor(), self.carried.sum().item()
+        cells, total = self._raise_floor(), self.fold_positives.sum().item()
         cells = cells.where(self.compared[cells.columns])
         folds = self.folds[cells.images]
         found = [self._crossing(cells, total)]
-        for fold, number in enumerate(self.carried.tolist()):
+        for fold, number in enumerate(self.fold_positives.tolist()):
             found.append(self._crossing(cells.where(folds != fold), total - number))
         return np.unique(np.array([one for one in found if one is not None], np.float32))
 
@@ -120,9 +120,9 @@ class HighestScores:
         Args:
             thresholds: float32 (k,), ascending.
         """
-        shape = (2, len(self.carried), len(thresholds), len(self.compared))
+        shape = (2, len(self.fold_positives), len(thresholds), len(self.compared))
         if not len(thresholds):
-            return np.zeros(shape, self.carried.dtype)
+            return np.zeros(shape, self.fold_positives.dtype)
         [cells] = self.parts
         cells = cells.where(cells.scores >= thresholds[0])
         last = np.searchsorted(thresholds, cells.scores, side="right") - 1

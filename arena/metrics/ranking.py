@@ -179,7 +179,7 @@ class SortedBlock:
             hits = self._carried_weight_from[first] - self._carried_weight_from[self.ends[tag + 1]]
         return Groups(
             tag=tag, bounds=np.searchsorted(first, self.ends), starts=starts[first], first=first, members=members, size=size,
-            own=mean_weight, predicted=predicted, hits=hits,
+            mean_weight=mean_weight, predicted=predicted, hits=hits,
         )  # fmt: skip
 
 
@@ -198,7 +198,7 @@ class Groups(NamedTuple):
     """Number of positives with the score, whatever their weights."""
     size: Amounts
     """Number of positives with the score, or the sum of their weights."""
-    own: float | Floats
+    mean_weight: float | Floats
     """Sum of the squared weights of the positives with the score, divided by `size`; 1 without weights."""
     predicted: Floats
     """N: images that score at least this high."""
@@ -456,7 +456,7 @@ def average_precision_bias(block: SortedBlock) -> Floats:
     >>> average_precision_bias(ranked)  # the second positive: (2/3 - 1/2) minus half of 1/2; divided by two positives
     array([-0.04166667])
     """
-    groups, positives, w = block.groups, block.positive_weight, block.groups.own
+    groups, positives, w = block.groups, block.positive_weight, block.groups.mean_weight
     hits, predicted, false = groups.hits, groups.predicted, groups.predicted - groups.hits
     alone = np.where(predicted > w, w * false / (predicted * np.maximum(predicted - w, w)), 0.0)
     second = 0.5 * ((predicted == 2 * w) & (hits == w))

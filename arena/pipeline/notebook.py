@@ -155,7 +155,7 @@ def compare(
     Raises:
         ArenaError: the scores do not match the truth, or a threshold or setting is unknown or invalid.
     """
-    scores = _named(scores)
+    scores = _scores_by_name(scores)
     if isinstance(thresholds, (int, float)):
         thresholds = dict.fromkeys(scores, float(thresholds))
     thresholds = thresholds or {}
@@ -176,7 +176,7 @@ def compare(
     return Comparison(sign_result(result, recipe))
 
 
-def _named(scores: Mapping[str, ScoresLike] | Sequence[ScoresLike]) -> Mapping[str, ScoresLike]:
+def _scores_by_name(scores: Mapping[str, ScoresLike] | Sequence[ScoresLike]) -> Mapping[str, ScoresLike]:
     """Return scores by model name. Scores of a list get the name of their file, or a number.
 
     Raises:

@@ -72,5 +72,5 @@ def _unconfirmed_line(images: int, *, kept: bool) -> str:
     outcome = f"{'is' if images == 1 else 'are'} {'kept' if kept else 'dropped'}"
     return (
         f"{plural(images, 'image matches', 'images match')} an index by hash alone and {outcome}; --pictures FOLDER compares "
-        f"pixels with the training images, --unconfirmed {'drop drops' if kept else 'keep keeps'} these images without that"
+        f"pixels with the training images, --unconfirmed {'drop drops' if kept else 'keep keeps'} such images"
     )

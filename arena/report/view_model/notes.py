@@ -58,8 +58,8 @@ def cluster_notes(summary: Mapping[str, Any]) -> list[str]:
     found = summary.get("effective_clusters")  # older runs lack the key
     if found is None or found >= FEW_CLUSTERS:
         return []
-    sizes = "n² / Σ m² over the sizes m of the duplicate clusters"
-    note = f"The images count as {found:,.0f} independent clusters ({sizes})."
+    size = "summed weights" if "weighted_images" in summary else "sizes"
+    note = f"The images count as {found:,.0f} independent clusters (n² / Σ m² over the {size} m of the duplicate clusters)."
     return [f"{note} Below {FEW_CLUSTERS}, the intervals of macro and micro metrics are too narrow."]
 
 
