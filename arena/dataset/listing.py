@@ -56,8 +56,8 @@ def list_source(source: str, root: Path | None) -> ImageListing:
 def _walk(folder: Path) -> Iterator[ImageFile]:
     """Yield every image file below a folder, in order of name; the files of a folder come before those of its subfolders.
 
-    Links to files are followed, links to folders and hidden folders are not. A link to nothing, or to a folder outside, is
-    yielded, so that it is reported. Only the entries of one folder are in memory at a time.
+    Links to files are followed; links to folders are not, and hidden folders are skipped. A broken link, and a link to a folder
+    outside, is yielded, so that it is reported. Only the entries of one folder are in memory at a time.
     """
     pending = [""]
     while pending:

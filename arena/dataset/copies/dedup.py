@@ -82,7 +82,7 @@ class Deduplicated(NamedTuple):
         digest: digest of the new dataset.
         steps: numbers of images that each step kept and dropped, as in the card.
         classes: class -> number of pairs.
-        unconfirmed: number of images that may be in an index by their hash, but were not compared by pixels.
+        unconfirmed: number of images that match an index by hash but were not compared with it by pixels.
         groups: number of groups of related images in the new dataset.
     """
 
