@@ -275,9 +275,9 @@ def choose_representative(
     images of a rare tag are often among the first of a frequent tag too.
 
     The inclusion probability is known. With the numbers of all other images fixed, an image is selected exactly if its own
-    number is below a limit. The limit is the probability, because the number is uniform. The limit of a tag is the number of the
-    `least`-th of its other images; the largest limit counts. So a sum with weights of 1 / probability is an unbiased estimate
-    of the sum over all images.
+    number is below a limit. The limit is the probability, because the number is uniform. The limit of a tag is the number of
+    the `least`-th of its other images; the largest limit counts. So a sum with weights of 1 / probability is an unbiased
+    estimate of the sum over all images.
 
     Args:
         images: tags of each image, in order of preference.

@@ -49,7 +49,7 @@ class StoredMatrix(NamedTuple):
 
 
 class ClippedPart(NamedTuple):
-    """Rows of another part, clipped to 0 to 1 when they are read."""
+    """A part whose values are clipped to [0, 1] when they are read."""
 
     part: MatrixPart
 
@@ -104,7 +104,7 @@ class Matrix:
             first += part.shape[0]
 
     def clipped(self) -> "Matrix":
-        """Return the same matrix with its values clipped to 0 to 1."""
+        """Return the same matrix with its values clipped to [0, 1] when they are read."""
         return Matrix([ClippedPart(part) for part in self.parts])
 
     def read(self) -> NDArray[Any]:

@@ -101,9 +101,9 @@ def test_one_file_of_several_is_named_by_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ("model.pt config.json training_state.pt", r"that of joytag .*, without top_tags\.txt\."),
+        ("model.pt config.json training_state.pt", r"that of joytag .*; missing: top_tags\.txt\."),
         ("model.safetensors", "without config.json, "),
-        ("pytorch_model.bin selected_tags.csv", r"wd-vit-v3-timm .*, without config\.json\."),
+        ("pytorch_model.bin selected_tags.csv", r"wd-vit-v3-timm .*; missing: config\.json\."),
         ("notes.md", "without model.onnx"),
     ],
 )
