@@ -276,13 +276,7 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     carried = {name for names in images["tags"] for name in names} - tags.index.keys()
     if unknown := sorted(name for name in carried if canonical_spelling(name) not in known):
         raise ArenaError(f"{card.folder}: images.parquet has tags that tags.csv lacks: {', '.join(unknown[:5])}")
-    missing = [path for path in images["path"] if not (card.folder / path).exists()]
-    if missing:
-        named = ", ".join(missing[:NAMED_MISSING_FILES]) + (" ..." if len(missing) > NAMED_MISSING_FILES else "")
-        raise ArenaError(
-            f"{card.folder}: lists {len(images)} images, {len(images) - len(missing)} found; missing {named}. "
-            f"Restore the folder images/ of dataset {card.name}"
-        )
+    _refuse_missing_files(card, images)
     relations = TagRelations.read(card.folder)
     if aliased := [name for name in tags.names if relations.canonical(name) != name]:
         canonical = relations.canonical(aliased[0])
@@ -294,6 +288,17 @@ def read_frozen(card: DatasetCard) -> HeldOut:
             "the dataset was changed after it was frozen. Restore it, or freeze it under a new name"
         )
     return _respelled(dataset)
+
+
+def _refuse_missing_files(card: DatasetCard, images: pd.DataFrame) -> None:
+    """Raise if image files are missing; the message names the first ones."""
+    missing = [path for path in images["path"] if not (card.folder / path).exists()]
+    if missing:
+        named = ", ".join(missing[:NAMED_MISSING_FILES]) + (" ..." if len(missing) > NAMED_MISSING_FILES else "")
+        raise ArenaError(
+            f"{card.folder}: lists {len(images)} images, {len(images) - len(missing)} found; missing {named}. "
+            f"Restore the folder images/ of dataset {card.name}"
+        )
 
 
 def _respelled(dataset: HeldOut) -> HeldOut:

@@ -15,6 +15,9 @@ from arena.images.formats import is_image_file
 from arena.tags import TagSpace
 from arena.tags.spelling import merge_names
 
+NO_IMAGE = "no image in it; files are recognised by suffix or content, hidden folders are skipped"
+"""End of the error for a folder without an image."""
+
 
 def truth_from_rows(
     where: object,
@@ -73,9 +76,7 @@ def list_images(folder: Path) -> dict[str, Path]:
     files = list(_walk(folder))
     files.sort(key=lambda path: path.relative_to(folder).as_posix())
     if not files:
-        raise ArenaError(
-            f"--images {folder}: no image in it; files are recognised by suffix or content, hidden folders are skipped"
-        )
+        raise ArenaError(f"--images {folder}: {NO_IMAGE}")
     names = [path.relative_to(folder).as_posix() for path in files]
     return dict(zip(identifiers(names), files, strict=True))
 

@@ -216,26 +216,37 @@ def _why_rare(rare: set[str], min_images: int, images: pd.DataFrame) -> str:
 def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> pd.DataFrame:
     """Return the sample of the selection, and append its step; without a sample option, all images in random order."""
     order = random_order(images["sha256"], images["image_id"], seed=selection.seed)
+    if selection.representative is not None:
+        return _representative_sample(images, order, selection, selection.representative, steps)
     size = len(images) if selection.sample is None else selection.sample
-    if selection.representative is None:
-        chosen = _weighted(images.iloc[order[:size]], len(images) / max(1, min(size, len(images))))
-        if selection.sample is not None:
-            why = f"a random sample of {selection.sample} images, seed {selection.seed}"
-            steps.append(Step("sample", len(chosen), len(images) - len(chosen), why))
-        return chosen
+    chosen = _weighted(images.iloc[order[:size]], len(images) / max(1, min(size, len(images))))
+    if selection.sample is not None:
+        why = f"a random sample of {selection.sample} images, seed {selection.seed}"
+        steps.append(Step("sample", len(chosen), len(images) - len(chosen), why))
+    return chosen
+
+
+def _representative_sample(
+    images: pd.DataFrame, order: list[int], selection: Selection, least: int, steps: list[Step]
+) -> pd.DataFrame:
+    """Return a sample with at least `least` images of each tag, and the weights of its images; append its step.
+
+    Args:
+        order: rows of the images, in random order.
+    """
     carried: list[list[str]] = images["tags"].tolist()
     found = choose_representative(
         [carried[row] for row in order],
         random_numbers(images["sha256"].iloc[order], seed=selection.seed),
-        least=selection.representative,
+        least=least,
         sample=selection.sample,
     )
     chosen = images.iloc[[order[one.place] for one in found]].assign(**{INCLUDED_FOR: [one.reason for one in found]})
     chosen = _weighted(chosen, [1 / one.probability for one in found])
     rest = sum(one.reason == RANDOM for one in found)
     why = (
-        f"not a random sample: {len(found) - rest} images chosen so that every tag has {selection.representative} (or "
-        f"all, if it has fewer), then {rest} at random; seed {selection.seed}"
+        f"not a random sample: {len(found) - rest} images chosen so that every tag has {least} (or all, if it has fewer), "
+        f"then {rest} at random; seed {selection.seed}"
     )
     steps.append(Step("representative", len(chosen), len(images) - len(chosen), why))
     return chosen

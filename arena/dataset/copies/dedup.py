@@ -137,7 +137,12 @@ def deduplicate(
 def _summarised(
     digest: str, steps: list[dict[str, Any]], table: pd.DataFrame, groups: pd.Series, rule: DuplicateRule
 ) -> Deduplicated:
-    """Return the result from the rows of `duplicates.parquet` and the groups of the kept images."""
+    """Return the result.
+
+    Args:
+        table: rows of `duplicates.parquet`.
+        groups: group of each kept image.
+    """
     unconfirmed = find_unconfirmed(table[table["source"] != ""], rule)
     return Deduplicated(digest, steps, Counter(table["class"]), len(unconfirmed), int(groups.nunique()))
 

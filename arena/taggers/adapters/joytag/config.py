@@ -119,15 +119,19 @@ class ViTConfig:
                 "ml_decoder_head and head_mean_after are both true; an ML-Decoder leaves no patches to average"
             )
         if self.cnn_stem is not None:
-            channels, side = stem_output(read_stem(self.cnn_stem), self.image_size)
-            if channels not in (1, self.d_model):  # one channel is broadcast to all numbers of a position
-                raise ValueError(f"cnn_stem ends with {channels} channels, but d_model is {self.d_model}")
-            # One patch is broadcast to all positions, and one position to all patches.
-            if side < 1 or (side != self.grid and 1 not in (side, self.grid)):
-                raise ValueError(
-                    f"cnn_stem makes {side} x {side} patches from {self.image_size} pixels, but the network has positions for "
-                    f"{self.grid} x {self.grid} (image_size / patch_size)"
-                )
+            self._check_stem(self.cnn_stem)
+
+    def _check_stem(self, cnn_stem: str) -> None:
+        """Raise if the output of the stem does not fit the network."""
+        channels, side = stem_output(read_stem(cnn_stem), self.image_size)
+        if channels not in (1, self.d_model):  # one channel is broadcast to all numbers of a position
+            raise ValueError(f"cnn_stem ends with {channels} channels, but d_model is {self.d_model}")
+        # One patch is broadcast to all positions, and one position to all patches.
+        if side < 1 or (side != self.grid and 1 not in (side, self.grid)):
+            raise ValueError(
+                f"cnn_stem makes {side} x {side} patches from {self.image_size} pixels, but the network has positions for "
+                f"{self.grid} x {self.grid} (image_size / patch_size)"
+            )
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "ViTConfig":
