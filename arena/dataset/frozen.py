@@ -114,7 +114,9 @@ def exact_weights(where: object, weights: Any, images: int) -> NDArray[np.float6
     except (TypeError, ValueError):
         raise ArenaError(f"{where}: {WEIGHT} must hold numbers; write 1 / inclusion probability") from None
     if found.shape != (images,):
-        raise ArenaError(f"{where}: {WEIGHT} {found.shape}, but {images} images; give one weight for each image")
+        raise ArenaError(
+            f"{where}: {WEIGHT} has shape {found.shape}, but there are {images} images; give one weight for each image"
+        )
     wrong = np.flatnonzero(~(np.isfinite(found) & (found > 0)))
     if len(wrong):
         raise ArenaError(f"{where}: {WEIGHT} {found[wrong[0]]:g} in row {wrong[0]}; a weight is a number above 0")
@@ -128,8 +130,9 @@ def exact_weights(where: object, weights: Any, images: int) -> NDArray[np.float6
 
 
 def effective_number(weights: NDArray[np.float64]) -> float:
-    """Return Kish's effective sample size, (sum of w)^2 / sum of w^2: as many images of equal weight have the same variance
-    of a mean; 0 for no image.
+    """Return Kish's effective sample size, (sum of w)^2 / sum of w^2; 0 for no image.
+
+    A mean over this number of images of equal weight has the same variance.
 
     Args:
         weights: (images,), above 0.
