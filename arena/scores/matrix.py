@@ -110,7 +110,7 @@ class Matrix:
             first += part.shape[0]
 
     def clipped(self) -> "Matrix":
-        """Return the same matrix with its values clipped to 0 to 1."""
+        """Return the same matrix with its values clipped to [0, 1] when they are read."""
         return Matrix([ClippedPart(part) for part in self.parts])
 
     def read(self) -> NDArray[Any]:
