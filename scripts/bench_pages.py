@@ -41,7 +41,7 @@ CASES = {
     "3x5813": Case(3, 5_813, world.JOYTAG_IMAGES, 2_000_000, 1_000, 50, 1_000 / 30),
     "10x12476": Case(10, 12_476, 4_096, None, 3_000, None, None),
 }
-ALL_CASES = CASES | {"2x60": Case(2, 60, 4_000, None, 60_000, None, None)}
+ALL_CASES = CASES | {"2x60": Case(2, 60, 8_000, None, 60_000, None, None)}
 """All cases, with a small one to try the script."""
 
 TYPED = "tag_12 sup>20 d<-0.01"

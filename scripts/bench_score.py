@@ -53,7 +53,7 @@ def report(summary: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__, build="score")
-    parser.add_size("--images", world.JOYTAG_IMAGES, tiny=3_000)
+    parser.add_size("--images", world.JOYTAG_IMAGES, tiny=8_000)
     parser.add_size("--tags", len(world.joytag_supports()), tiny=30)
     parser.add_size("--rounds", 3, tiny=1)
     options = parser.read(arguments)

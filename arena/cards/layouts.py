@@ -1,4 +1,4 @@
-"""Folders of a model without a card: known by their files, and read with the values of a bundled card.
+"""Folders of a model without a card: recognised by their files, and read with the values of a bundled card.
 
 The weights may have any name if they are the only ones in the folder. People keep them under the name of the model, with a tag
 list of the same name: `wd-v1-4-moat-tagger-v2.onnx` and `wd-v1-4-moat-tagger-v2.csv`.
@@ -22,18 +22,18 @@ USUAL_WEIGHTS: Mapping[str, tuple[str, ...]] = {
 """Kind of weights -> their usual names, by priority: those of the hub's libraries and of JoyTag's trainer."""
 
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {"onnx": (".onnx",), "torch": (".safetensors",)}
-"""Kind of weights -> suffix of weights with another name. A single `.pt` or `.bin` may be an optimiser's state."""
+"""Kind of weights -> suffixes of weights with another name. `.pt` and `.bin` are not here: they may be an optimiser's state."""
 
 
 class FolderLayout(NamedTuple):
-    """A set of files, and the card with whose values it is read.
+    """A set of files, and the bundled card whose values they get.
 
     Attributes:
         weights: kind of the weights: `onnx` or `torch`.
         files: names of the other files.
-        card: name of a bundled card.
-        adapter: adapter of the files, if it is not the card's; empty: the card's.
-        axes: the only order of axes of the family's graphs, `nhwc` or `nchw`; empty: either.
+        card: name of the bundled card.
+        adapter: adapter that reads the files; empty: the card's.
+        axes: order of axes of all graphs of the family, `nhwc` or `nchw`; empty: both occur.
     """
 
     weights: str
@@ -57,11 +57,14 @@ FOLDER_LAYOUTS = (
     FolderLayout("torch", ("config.json", "preprocessor_config.json"), "pixai-v1.0"),
     FolderLayout("torch", ("config.json", TAG_LIST), "wd-vit-v3-timm"),
 )
-"""Known layouts; the first one that a folder has is used."""
+"""Known layouts, by priority."""
 
 
 def axes_of_family(card: ModelCard) -> str:
-    """Return the only order of axes that graphs of a folder's family have, `nhwc` or `nchw`; empty: either, or a card says."""
+    """Return the order of axes of all graphs of a card's family, `nhwc` or `nchw`.
+
+    It is empty if both occur, or if the folder has a card of its own.
+    """
     return next(
         (layout.axes for layout in FOLDER_LAYOUTS if layout.card == card.family and layout.weights == "onnx"), ""
     )
@@ -93,7 +96,7 @@ def card_of_folder(name: str, path: Path, cards: Mapping[str, ModelCard]) -> Mod
 
 
 def _weights(path: Path, kind: str) -> list[str]:
-    """Return the names of what may be the weights of this kind: the file itself, the usual name, or else every such file."""
+    """Return the names of files that may be the weights of a kind: the file itself, the usual name, or else all by suffix."""
     if path.is_file():
         return [path.name] if (path.suffix.lower() == ".onnx") == (kind == "onnx") else []
     if usual := [usual for usual in USUAL_WEIGHTS[kind] if (path / usual).exists()]:
@@ -102,7 +105,7 @@ def _weights(path: Path, kind: str) -> list[str]:
 
 
 def _files(folder: Path, weights: str, layout: FolderLayout) -> tuple[str, ...]:
-    """Return the files of a layout, weights first; empty if one is missing. A graph's tag list may have the graph's name."""
+    """Return the files of a layout, weights first; empty if one is missing. The tag list of `X.onnx` may be `X.csv`."""
     own_list = Path(weights).with_suffix(".csv").name
     named = layout.weights == "onnx" and (folder / own_list).exists()
     others = tuple(own_list if named and file == TAG_LIST else file for file in layout.files)
@@ -110,7 +113,7 @@ def _files(folder: Path, weights: str, layout: FolderLayout) -> tuple[str, ...]:
 
 
 def _read_as(name: str, folder: Path, files: tuple[str, ...], layout: FolderLayout, template: ModelCard) -> ModelCard:
-    """Return a bundled card's values for other files."""
+    """Return the card of a folder's files, with the values of a bundled card (`template`)."""
     tags, thresholds = template.tags, template.thresholds
     own_list = next((file for file in files[1:] if file.endswith(".csv") and file != TAG_LIST), "")
     if own_list:
@@ -125,7 +128,7 @@ def _read_as(name: str, folder: Path, files: tuple[str, ...], layout: FolderLayo
 
 
 def _nearest_layout(path: Path) -> str:
-    """Return which files the most similar layout needs, and which of them are missing."""
+    """Return the end of an error: the files of the most similar layout, those that are missing, and the fix."""
     folder = path.parent if path.is_file() else path
 
     def missing(layout: FolderLayout) -> list[str]:
@@ -134,10 +137,10 @@ def _nearest_layout(path: Path) -> str:
 
     def difference(layout: FolderLayout) -> tuple[int, int]:
         without_weights = layout.names[0] in (lacks := missing(layout))
-        return len(lacks) + without_weights, len(layout.files)  # weights tell more about a folder than another file
+        return len(lacks) + without_weights, len(layout.files)  # weights count twice: they say most about a folder
 
     layout = min(FOLDER_LAYOUTS, key=difference)
     return (
-        f"most similar is that of {layout.card} ({', '.join(layout.names)}), without {', '.join(missing(layout))}. "
+        f"the most similar is that of {layout.card} ({', '.join(layout.names)}); missing: {', '.join(missing(layout))}. "
         f"Add the files, or describe the folder in a {CARD_FILE} (docs/adding/tagger.md)"
     )

@@ -32,10 +32,10 @@ TIMM_CONFIG = "config.json"
 """timm's file in the folder of the weights; it also describes the preprocessing."""
 
 OUTPUTS = ("logits", "probabilities", "auto")
-"""Kinds of output; `auto`, for the adapter `onnx` only, is told from the graph's last operator."""
+"""Kinds of output; `auto`, for the adapter `onnx` only, reads the kind from the graph's last operator."""
 
 TORCH_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
-"""Suffixes of a torch network's weights."""
+"""Suffixes of files with a torch network's weights."""
 
 CARD_FILE = "card.toml"
 """Name of the card inside a model's folder."""
@@ -98,7 +98,7 @@ class ModelCard:
         members: names of an ensemble's models, in order; empty for any other model.
         weights: weight of each member, above 0; empty: equal weights.
         member_cards: cards of the members, once they are looked up.
-        family: name of the card whose values a folder without a card gets; empty: the values are its own.
+        family: name of the bundled card whose values a folder without a card gets; empty: the values are its own.
     """
 
     name: str
@@ -136,14 +136,14 @@ class ModelCard:
 
     @property
     def caution(self) -> str:
-        """Warning to show with the name of an unverified model; empty if it is verified."""
+        """Warning to show with the name of a folder without a card, or of an unverified model; empty for any other."""
         if self.family:
             return f"{self.name}: a folder without a card, read with the preprocessing and thresholds of {self.family}"
         return "" if self.verified else f"{self.name}: unverified, not checked against its authors' own output"
 
     @property
     def known_verified(self) -> bool | None:
-        """`verified`; None for a folder without a card, whose authors may have no other output to compare with."""
+        """`verified`; None (unknown) for a folder without a card, because there may be no other output to compare with."""
         return None if self.family else self.verified
 
     def source(self, file: str) -> HubSource | None:

@@ -23,8 +23,8 @@ class Preprocess:
     Attributes:
         size: side of the square, pixels; 0: read from the weights.
         pad: `before` the resize, `after` it (the image is fitted into the square, then padded), `none`, which ignores the
-            aspect ratio, or `crop` (the shorter side is resized to `crop_from`, or else `size`, and the centre is cropped); the
-            image is centred (offset `//2`).
+            aspect ratio, or `crop` (the shorter side is resized to `crop_from`, or else `size`, and the centre is cropped). A
+            padded image is centred (offset `//2`).
         pad_mode: `colour`, or `edge` for the colour of the nearest pixel.
         pad_colour: red, green, blue, 0 to 255.
         enlarge: whether a small image is enlarged; if not, it is padded to the full size.
@@ -36,8 +36,8 @@ class Preprocess:
             which scales both sides by one ratio, so that the longer side may also lose a pixel.
         fit_size: side of a first square; the image is fitted into it and padded before the resize; 0: none.
         fit_resize: filter of the first square; empty: `resize`.
-        crop_from: side to which the square, or the shorter side of the image, is resized before the centre of side `size` is
-            cropped; 0: no crop of a square.
+        crop_from: side to which the square (with `pad = "crop"`, the shorter side of the image) is resized before the centre of
+            side `size` is cropped; 0: the square is not cropped (with `pad = "crop"`, `size`).
         crop_rounding: rounding of the crop's offset if the margin is odd: `down`, or `nearest` (halves to even).
     """
 

@@ -42,7 +42,7 @@ def is_inside(path: str) -> bool:
 
 
 def is_link_outside(path: Path, folder: Path) -> bool:
-    """Return whether a path is a link to a folder outside `folder`; such a link is not followed, and is reported."""
+    """Return whether a path is a link to a folder outside `folder`; such a link is reported instead of followed."""
     return path.is_symlink() and path.is_dir() and not path.resolve().is_relative_to(folder.resolve())
 
 
@@ -57,7 +57,7 @@ def stored_path(sha256: str, suffix: str) -> str:
 
 
 def file_stamp(path: Path) -> str:
-    """Return size and modification time of a file, which identify its content in one folder; a link to nothing has none."""
+    """Return `SIZE:MTIME` of a file, in bytes and nanoseconds, which identifies its content; `missing` if there is none."""
     try:
         found = path.stat()
     except OSError:

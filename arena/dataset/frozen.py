@@ -29,17 +29,17 @@ IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhas
 """Required columns of `images.parquet`; further columns are kept."""
 
 WEIGHT = "weight"
-"""Optional column of `images.parquet`: the number of images of the population that an image stands for, which is 1 / its
-inclusion probability in the sample. Without it each image stands for itself."""
+"""Optional column of `images.parquet`: the number of images of the population that an image represents, which is 1 / its
+inclusion probability in the sample. Without it each image has the weight 1."""
 
 IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
 """Columns of `images.parquet` that identify images; every other column except `WEIGHT` can define slices."""
 
 _SUM_BITS = 46
-"""Bits of the sum of all weights; float64 holds 53, so that the sum of 128 such sums is exact too."""
+"""Bits of the sum of all weights; float64 holds 53, so the sum of up to 128 such sums is exact too."""
 
 _MEAN_TOLERANCE = 1e-9
-"""Rounding that is allowed in the mean of weights that were normalised to 1."""
+"""Rounding error that is allowed in the mean of weights that were normalised to a mean of 1."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -58,8 +58,8 @@ class Truth:
         relations: aliases that map a tagger's spelling to a column.
         images: further columns of `images.parquet` by name, such as rating or width, one value a row.
         groups: label of each row; rows with equal labels belong together (near duplicates, one post). None if unknown.
-        weights: number of images of the population that each row stands for, as `exact_weights` returns them; float64
-            (images,). None if each row stands for itself.
+        weights: number of images of the population that each row represents, as `exact_weights` returns them; float64
+            (images,). None if every weight is 1.
         note: one line on tag names that were respelled; empty if none was.
     """
 
@@ -94,17 +94,17 @@ class Truth:
 
 
 def exact_weights(where: object, weights: Any, images: int) -> NDArray[np.float64]:
-    """Return weights of images, rounded so that every sum of them is exact in float64: no count depends on their order.
+    """Return weights of images, float64 (images,), rounded so that every sum of them is exact: their order has no effect.
 
-    The rounding changes no integer, and any other weight of a million images by less than 10^-7 of their mean weight.
+    The rounding changes no integer. It changes any other weight of a million images by less than 10^-7 of the mean weight.
 
     Args:
         where: file or argument, for errors.
         weights: (images,), above 0, with a mean of 1 or more.
-        images: their number.
+        images: number of images.
 
     Raises:
-        ArenaError: another shape, a weight is not a number above 0, or their mean is below 1.
+        ArenaError: the shape differs, a weight is not a number above 0, or the mean is below 1.
 
     >>> exact_weights("truth", [1, 2.5], 2).tolist()
     [1.0, 2.5]
@@ -114,21 +114,28 @@ def exact_weights(where: object, weights: Any, images: int) -> NDArray[np.float6
     except (TypeError, ValueError):
         raise ArenaError(f"{where}: {WEIGHT} must hold numbers; write 1 / inclusion probability") from None
     if found.shape != (images,):
-        raise ArenaError(f"{where}: {WEIGHT} {found.shape}, but {images} images; give one weight for each image")
+        raise ArenaError(
+            f"{where}: {WEIGHT} has shape {found.shape}, but there are {images} images; give one weight for each image"
+        )
     wrong = np.flatnonzero(~(np.isfinite(found) & (found > 0)))
     if len(wrong):
         raise ArenaError(f"{where}: {WEIGHT} {found[wrong[0]]:g} in row {wrong[0]}; a weight is a number above 0")
     if images and found.mean() < 1 - _MEAN_TOLERANCE:
         raise ArenaError(
-            f"{where}: {WEIGHT} has the mean {found.mean():g}; a weight is the number of images that an image stands for "
-            "(1 / inclusion probability), so the mean is 1 or more"
+            f"{where}: {WEIGHT} has the mean {found.mean():g}; a weight is the number of images that an image represents "
+            "(1 / inclusion probability), so the mean must be 1 or more"
         )
     step = 2.0 ** (np.ceil(np.log2(found.sum())) - _SUM_BITS) if images else 1.0
     return np.asarray(np.maximum(np.round(found / step), 1) * step, np.float64)
 
 
 def effective_number(weights: NDArray[np.float64]) -> float:
-    """Return how many images of equal weight have a mean that varies as much: (sum of w)^2 / sum of w^2; 0 for no image.
+    """Return Kish's effective sample size, (sum of w)^2 / sum of w^2; 0 for no image.
+
+    A mean over this number of images of equal weight has the same variance.
+
+    Args:
+        weights: (images,), above 0.
 
     Source: Kish 1965, Survey Sampling.
 
@@ -235,15 +242,15 @@ def random_order(digests: Iterable[str], image_ids: Iterable[str], *, seed: int)
 
 
 def random_numbers(digests: Iterable[str], *, seed: int) -> list[float]:
-    """Return the random number of each image by which `random_order` sorts: uniform in 0 to 1, from seed and file digest."""
+    """Return the random number by which `random_order` sorts each image: uniform in 0 to 1, from seed and file digest."""
     keys = (hashlib.sha256(f"{seed}:{digest}".encode()).digest() for digest in digests)
     return [(int.from_bytes(key[:8], "big") + 0.5) / 2**64 for key in keys]
 
 
 def digest_images(images: pd.DataFrame) -> str:
-    """Return the SHA-256 (hexadecimal) over identifier, file digest, sorted tags and weight of every row, by identifier.
+    """Return the SHA-256 (hexadecimal) over identifier, file digest, sorted tags and weight of every row.
 
-    A table without weights has the digest of earlier versions.
+    Rows are in order of identifier. Weights are left out if the table has none, so its digest equals that of earlier versions.
     """
     ordered = images.sort_values("image_id")
     digest = hashlib.sha256()
@@ -272,13 +279,7 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     carried = {name for names in images["tags"] for name in names} - tags.index.keys()
     if unknown := sorted(name for name in carried if canonical_spelling(name) not in known):
         raise ArenaError(f"{card.folder}: images.parquet has tags that tags.csv lacks: {', '.join(unknown[:5])}")
-    missing = [path for path in images["path"] if not (card.folder / path).exists()]
-    if missing:
-        named = ", ".join(missing[:NAMED_MISSING_FILES]) + (" ..." if len(missing) > NAMED_MISSING_FILES else "")
-        raise ArenaError(
-            f"{card.folder}: lists {len(images)} images, {len(images) - len(missing)} found; missing {named}. "
-            f"Restore the folder images/ of dataset {card.name}"
-        )
+    _refuse_missing_files(card, images)
     relations = TagRelations.read(card.folder)
     if aliased := [name for name in tags.names if relations.canonical(name) != name]:
         canonical = relations.canonical(aliased[0])
@@ -292,11 +293,22 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     return _respelled(dataset)
 
 
+def _refuse_missing_files(card: DatasetCard, images: pd.DataFrame) -> None:
+    """Raise if image files are missing; the message names the first ones."""
+    missing = [path for path in images["path"] if not (card.folder / path).exists()]
+    if missing:
+        named = ", ".join(missing[:NAMED_MISSING_FILES]) + (" ..." if len(missing) > NAMED_MISSING_FILES else "")
+        raise ArenaError(
+            f"{card.folder}: lists {len(images)} images, {len(images) - len(missing)} found; missing {named}. "
+            f"Restore the folder images/ of dataset {card.name}"
+        )
+
+
 def _respelled(dataset: HeldOut) -> HeldOut:
     """Return a dataset with every tag in its canonical spelling; tags with one canonical spelling are merged."""
     tags, images = dataset.tags, dataset.images
-    different = {*tags.names}.union(*images["tags"])
-    spelled = {name: canonical_spelling(name) for name in different}
+    every_name = {*tags.names}.union(*images["tags"])
+    spelled = {name: canonical_spelling(name) for name in every_name}
     note = respelling_note(dataset.card.folder, spelled.items())
     if not note:
         return dataset
@@ -386,7 +398,7 @@ def read_image_table(path: Path) -> pd.DataFrame:
 
     Raises:
         ArenaError: no such file, not a readable Parquet file, a required column or cell is missing, no row, or an identifier
-            is listed twice.
+            is listed twice or is neither text nor a whole number.
     """
     try:
         images = pd.read_parquet(path)

@@ -10,7 +10,7 @@ from arena.cards import find_dataset
 from arena.dataset.files import is_link_outside
 from arena.dataset.frozen import read_frozen
 from arena.dataset.hashes.files import ImageFile
-from arena.dataset.readers import identifiers
+from arena.dataset.readers import NO_IMAGE, identifiers
 from arena.images.formats import is_image_file
 
 
@@ -43,9 +43,7 @@ def list_source(source: str, root: Path | None) -> ImageListing:
         return ImageListing(name, "", lambda: iter([ImageFile(name, str(path))]))
     if path.is_dir() and not (path / "dataset.toml").exists():
         if next(_walk(path), None) is None:
-            raise ArenaError(
-                f"{path}: no image in it; files are recognised by suffix or content, hidden folders are skipped"
-            )
+            raise ArenaError(f"{path}: {NO_IMAGE}")
         name = os.fsencode(path.resolve().name).decode("utf-8", "backslashreplace")
         return ImageListing(name, f"{name}/", lambda: _walk(path))
     dataset = read_frozen(find_dataset(source, root))
@@ -56,8 +54,8 @@ def list_source(source: str, root: Path | None) -> ImageListing:
 def _walk(folder: Path) -> Iterator[ImageFile]:
     """Yield every image file below a folder, in order of name; the files of a folder come before those of its subfolders.
 
-    Links to files are followed, links to folders and hidden folders are not. A link to nothing, or to a folder outside, is
-    yielded, so that it is reported. Only the entries of one folder are in memory at a time.
+    Links to files are followed; links to folders are not, and hidden folders are skipped. A broken link, and a link to a folder
+    outside, is yielded, so that it is reported. Only the entries of one folder are in memory at a time.
     """
     pending = [""]
     while pending:

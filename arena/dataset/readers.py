@@ -15,6 +15,9 @@ from arena.images.formats import is_image_file
 from arena.tags import TagSpace
 from arena.tags.spelling import merge_names
 
+NO_IMAGE = "no image in it; files are recognised by suffix or content, hidden folders are skipped"
+"""End of the error for a folder without an image."""
+
 
 def truth_from_rows(
     where: object,
@@ -24,18 +27,18 @@ def truth_from_rows(
     image_ids: tuple[str, ...],
     weights: np.ndarray | None = None,
 ) -> Truth:
-    """Make a truth from the rows of a truth file.
+    """Return a ground truth from the rows of a file.
+
+    Columns with one canonical spelling become one tag; an image has it if it is positive in any of them.
 
     Args:
         where: the file, for error messages.
         shape: (images, tags) of all blocks together.
         tiles: consecutive blocks of rows; bool, or 0 and 1.
-        weights: number of images of the population that each row stands for; None if each stands for itself.
-
-    Columns with one canonical spelling become one tag, which an image has if any of them says so.
+        weights: number of images of the population that each row represents, (images,); None if every weight is 1.
 
     Raises:
-        ArenaError: shapes disagree, an image or a tag is listed twice, or a value is neither 0 nor 1.
+        ArenaError: shapes disagree, an image or a tag is listed twice, a value is neither 0 nor 1, or a weight is wrong.
     """
     refuse_twice(where, "image", image_ids)
     refuse_twice(where, "tag", tags)
@@ -48,21 +51,22 @@ def truth_from_rows(
                 raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
             yield tile.astype(np.bool_, copy=False)
 
-    given = None if weights is None else exact_weights(where, weights, len(image_ids))
+    exact = None if weights is None else exact_weights(where, weights, len(image_ids))
     values, merged = sparse_rows(shape, checked()), merge_names(where, tags)
     if len(merged.names) < len(tags):
         joined = csr_array(
             (np.ones(len(tags), np.int64), (np.arange(len(tags)), merged.places)), shape=(len(tags), len(merged.names))
         )
         values = (values.astype(np.int64) @ joined).astype(np.bool_)
-    return Truth.of(image_ids, TagSpace(merged.names), values, weights=given, note=merged.note)
+    return Truth.of(image_ids, TagSpace(merged.names), values, weights=exact, note=merged.note)
 
 
 def list_images(folder: Path) -> dict[str, Path]:
     """Return every image file below a folder by identifier, in sorted order of file name.
 
     An identifier is the path below the folder without its suffix; files that would share one keep their suffixes. Links to
-    files are followed. Links to folders and hidden folders are not; a link to a folder outside is listed, to be reported.
+    files are followed; links to folders are not, and hidden folders are skipped. A broken link, and a link to a folder outside,
+    is listed, so that it is reported.
 
     Raises:
         ArenaError: no such folder, or no image in it.
@@ -72,15 +76,13 @@ def list_images(folder: Path) -> dict[str, Path]:
     files = list(_walk(folder))
     files.sort(key=lambda path: path.relative_to(folder).as_posix())
     if not files:
-        raise ArenaError(
-            f"--images {folder}: no image in it; files are recognised by suffix or content, hidden folders are skipped"
-        )
+        raise ArenaError(f"--images {folder}: {NO_IMAGE}")
     names = [path.relative_to(folder).as_posix() for path in files]
     return dict(zip(identifiers(names), files, strict=True))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield every image file below a folder, and links to nothing or to folders outside; hidden folders are left out."""
+    """Yield every image file below a folder, broken links with an image's suffix, and links to folders outside."""
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (path for name in folders if is_link_outside(path := Path(place, name), folder))

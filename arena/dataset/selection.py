@@ -22,10 +22,10 @@ INCLUDED_FOR = "included_for"
 """Column of `images.parquet`: the tag for which an image was selected, or `RANDOM`."""
 
 RANDOM = "random"
-"""Value of `INCLUDED_FOR` of an image that was selected at random."""
+"""Value of `INCLUDED_FOR` of an image that was selected at random, or because it has no tag."""
 
-NO_TAG = ""
-"""Stands for the tag of the images without a tag."""
+_NO_TAG = ""
+"""Name under which images without a tag are counted."""
 
 NAMED_TAGS = 10
 """Largest number of dropped tags that a step names."""
@@ -158,7 +158,7 @@ def _after_training(images: pd.DataFrame, cards: Sequence[ModelCard]) -> _Bound:
     )
     recorded = "; ".join(f"{card.name}: {card.trained_until}" for card in cards)
     fix = "give --after-id or --since"
-    if present.startswith("no"):  # such as a folder of images
+    if present.startswith("no"):  # for example, an import of a folder of images
         fix = "leave --trained-until out, and remove training images with arena dataset dedup --against INDEX"
     raise ArenaError(f"--trained-until: the cards say {recorded}, the images have {present}; {fix}")
 
@@ -216,47 +216,65 @@ def _why_rare(rare: set[str], min_images: int, images: pd.DataFrame) -> str:
 def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> pd.DataFrame:
     """Return the sample of the selection, and append its step; without a sample option, all images in random order."""
     order = random_order(images["sha256"], images["image_id"], seed=selection.seed)
+    if selection.representative is not None:
+        return _representative_sample(images, order, selection, selection.representative, steps)
     size = len(images) if selection.sample is None else selection.sample
-    if selection.representative is None:
-        chosen = _weighted(images.iloc[order[:size]], len(images) / max(1, min(size, len(images))))
-        if selection.sample is not None:
-            why = f"a random sample of {selection.sample} images, seed {selection.seed}"
-            steps.append(Step("sample", len(chosen), len(images) - len(chosen), why))
-        return chosen
+    chosen = _weighted(images.iloc[order[:size]], len(images) / max(1, min(size, len(images))))
+    if selection.sample is not None:
+        why = f"a random sample of {selection.sample} images, seed {selection.seed}"
+        steps.append(Step("sample", len(chosen), len(images) - len(chosen), why))
+    return chosen
+
+
+def _representative_sample(
+    images: pd.DataFrame, order: list[int], selection: Selection, least: int, steps: list[Step]
+) -> pd.DataFrame:
+    """Return a sample with at least `least` images of each tag, and the weights of its images; append its step.
+
+    Args:
+        order: rows of the images, in random order.
+    """
     carried: list[list[str]] = images["tags"].tolist()
     found = choose_representative(
         [carried[row] for row in order],
         random_numbers(images["sha256"].iloc[order], seed=selection.seed),
-        least=selection.representative,
+        least=least,
         sample=selection.sample,
     )
     chosen = images.iloc[[order[one.place] for one in found]].assign(**{INCLUDED_FOR: [one.reason for one in found]})
     chosen = _weighted(chosen, [1 / one.probability for one in found])
     rest = sum(one.reason == RANDOM for one in found)
     why = (
-        f"not a random sample: {len(found) - rest} images chosen so that every tag has {selection.representative} (or "
-        f"all, if it has fewer), then {rest} at random; seed {selection.seed}"
+        f"not a random sample: {len(found) - rest} images chosen so that every tag has {least} (or all, if it has fewer), "
+        f"then {rest} at random; seed {selection.seed}"
     )
     steps.append(Step("representative", len(chosen), len(images) - len(chosen), why))
     return chosen
 
 
 def _weighted(chosen: pd.DataFrame, factor: float | Sequence[float]) -> pd.DataFrame:
-    """Return the images with their weights multiplied by a factor; images without weights get them only from a sequence."""
+    """Return the images with their weights multiplied by a factor.
+
+    Args:
+        factor: one for all images, or one for each. One for all adds no column of weights to images without one.
+    """
     if WEIGHT in chosen.columns:
         return chosen.assign(**{WEIGHT: chosen[WEIGHT] * factor})
     return chosen if isinstance(factor, float) else chosen.assign(**{WEIGHT: factor})
 
 
 class Chosen(NamedTuple):
-    """An image of a representative sample."""
+    """An image of a representative sample.
+
+    Attributes:
+        place: its position in the order of preference.
+        reason: the rarest tag for which it was selected, or `RANDOM`.
+        probability: inclusion probability, conditional on the random numbers of all other images; above 0, at most 1.
+    """
 
     place: int
-    """Its position in the order of preference."""
     reason: str
-    """The rarest tag for which it was selected, or `RANDOM`."""
     probability: float
-    """Inclusion probability given the random numbers of all other images, above 0 to 1."""
 
 
 def choose_representative(
@@ -267,16 +285,18 @@ def choose_representative(
     Images without a tag count as images of one more tag. All tags take their images in the same random order, so the first
     images of a rare tag are often among the first of a frequent tag too.
 
-    The inclusion probability is known. Given the numbers of all other images, an image is selected exactly if its own number
-    is below a limit, and the limit is the probability, because the number is uniform. The limit of a tag is the number of the
-    last of the first `least` of its other images; the largest limit counts. So a sum with weights of 1 / probability is an
-    unbiased estimate of the sum over all images.
+    The inclusion probability is known. With the numbers of all other images fixed, an image is selected exactly if its own
+    number is below a limit. The limit is the probability, because the number is uniform. The limit of a tag is the number of
+    the `least`-th of its other images; the largest limit counts. So a sum with weights of 1 / probability is an unbiased
+    estimate of the sum over all images.
 
     Args:
         images: tags of each image, in order of preference.
-        numbers: of each image, independent, uniform in 0 to 1, ascending.
-        least: images of each tag.
-        sample: number of images; None selects those that the tags need.
+        numbers: random number of each image, independent, uniform in 0 to 1, ascending.
+        least: number of images to select for each tag.
+        sample: number of images to select; None selects only those that the tags need.
+
+    Returns: the selected images; those that the tags need come first, from the rarest tag to the most frequent.
 
     Source: Cohen and Kaplan, "Leveraging discarded samples for tighter estimation of multiple-set aggregates", 2009.
 
@@ -288,10 +308,7 @@ def choose_representative(
     [(3, 'random', 1.0), (1, 'cat', 1.0), (0, 'dog', 0.3)]
     """
     members = _members_by_tag(images)
-    needed: dict[int, str] = {}
-    for name in sorted(members, key=lambda name: (len(members[name]), name)):
-        for place in members[name][:least]:
-            needed.setdefault(place, name)
+    needed = _needed_by_tags(members, least)
     wanted = len(needed) if sample is None else min(sample, len(images))
     if wanted < len(needed):
         raise ArenaError(
@@ -303,7 +320,7 @@ def choose_representative(
     found = []
     for place, reason in reasons.items():
         of_tags, successors = _limit_of_tags(
-            place, [members[n] for n in set(images[place]) or {NO_TAG}], least, numbers
+            place, [members[name] for name in set(images[place]) or {_NO_TAG}], least, numbers
         )
         successors -= needed.keys()
         left = 0 if sample is None else wanted - len(needed) - len(successors) + (place in needed)
@@ -313,29 +330,38 @@ def choose_representative(
 
 
 def _members_by_tag(images: Sequence[Iterable[str]]) -> dict[str, list[int]]:
-    """Return the positions of the images of each tag, and under `NO_TAG` of those without one; ascending."""
+    """Return the positions of the images of each tag, ascending; those of images without a tag are under `_NO_TAG`."""
     members: dict[str, list[int]] = {}
     for place, names in enumerate(images):
-        for name in sorted(set(names)) or [NO_TAG]:
+        for name in sorted(set(names)) or [_NO_TAG]:
             members.setdefault(name, []).append(place)
     return members
+
+
+def _needed_by_tags(members: Mapping[str, Sequence[int]], least: int) -> dict[int, str]:
+    """Return the positions of the first `least` images of each tag, with the rarest tag that needs the image."""
+    needed: dict[int, str] = {}
+    for name in sorted(members, key=lambda name: (len(members[name]), name)):
+        for place in members[name][:least]:
+            needed.setdefault(place, name)
+    return needed
 
 
 def _limit_of_tags(
     place: int, tags: Iterable[Sequence[int]], least: int, numbers: Sequence[float]
 ) -> tuple[float, set[int]]:
-    """Return the number below which a tag needs an image, and the images that tags would need instead if it came last.
+    """Return the number below which a tag needs an image, and the images that tags would need if it had the largest number.
 
     Args:
-        place: the image.
-        tags: the images of each of its tags, ascending.
-        least, numbers: as of `choose_representative`.
+        place: position of the image.
+        tags: positions of the images of each of its tags, ascending.
+        least, numbers: see `choose_representative`.
     """
     limits, successors = [], set[int]()
     for members in tags:
         if len(members) <= least:
             limits.append(1.0)
-        elif place < members[least]:  # one of the first: without it, the next one would be
+        elif place < members[least]:  # it is one of the first; without it, the next one would be
             limits.append(numbers[members[least]])
             successors.add(members[least])
         else:
@@ -344,13 +370,13 @@ def _limit_of_tags(
 
 
 def _limit_of_rest(others: Sequence[int], wanted: int, taken: Set[int], numbers: Sequence[float]) -> float:
-    """Return the number below which an image would be among the `wanted` first that no tag needs.
+    """Return the number below which an image would be among the first `wanted` images that no tag needs.
 
     Args:
-        others: the images that no tag needs, ascending.
-        wanted: how many images without a need would be selected.
-        taken: the image itself, and those that a tag would need if the image came last.
-        numbers: of each image.
+        others: positions of the images that no tag needs, ascending.
+        wanted: number of images that would be selected without a tag that needs them.
+        taken: the image itself, and those that a tag would need if the image had the largest number.
+        numbers: random number of each image.
     """
     if wanted <= 0:
         return 0.0

@@ -16,6 +16,9 @@ from arena.metrics.intervals import Interval, resampled_interval
 from arena.metrics.registry import AGGREGATES, METRICS
 from arena.results.recipe import Settings
 
+_ROUNDING = 1e-12
+"""Largest bias that is a rounding error of float64 sums."""
+
 _POWER_OF_MEAN = 1
 """Power of `small_sample_factor` for macro recall and macro F1: the variance of a tag with P independent positives, taken about
 a mean of the same data, is too low by (P - 1) / P."""
@@ -282,6 +285,7 @@ def aggregate(
         known = np.isfinite(replicates[:, :-1])
         sums = np.where(known, replicates[:, :-1], 0.0).sum(-1)
         bias[:, :-1] = divide(sums, known.sum(-1)) - estimates[:, :-1]
+        bias[np.abs(bias) < _ROUNDING] = 0.0
         of_micro = [METRICS[name].average == "micro" for name in AGGREGATES]  # a ratio of sums has next to no bias
         bias[:, of_micro] = np.where(np.isnan(estimates[:, of_micro]), np.nan, 0.0)
     unseen = np.array([[_mean_variance(x, ~np.isnan(p)) for x, p in zip(*both, strict=True)]

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from arena.base.errors import ArenaError, UnreadableImageError
-from arena.images.formats import HEAD_BYTES, describe_non_image, missing_decoder_of
+from arena.images.formats import HEAD_BYTES, describe_non_image, extra_decoder
 from arena.images.png import PNG_SIGNATURE, without_large_text
 
 MAX_FILE_BYTES = 512_000_000
-"""Maximum size of an image file; a file of a million pixels is about a thousand times smaller."""
+"""Maximum size of an image file, in bytes; a file of a million pixels is about a thousand times smaller."""
 
 MAX_PIXELS = 89_478_485
 """Images with more pixels are refused before decoding, because a few kilobytes of PNG can expand to gigabytes. Pillow's own
@@ -38,7 +38,7 @@ _PROGRAM_FORMATS = frozenset({"EPS", "WMF"})
 """Formats that are programs; Pillow would run Ghostscript or a system function to decode them."""
 
 ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF", "JXL", "FLI"})
-"""Formats whose frames form an animation, unlike the pages of a TIFF or the preview in a camera's JPEG (MPO)."""
+"""Pillow's names of formats whose frames form an animation, unlike the pages of a TIFF or the preview in an MPO."""
 
 RGB = NDArray[np.uint8]
 """Pixels, uint8 (height, width, 3), red, green, blue, 0 to 255."""
@@ -96,7 +96,7 @@ class DecodedImage(NamedTuple):
     suffix: str
     """Suffix of the format of its content, such as `.jpg`; the file name may have another."""
     alpha: Alpha | None = None
-    """Opacity before transparent pixels were composited on white; None if every pixel is opaque."""
+    """Opacity before the pixels were composited on white; None if every pixel is opaque."""
 
 
 def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
@@ -155,8 +155,8 @@ def pixel_digest(pixels: RGB, alpha: Alpha | None = None) -> str:
     has no alpha bytes.
 
     Args:
-        pixels: composited on white.
-        alpha: None if every pixel is opaque.
+        pixels: composited on white, uint8 (height, width, 3).
+        alpha: opacity, uint8 (height, width); None if every pixel is opaque.
     """
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(width.to_bytes(4, "big") + height.to_bytes(4, "big"))
@@ -170,7 +170,7 @@ def read_image_file(path: Path) -> bytes:
     """Return the bytes of an image file; a link to a regular file is followed.
 
     Raises:
-        UnreadableImageError: `missing`, for anything other than a regular file, or `file too large`.
+        UnreadableImageError: `missing`, also for anything that is not a regular file, or `file too large`.
     """
     _refuse_irregular(path)
     try:
@@ -184,7 +184,7 @@ def read_image_file(path: Path) -> bytes:
 
 
 def _refuse_irregular(path: Path) -> None:
-    """Raise `missing` for anything other than a regular file: reading a pipe would block, and a device has no end."""
+    """Raise `missing` for anything that is not a regular file: reading a pipe would block, and a device has no end."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a NUL character
@@ -202,7 +202,7 @@ def _open(source: Path | bytes) -> Image.Image:
     head = _head(source)
     if (image := _identified(source)) is not None:
         return image
-    if (decoder := missing_decoder_of(head)) is None:
+    if (decoder := extra_decoder(head)) is None:
         raise UnreadableImageError("not an image", describe_non_image(head))
     try:
         decoder.register()
@@ -236,15 +236,15 @@ def _head(source: Path | bytes) -> bytes:
 def _formats() -> tuple[str, ...]:
     """Return the formats in the order in which they are tried: those with a signature first.
 
-    Pillow tries them in the order in which its plugins were imported, which depends on the files that were opened before. An
-    icon was read as TGA, which has no signature, after a file called `.tga`.
+    Pillow tries them in the order in which its plugins were imported, which depends on the files that were opened before. For
+    example, it reads an icon as TGA, which has no signature, if a `.tga` file was opened before.
     """
     Image.init()
     return tuple(sorted(Image.ID, key=lambda name: (Image.OPEN[name][1] is None, name)))
 
 
 def _identified(source: Path | bytes) -> Image.Image | None:
-    """Open an image with the decoders that are registered; None if none of them knows it."""
+    """Open an image with the registered decoders; return None if none of them knows its format."""
     try:
         return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
     except UnidentifiedImageError:
@@ -268,7 +268,7 @@ def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None =
 
 
 def _smaller_png(source: Path | bytes) -> bytes | None:
-    """Return a PNG without the profiles and texts that are too large for Pillow; None if there is none."""
+    """Return a PNG without the profiles and texts that are too large for Pillow; None for a file without these."""
     if isinstance(source, Path):
         with source.open("rb") as file:
             content = file.read(len(PNG_SIGNATURE))
@@ -281,6 +281,7 @@ def _smaller_png(source: Path | bytes) -> bytes | None:
 
 
 def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
+    """Decode an image, as `_read`, without repairing it."""
     with _open(source) as image:
         format_name = image.format or ""
         if format_name in _PROGRAM_FORMATS:

@@ -18,18 +18,18 @@ IMAGE_SUFFIXES = frozenset({
 """Suffixes that a folder scan treats as images; a file with another suffix, or none, is recognised by its first bytes."""
 
 HEAD_BYTES = 32
-"""Number of bytes that `is_image_head` needs."""
+"""Number of first bytes from which a format is recognised."""
 
 _SIGNATURES = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"8BPS\0\1",
-    b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ\0", b"\0\0\0\x0cJXL \r\n\x87\n", b"qoif", b"DDS |\0\0\0", b"icns\0",
+    b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ\0", b"qoif", b"DDS |\0\0\0", b"icns\0",
     b"\1\xda\0\1", b"\1\xda\1\1", b"Y\xa6j\x95", b"\x80\xe8\0\0",
     b"P7 332", b"\0\0\0\0\0\0\0\4",
 )  # fmt: skip
-"""First bytes of image formats, long enough that other files do not start with them."""
+"""First bytes of image formats; they are long enough that files of other formats do not start with them."""
 
 _BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
-"""Sizes of the second header of a BMP, which follows 14 bytes after its short signature."""
+"""Sizes of the second header of a BMP, in bytes; the size is at offset 14, because `BM` alone is too short a signature."""
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -45,19 +45,19 @@ _NON_IMAGES = {
     b"../": "the text of a link, not its target; restore the links",
     b"<!doctype html": "an HTML page; fetch the file again",
     b"<html": "an HTML page; fetch the file again",
-    b"<svg": "SVG, a program that draws one; convert it to PNG",
+    b"<svg": "an SVG drawing, which has no pixels; convert it to PNG",
 }
-"""First bytes (lower case) of files that often stand in the place of images -> what they are, and the fix."""
+"""First bytes (lower case) of files that are often found under the name of an image -> what they are, and the fix."""
 
 
 class Decoder(NamedTuple):
-    """A decoder that Pillow, or an old Pillow, does not include.
+    """A decoder that not every release of Pillow includes.
 
     Attributes:
         name: name of the format.
-        package: distribution of the decoder.
+        package: distribution that contains the decoder.
         install: command that installs it.
-        register: makes Pillow use it; raises ImportError if it is not installed.
+        register: makes Pillow use the decoder; raises ImportError if it is not installed.
     """
 
     name: str
@@ -66,7 +66,8 @@ class Decoder(NamedTuple):
     register: Callable[[], Any]
 
 
-def _nothing_to_register() -> None:
+def _check_avif() -> None:
+    """Raise ImportError if Pillow was built without AVIF; otherwise it is already registered."""
     if not features.check("avif"):
         raise ImportError("avif")
 
@@ -74,14 +75,15 @@ def _nothing_to_register() -> None:
 _DECODERS = {
     "heif": Decoder("HEIF", "pillow-heif", 'pip install "arena[heif]"', _register_heif),
     "jxl": Decoder("JPEG XL", "pillow-jxl-plugin", 'pip install "arena[jxl]"', lambda: importlib.import_module("pillow_jxl")),
-    "avif": Decoder("AVIF", "pillow", 'pip install -U "pillow>=11.3"', _nothing_to_register),
+    "avif": Decoder("AVIF", "pillow", 'pip install -U "pillow>=11.3"', _check_avif),
 }  # fmt: skip
 
 
 def is_image_file(path: Path) -> bool:
     """Return whether a file counts as an image: by its suffix, else by its first bytes.
 
-    A link counts by the file that it leads to. A file that cannot be read counts by its suffix only, so that it is reported.
+    The first bytes of a link are those of its target. A file that cannot be read counts by its suffix only, so that it is
+    reported.
     """
     return has_image_suffix(path.name) or is_image_head(_head(path))
 
@@ -104,11 +106,11 @@ def is_image_head(head: bytes) -> bool:
     """
     riff = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
     known = riff or head.startswith(_SIGNATURES) or _is_bmp(head) or _is_fli(head)
-    return known or missing_decoder_of(head) is not None
+    return known or extra_decoder(head) is not None
 
 
-def missing_decoder_of(head: bytes) -> Decoder | None:
-    """Return the decoder that a file needs besides Pillow's own, installed or not; None if it needs none."""
+def extra_decoder(head: bytes) -> Decoder | None:
+    """Return the decoder that a file needs besides Pillow's own, whether or not it is installed; None if it needs none."""
     brand = head[8:12] if head[4:8] == b"ftyp" else b""
     if brand in _AVIF_BRANDS:
         return _DECODERS["avif"]
@@ -118,7 +120,7 @@ def missing_decoder_of(head: bytes) -> Decoder | None:
 
 
 def describe_non_image(head: bytes) -> str:
-    """Return what a file that starts with these bytes is, and the fix; empty if it is none of the usual mistakes.
+    """Return what a file that starts with these bytes is, and the fix; empty if it is none of `_NON_IMAGES`.
 
     >>> describe_non_image(b"../../blobs/0a1b"), describe_non_image(b"some text")
     ('the text of a link, not its target; restore the links', '')
@@ -130,7 +132,7 @@ def describe_non_image(head: bytes) -> str:
 
 
 def decoder_versions() -> dict[str, str]:
-    """Return package -> version of Pillow and of the installed decoders: what the result of decoding depends on."""
+    """Return package -> version of Pillow and of the installed extra decoders; the decoded pixels depend on them."""
     found = {}
     for decoder in _DECODERS.values():
         try:
@@ -141,6 +143,7 @@ def decoder_versions() -> dict[str, str]:
 
 
 def _head(path: Path) -> bytes:
+    """Return the first bytes of a regular file; empty if it cannot be read."""
     try:
         if not path.is_file():  # reading a pipe would block
             return b""
@@ -155,4 +158,5 @@ def _is_bmp(head: bytes) -> bool:
 
 
 def _is_fli(head: bytes) -> bool:
+    """Return whether a file is FLI or FLC: by its type at offset 4, and its flags at 14, which are 0 or 3."""
     return head[4:6] in (b"\x11\xaf", b"\x12\xaf") and head[14:16] in (b"\0\0", b"\3\0")

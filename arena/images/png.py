@@ -1,16 +1,17 @@
-"""PNG files whose profile or text is larger than Pillow accepts."""
+"""Removal of profiles and texts from PNG files in which they are larger than Pillow accepts."""
 
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""First bytes of every PNG."""
 
 MAX_TEXT_BYTES = 1 << 20
-"""Largest profile or text of a PNG that is kept, uncompressed; Pillow refuses larger ones."""
+"""Uncompressed size, in bytes, from which a profile or text is removed; Pillow refuses larger ones."""
 
 MAX_ALL_TEXT_BYTES = 16 << 20
-"""Largest sum of all profiles and texts that are kept; Pillow refuses 64 MiB."""
+"""Largest uncompressed size of all profiles and texts that are kept, in bytes; Pillow refuses 64 MiB."""
 
 _TEXT_CHUNKS = frozenset({b"iCCP", b"tEXt", b"zTXt", b"iTXt"})
 
@@ -25,10 +26,10 @@ class _Chunk(NamedTuple):
 
 
 def without_large_text(content: bytes) -> bytes:
-    """Return a PNG without profiles and texts that Pillow refuses; the same object if there is none, or if it is no PNG.
+    """Return a PNG without the profiles and texts that Pillow refuses; the same object for any other file.
 
-    Pixels do not depend on them. Small texts stay, because one of them may hold the orientation. Memory is bounded: a text is
-    uncompressed up to `MAX_TEXT_BYTES` only.
+    Pixels do not depend on them. Small texts are kept, because one of them may contain the orientation. Memory is bounded: at
+    most `MAX_TEXT_BYTES` + 1 bytes of a text are uncompressed.
     """
     if not content.startswith(PNG_SIGNATURE):
         return content

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.scores.matrix import Matrix, MatrixPart
+from arena.scores.matrix import DerivedPart, Matrix
 from arena.tags import TagRelations, TagSpace
 
 GATHERED_BYTES = 8 << 20
@@ -29,21 +29,10 @@ class ImplyingColumns(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ImpliedPart:
+class ImpliedPart(DerivedPart):
     """Rows of a matrix; implications are applied when rows are read."""
 
-    part: MatrixPart
     implying: ImplyingColumns
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(rows, columns)."""
-        return self.part.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Data type of the scores."""
-        return self.part.dtype
 
     @cached_property
     def step(self) -> int:

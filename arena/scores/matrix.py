@@ -48,8 +48,9 @@ class StoredMatrix(NamedTuple):
         return np.memmap(self.path, self.dtype, "r", offset=self.offset + start * row_bytes, shape=shape)
 
 
-class ClippedPart(NamedTuple):
-    """Rows of another part, clipped to 0 to 1 when they are read."""
+@dataclass(frozen=True)
+class DerivedPart:
+    """Rows that are computed from those of another part when they are read; the shape and data type are the same."""
 
     part: MatrixPart
 
@@ -63,7 +64,12 @@ class ClippedPart(NamedTuple):
         """Data type of the scores."""
         return self.part.dtype
 
-    def __getitem__(self, rows: slice) -> NDArray[Any]:  # type: ignore[override]
+
+@dataclass(frozen=True)
+class ClippedPart(DerivedPart):
+    """Rows of another part, clipped to 0 to 1 when they are read."""
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
         """Return some rows, clipped."""
         clipped: NDArray[Any] = self.part[rows].clip(0, 1)
         return clipped
@@ -104,7 +110,7 @@ class Matrix:
             first += part.shape[0]
 
     def clipped(self) -> "Matrix":
-        """Return the same matrix with its values clipped to 0 to 1."""
+        """Return the same matrix with its values clipped to [0, 1] when they are read."""
         return Matrix([ClippedPart(part) for part in self.parts])
 
     def read(self) -> NDArray[Any]:

@@ -53,11 +53,12 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
     """Read scores from an `.npz` file and check them.
 
     Args:
-        checked: refuse values outside [0, 1], and clip those that rounding puts there; only the diagnosis of such values turns
-            this off.
+        checked: whether values outside [0, 1] are refused, and clipped if they are rounding errors; only the diagnosis of such
+            values turns this off.
 
     Raises:
-        ScoresError: shapes disagree, an image is listed twice, or a score is NaN or outside [0, 1].
+        ScoresError: shapes disagree, an image or a tag is listed twice, or a score is NaN or outside [0, 1].
+        ArenaError: two tags have the same canonical spelling.
     """
     arrays = read_npz(path, ("scores", "tags", "image_ids"), large="scores")
     values, image_ids = arrays["scores"], to_strings(path, "image_ids", arrays["image_ids"])
@@ -81,7 +82,11 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
 
 
 def _skipped(path: Path, optional: Mapping[str, Any]) -> dict[str, str]:
-    """Return the skipped images with their reasons; `unknown` if the file has no array of reasons."""
+    """Return the reason of each skipped image; `unknown` if the file has no array of reasons.
+
+    Raises:
+        ScoresError: the numbers of images and of reasons differ.
+    """
     ids = optional.get("skipped_ids", ())
     reasons = optional.get("skipped_reasons", ("unknown",) * len(ids))
     if len(ids) != len(reasons):
@@ -119,7 +124,7 @@ def to_strings(path: Path, name: str, array: NDArray[Any]) -> tuple[str, ...]:
         ScoresError: the array is of another kind or shape.
     """
     if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
-        array = array.astype(np.int64)  # pandas makes floats of post ids
+        array = array.astype(np.int64)  # pandas stores integers as floats if one is missing
     if array.ndim != 1 or array.dtype.kind not in "USiu":
         raise ScoresError(f"{path}: {name} is {array.dtype} {array.shape}; it must be a one-dimensional array of str")
     return tuple(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in array.tolist())

@@ -27,7 +27,7 @@ STORE_SCHEMA = 1
 """Version of this layout; a store of another version is computed again."""
 
 ROUNDING = 1e-6
-"""Distance from [0, 1] up to which a score is clipped: a mean or a softmax in float32 may round to 1.0000001."""
+"""Largest distance from [0, 1] of a score that is clipped: a mean or a softmax in float32 may round to 1.0000001."""
 
 _OWN_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
 
@@ -65,7 +65,7 @@ class Scores:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes for the user on what was changed when the scores were read, one line each."""
+        """Notes for the user on what the reader changed in the scores, one line each."""
         found = [self.respelled] if self.respelled else []
         if self.clipped:
             scores = "1 score was" if self.clipped == 1 else f"{self.clipped:,} scores were"
@@ -201,7 +201,11 @@ class CheckedValues(NamedTuple):
 
 
 def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: Sequence[str]) -> CheckedValues:
-    """Return the values, all in [0, 1]; a value outside by at most `ROUNDING` is clipped.
+    """Return the values, all in [0, 1], and the number of clipped ones; a value outside by at most `ROUNDING` is clipped.
+
+    Args:
+        where: file or folder, for the error.
+        values: (images, tags), in the order of `image_ids` and `tags`.
 
     Raises:
         ScoresError: a value is NaN or further outside [0, 1]; the message names the first.

@@ -45,7 +45,7 @@ def tagger_notes(tagger: Tagger) -> tuple[str, ...]:
 
 
 def check_scores(name: str, scores: object, *, images: int, tags: int) -> Probabilities:
-    """Return an adapter's output, a matrix of probabilities; a score outside [0, 1] by at most `ROUNDING` is clipped.
+    """Return an adapter's checked output, (images, tags); a score outside [0, 1] by at most `ROUNDING` is clipped.
 
     Nothing else is repaired.
 

@@ -67,7 +67,7 @@ class RowTally:
         return [*filter(None, (bad, respelling_note(self.path.name, self.respelled.items())))]
 
     def name(self, value: Any) -> str:
-        """Return a cell as the name of a tag; if it cannot be one, count the row as bad and return an empty string."""
+        """Return a cell as a tag name in its canonical spelling; if it cannot be one, count the row as bad and return ""."""
         fault = _fault(value)
         if fault:
             self.refuse(fault)

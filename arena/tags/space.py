@@ -89,8 +89,8 @@ class TagSpace:
 def project(source: TagSpace, target: TagSpace, relations: TagRelations) -> NDArray[np.int64]:
     """Return for each target tag the matching source column, or -1.
 
-    A column matches by its exact name, its canonical name, or, if that is unique in both, its name in lower case. If several
-    match, the exact name wins, then the first column; scores are never summed or selected by value.
+    A column matches by its exact name, by its name after aliases, or by its name in lower case if that is unique in both
+    spaces; in this order. If several match by aliases, the first column is used; scores are never summed or selected by value.
 
     Returns: int64 (len(target),).
 
@@ -113,6 +113,7 @@ def project(source: TagSpace, target: TagSpace, relations: TagRelations) -> NDAr
 
 
 def _by_lower_case(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names of each spelling in lower case, in order."""
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(name.lower(), []).append(name)

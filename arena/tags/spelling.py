@@ -1,7 +1,8 @@
-r"""The canonical spelling of a tag name. Every name that enters gets it: in scores, truth, tag lists, relations and policies.
+r"""The canonical spelling of a tag name. Every name that is read gets it: in scores, truth, tag lists, relations, policies.
 
-Tools write one name in several ways: `long hair`, `long_hair`; `miku \(cosplay\)`; `hand_on_another&#039;s_head`; decomposed
-accents; invisible characters from web pages. Without one spelling these are different tags, and drop out of a comparison.
+Tools write one name in several ways: `long hair` or `long_hair`; `miku \(cosplay\)`; `hand_on_another&#039;s_head`; with
+decomposed accents; with invisible characters from web pages. Without one spelling these would be different tags, and would be
+left out of a comparison.
 """
 
 import html
@@ -14,25 +15,25 @@ from arena.base.errors import ArenaError
 from arena.base.format import plural, shown
 
 _MAX_PASSES = 8
-"""Passes over a name; more only serve hostile names."""
+"""Largest number of passes over a name; only a hostile name needs more."""
 
 _PLAIN = re.compile(r"[!-%'-\[\]-~]+")
-"""Names that are canonical already: printable ASCII without spaces, `&` and backslash."""
+"""Names that are canonical already: printable ASCII without space, `&` and backslash."""
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _BRACKET = re.compile(r"(\\{0,8})[()\[\]{}]")
 _ESCAPED_BRACKET = re.compile(r"\\{1,8}([()\[\]{}])")
 _ESCAPED_UNDERSCORE = re.compile(r"(?<=\w)\\+(?=_\w)")
 _JOINERS = "\u200c\u200d"
-"""Zero-width characters that change letters of some scripts and join emoji; kept between two characters that are not ASCII."""
+"""Zero-width characters that shape letters of some scripts and join emoji; kept between two characters that are not ASCII."""
 
 
 def canonical_spelling(name: str) -> str:
-    r"""Return a tag name in the canonical spelling; applying it twice changes nothing.
+    r"""Return a tag name in the canonical spelling, which stays the same if the function is applied again.
 
-    HTML entities are decoded, Unicode is composed (NFC), control characters and zero-width characters are removed, white space
-    becomes one underscore. Backslashes before brackets are removed if every bracket has one, because a single one may belong to
-    a kaomoji. Letters keep their case.
+    HTML entities are decoded, Unicode is composed (NFC), control characters and zero-width characters are removed, and a run of
+    white space becomes one underscore. Backslashes before brackets are removed if every bracket has one, because a single one
+    may belong to a kaomoji; so are backslashes before an underscore between two word characters. Letters keep their case.
 
     >>> [canonical_spelling(name) for name in (" long  hair ", r"miku \(cosplay\)", "another&#039;s", "&gt;_&lt;")]
     ['long_hair', 'miku_(cosplay)', "another's", '>_<']
@@ -52,19 +53,21 @@ def decode_entities(text: str) -> str:
 
 
 def _cleaned(name: str) -> str:
+    """Return a name after one pass."""
     found = unicodedata.normalize("NFC", decode_entities(name))
     found = "".join(map(_visible, found, " " + found[:-1], found[1:] + " "))
     return "_".join(_unescaped(found).split())
 
 
-def _visible(letter: str, before: str, after: str) -> str:
-    """Return a character; an empty string for a control or zero-width character."""
-    if letter.isspace() or unicodedata.category(letter) not in ("Cc", "Cf"):
-        return letter
-    return letter if letter in _JOINERS and not before.isascii() and not after.isascii() else ""
+def _visible(character: str, before: str, after: str) -> str:
+    """Return a character, but "" for a control or zero-width one, except a joiner between two that are not ASCII."""
+    if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf"):
+        return character
+    return character if character in _JOINERS and not before.isascii() and not after.isascii() else ""
 
 
 def _unescaped(name: str) -> str:
+    """Return a name without the backslashes that escape brackets and underscores."""
     if "\\" not in name:
         return name
     brackets = [match[1] for match in _BRACKET.finditer(name)]
@@ -74,7 +77,7 @@ def _unescaped(name: str) -> str:
 
 
 class SpelledNames(NamedTuple):
-    """Names in the canonical spelling, and a note on those that were changed; empty if none was."""
+    """Names in the canonical spelling, and a note of one line on those that were changed; empty if none was."""
 
     names: tuple[str, ...]
     note: str
@@ -85,6 +88,7 @@ def spell_names(where: object, names: Sequence[str]) -> SpelledNames:
 
     Args:
         where: the source of the names, for the note and the error.
+        names: different names.
 
     Raises:
         ArenaError: two names have the same canonical spelling.
@@ -99,12 +103,12 @@ def spell_names(where: object, names: Sequence[str]) -> SpelledNames:
 
 
 class MergedNames(NamedTuple):
-    """Canonical names of the columns of a ground truth, where columns with one canonical name count as one tag.
+    """Canonical spellings of the columns of a ground truth; columns with the same spelling are one tag.
 
     Attributes:
-        names: each canonical name once, in the order of its first column.
-        places: the position in `names` of each column.
-        note: as that of `SpelledNames`.
+        names: each canonical spelling once, in the order of its first column.
+        places: position in `names` of each column.
+        note: see `SpelledNames`.
     """
 
     names: tuple[str, ...]
@@ -113,7 +117,7 @@ class MergedNames(NamedTuple):
 
 
 def merge_names(where: object, names: Sequence[str]) -> MergedNames:
-    """Return names in the canonical spelling; equal ones are merged, which is right for labels but not for scores.
+    """Return names in the canonical spelling; equal ones are merged, which is correct for labels but not for scores.
 
     >>> merge_names("truth.npz", ["hat", "long hair", "long_hair"])[:2]
     (('hat', 'long_hair'), (0, 1, 1))
@@ -128,7 +132,8 @@ def respelling_note(where: object, names: Iterable[tuple[str, str]]) -> str:
     """Return one line on the names that the canonical spelling changes; empty if there are none.
 
     Args:
-        names: old and new spelling of each; they may be equal.
+        where: the source of the names.
+        names: pairs of old and new spelling; they may be equal.
     """
     listed = sorted({(old, new) for old, new in names if old != new})
     if not listed:
@@ -138,6 +143,7 @@ def respelling_note(where: object, names: Iterable[tuple[str, str]]) -> str:
 
 
 def _refuse_same(where: object, names: Sequence[str], spelled: Sequence[str]) -> None:
+    """Raise if two different names have the same canonical spelling."""
     first: dict[str, str] = {}
     for name, spelling in zip(names, spelled, strict=True):
         other = first.setdefault(spelling, name)

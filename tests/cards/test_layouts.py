@@ -101,10 +101,10 @@ def test_one_file_of_several_is_named_by_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ("model.pt config.json training_state.pt", r"that of joytag .*, without top_tags\.txt\."),
-        ("model.safetensors", "without config.json, "),
-        ("pytorch_model.bin selected_tags.csv", r"wd-vit-v3-timm .*, without config\.json\."),
-        ("notes.md", "without model.onnx"),
+        ("model.pt config.json training_state.pt", r"that of joytag .*; missing: top_tags\.txt\."),
+        ("model.safetensors", "missing: config.json, "),
+        ("pytorch_model.bin selected_tags.csv", r"wd-vit-v3-timm .*; missing: config\.json\."),
+        ("notes.md", "missing: model.onnx"),
     ],
 )
 def test_an_unknown_folder_names_the_most_similar_layout_and_the_card(tmp_path: Path, files: str, message: str) -> None:

@@ -214,7 +214,7 @@ def test_identity_follows_every_file_and_setting(joytag_folder: Path, tmp_path: 
 
 def test_a_local_folder_in_no_layout_says_what_is_missing(tmp_path: Path) -> None:
     write_selected_tags(tmp_path, ["a"])
-    message = r"most similar is that of wd14 \(model\.onnx, selected_tags\.csv\), without model\.onnx\. .*card\.toml"
+    message = r"most similar is that of wd14 \(model\.onnx, selected_tags\.csv\); missing: model\.onnx\. .*card\.toml"
     with pytest.raises(ArenaError, match=message):
         load(tmp_path)
 

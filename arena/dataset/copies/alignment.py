@@ -54,10 +54,10 @@ DAMPING = 1.0
 """Added to the diagonal of the normal equations, which are singular for a picture of one grey."""
 
 GREY_BACKGROUND = 128
-"""Level of the second background: a drawing that vanishes on white is visible on it, and the other way round."""
+"""Level, 0 to 255, of the second background; a drawing that is invisible on white is visible on it, and vice versa."""
 
 FLAT_THUMBNAIL = 2.0
-"""Largest standard deviation of the levels of a thumbnail that shows nothing."""
+"""Largest standard deviation of a channel, in levels, of a thumbnail that is one colour."""
 
 BLUR = (0.25, 0.5, 0.25)
 """Smoothing filter along each axis."""
@@ -92,8 +92,8 @@ def thumbnail(pixels: RGB, alpha: Alpha | None = None) -> Thumbnails:
     """Resize a picture to uint8 (SIDE, SIDE, 4) without keeping its aspect ratio; every pixel contributes.
 
     Args:
-        pixels: composited on white.
-        alpha: opacity; None if every pixel is opaque.
+        pixels: composited on white, uint8 (height, width, 3).
+        alpha: opacity, uint8 (height, width); None if every pixel is opaque.
     """
     small = np.full((ALIGNMENT_SIDE, ALIGNMENT_SIDE, 4), 255, np.uint8)
     small[..., :3] = _resized(pixels)
@@ -113,16 +113,16 @@ def is_transparent(thumbnails: Thumbnails) -> NDArray[np.bool_]:
 
 
 def is_blank(thumbnails: Thumbnails) -> NDArray[np.bool_]:
-    """Return which thumbnails show nothing but one colour; (k, SIDE, SIDE, 4) -> bool (k,)."""
+    """Return which thumbnails are one colour on white; (k, SIDE, SIDE, 4) -> bool (k,)."""
     return np.asarray(thumbnails[..., :3].std((1, 2)).max(1) < FLAT_THUMBNAIL)
 
 
 def on_grey(pixels: NDArray[np.uint8], alpha: Alpha) -> NDArray[np.uint8]:
-    """Change the background of a picture from white to `GREY_BACKGROUND`.
+    """Return a picture with its background changed from white to `GREY_BACKGROUND`, uint8 (..., 3).
 
     Args:
-        pixels: uint8 (..., 3), composited on white.
-        alpha: uint8 (...), its opacity.
+        pixels: composited on white, uint8 (..., 3).
+        alpha: opacity, uint8 (...).
     """
     darker = ((255 - alpha.astype(np.uint16)) * (255 - GREY_BACKGROUND) // 255).astype(np.uint8)[..., None]
     return np.asarray(np.maximum(pixels, darker) - darker)
@@ -132,7 +132,7 @@ def align_and_compare(left: Thumbnails, right: Thumbnails) -> AlignmentDifferenc
     """Compare pairs of thumbnails by their colours; each right one is aligned to its left one.
 
     Args:
-        left, right: uint8 (k, SIDE, SIDE, 4), of which the first three channels are compared.
+        left, right: uint8 (k, SIDE, SIDE, 4); the alpha channel is ignored.
     """
     lefts, rights = _blurred(left[..., :3]), _blurred(right[..., :3])
     fit = _fit(lefts @ REC_601, rights @ REC_601)

@@ -82,7 +82,7 @@ class Deduplicated(NamedTuple):
         digest: digest of the new dataset.
         steps: numbers of images that each step kept and dropped, as in the card.
         classes: class -> number of pairs.
-        unconfirmed: number of images that may be in an index by their hash, but were not compared by pixels.
+        unconfirmed: number of images that match an index by hash but were not compared with it by pixels.
         groups: number of groups of related images in the new dataset.
     """
 
@@ -137,7 +137,12 @@ def deduplicate(
 def _summarised(
     digest: str, steps: list[dict[str, Any]], table: pd.DataFrame, groups: pd.Series, rule: DuplicateRule
 ) -> Deduplicated:
-    """Return the result from the rows of `duplicates.parquet` and the groups of the kept images."""
+    """Return the result.
+
+    Args:
+        table: rows of `duplicates.parquet`.
+        groups: group of each kept image.
+    """
     unconfirmed = find_unconfirmed(table[table["source"] != ""], rule)
     return Deduplicated(digest, steps, Counter(table["class"]), len(unconfirmed), int(groups.nunique()))
 

@@ -163,7 +163,7 @@ def classify_candidates(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator
 
     A pair is aligned as it is, then trimmed, and mirrored if a mirrored hash found it, until it is `near`; the best try counts.
     The differences are those on white. Two transparent pictures are also compared on grey, and the worse class counts, because
-    one background can hide what differs. Blocks are processed in threads.
+    one background can hide a difference. Blocks are processed in threads.
 
     Args:
         pairs: with `left` and `right` (rows of the thumbnails), and bool `straight` and `mirrored`: how the pair was found.
@@ -206,10 +206,11 @@ def _ranks(figures: AlignmentDifference) -> NDArray[np.int64]:
 def _ranks_on_both(left: Thumbnails, right: Thumbnails, on_white: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the ranks with those of transparent pairs replaced by the worse one on white and on grey.
 
-    A background on which neither picture of a pair shows anything does not count.
+    A background on which both pictures of a pair are one colour does not count.
 
     Args:
-        on_white: ranks of the pairs on white, as `_ranks` returns them.
+        left, right: uint8 (k, SIDE, SIDE, 4).
+        on_white: ranks of the pairs on white, as `_ranks` returns them, int64 (k,).
     """
     both = is_transparent(left) & is_transparent(right)
     if not both.any():

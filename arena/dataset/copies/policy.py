@@ -23,7 +23,7 @@ class DuplicateRule:
         radius: largest pHash distance of candidates, in bits; at 0, equal hashes are copies without a comparison.
         policy: one of `POLICIES`.
         alternates: whether other versions of a picture count as copies.
-        unconfirmed: `keep` or `drop` an image that may be in an index by its hash, but was not compared by pixels. Most such
+        unconfirmed: `keep` or `drop` an image that matches an index by hash but was not compared with it by pixels. Most such
             candidates are other pictures.
     """
 
@@ -51,7 +51,8 @@ class DuplicateRule:
 
     def __str__(self) -> str:
         classes = ", ".join(self.joined) if self.radius else "equal pHash"
-        return f"{self.policy} {classes} at radius {self.radius}" + ", unconfirmed too" * (self.unconfirmed == "drop")
+        dropped = ", unconfirmed candidates dropped" if self.unconfirmed == "drop" else ""
+        return f"{self.policy} {classes} at radius {self.radius}{dropped}"
 
 
 @dataclass
@@ -87,7 +88,7 @@ def apply_policy(
         seen: rows (`left`) that an index contains or may contain, with `source`, `class` and the identifier in the index
             (`right_id`).
     """
-    unconfirmed = find_unconfirmed(seen, rule)
+    unconfirmed = len(find_unconfirmed(seen, rule)) if rule.unconfirmed == "keep" else 0
     seen = seen[seen["class"].isin({*rule.seen, "candidate"} if rule.policy == "mark" else rule.seen)]
     joined = copies[copies["class"].isin(rule.joined)]
     cluster = clusters(len(images), _edges(joined))
@@ -97,16 +98,11 @@ def apply_policy(
     if rule.policy == "mark":
         return _marked(images, joined, seen, first, group, ledger)
     known = np.isin(cluster, cluster[seen["left"].to_numpy(np.int64)])
-    alone = first == np.arange(len(images))
-    why = _why_seen(seen, known)
-    if rule.unconfirmed == "keep" and unconfirmed:
-        why += f"; {len(unconfirmed):,} with an unconfirmed candidate only are kept"
-    ledger.record("seen", before=len(images), kept=int((~known).sum()), why=why)
-    why = f"{rule}: the first image of a cluster by image_id is kept" + (
-        ", with the tags of all" * (rule.policy == "merge")
-    )
-    ledger.record("copies", before=int((~known).sum()), kept=int((alone & ~known).sum()), why=why)
-    kept = alone & ~known
+    kept = (first == np.arange(len(images))) & ~known
+    ledger.record("seen", before=len(images), kept=int((~known).sum()), why=_why_seen(seen, known, unconfirmed))
+    merged = ", with the tags of all" if rule.policy == "merge" else ""
+    why = f"{rule}: the first image of a cluster by image_id is kept{merged}"
+    ledger.record("copies", before=int((~known).sum()), kept=int(kept.sum()), why=why)
     if rule.policy == "merge":
         images = images.assign(tags=_merged_tags(images, cluster))
     reason = np.where(known, _reasons(images, seen, cluster), "copy of " + images["image_id"].to_numpy(str)[first])
@@ -115,15 +111,15 @@ def apply_policy(
 
 
 def find_unconfirmed(seen: pd.DataFrame, rule: DuplicateRule) -> frozenset[Any]:
-    """Return the images (`left`) that may be in an index by their hash alone: a candidate that no comparison decided.
+    """Return the images (values of `left`) that match an index by hash only, without a comparison of pixels.
 
     Args:
-        seen: pairs with an index, with `class`.
+        seen: pairs of an image (`left`) and an entry of an index, with `class`.
     """
     if not rule.radius:
         return frozenset()
-    sure = set(seen["left"][seen["class"].isin(rule.joined)])
-    return frozenset(set(seen["left"][seen["class"] == "candidate"]) - sure)
+    confirmed = set(seen["left"][seen["class"].isin(rule.joined)])
+    return frozenset(set(seen["left"][seen["class"] == "candidate"]) - confirmed)
 
 
 def _marked(
@@ -182,10 +178,12 @@ def _reasons(images: pd.DataFrame, seen: pd.DataFrame, cluster: NDArray[np.int64
     )
 
 
-def _why_seen(seen: pd.DataFrame, known: NDArray[np.bool_]) -> str:
+def _why_seen(seen: pd.DataFrame, known: NDArray[np.bool_], unconfirmed: int) -> str:
+    """Return the reason of the step that drops the images of an index; `unconfirmed` images are kept."""
+    kept = f"; {unconfirmed:,} with only unconfirmed candidates are kept" if unconfirmed else ""
     if seen.empty:
-        return "no index was given, or no image is in one"
+        return f"no index was named, or no image is in one{kept}"
     matched = seen.drop_duplicates(["source", "left"])
     counts = Counter(zip(matched["class"], matched["source"], strict=True))
     found = ", ".join(f"{count} {name} in {source}" for (name, source), count in sorted(counts.items()))
-    return f"{found}; also {int(known.sum()) - len(set(seen['left']))} of their copies"
+    return f"{found}; also {int(known.sum()) - len(set(seen['left']))} of their copies{kept}"

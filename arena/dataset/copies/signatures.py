@@ -63,8 +63,8 @@ def compute_signature(pixels: RGB, alpha: Alpha | None = None) -> Signature:
     """Return the signature of one picture.
 
     Args:
-        pixels: composited on white.
-        alpha: opacity; None if every pixel is opaque.
+        pixels: composited on white, uint8 (height, width, 3).
+        alpha: opacity, uint8 (height, width); None if every pixel is opaque.
     """
     visible = visible_pixels(pixels, alpha)
     hashes = {name: HashPair(phash(variant), dhash(variant)) for name, variant in _variants(visible).items()}
@@ -72,7 +72,7 @@ def compute_signature(pixels: RGB, alpha: Alpha | None = None) -> Signature:
 
 
 def visible_pixels(pixels: RGB, alpha: Alpha | None) -> RGB:
-    """Return the picture on grey if it is transparent and nothing of it is visible on white; else as it is."""
+    """Return a picture on grey if it has transparent pixels and is flat on white; else the same pixels."""
     return on_grey(pixels, alpha) if alpha is not None and is_flat(pixels) else pixels
 
 
@@ -93,7 +93,7 @@ def trimmed(pixels: RGB) -> RGB:
 
     Thus a drawing on white gives the same result with and without a black border. If the second step would leave less than half
     of a side, only the first step is applied: a symbol in a wide frame is another picture than the symbol. A picture that is
-    all border stays unchanged. `inner_box` has the same result as two slices.
+    all border stays unchanged. `inner_box` returns the same crop as two slices.
 
     >>> framed = np.zeros((5, 7, 3), np.uint8)
     >>> framed[1:4, 2:5] = np.arange(27, dtype=np.uint8).reshape(3, 3, 3) * 9

@@ -92,7 +92,8 @@ def resolve_file_url(address: str, base: URL, file_hosts: tuple[str, ...]) -> UR
         file_hosts: further hosts that are allowed.
 
     Raises:
-        RefusedError: `address` for an invalid URL, another scheme, or http if the API uses https; `host` for another host.
+        RequestRefusedError: `address` for an invalid URL, another scheme, or http if the API uses https; `host` for another
+            host.
     """
     try:
         url = URL(str(base) + "/").join(address)
@@ -111,7 +112,7 @@ def redirect_target(response: Response) -> URL:
     """Return the target of a redirect within the same host.
 
     Raises:
-        RefusedError: `redirect`, for an invalid URL or another origin.
+        RequestRefusedError: `redirect`, for an invalid URL or another origin.
     """
     try:
         target = response.url.join(response.headers["Location"])

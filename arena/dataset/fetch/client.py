@@ -185,7 +185,7 @@ class PoliteClient:
             most_bytes: maximum size of the body.
 
         Raises:
-            RefusedError: a permanent error, or a body of more than `most_bytes`.
+            RequestRefusedError: a permanent error, or a body of more than `most_bytes`.
             OutOfReachError: no usable response in `ATTEMPTS` attempts.
             HostRestsError: the host still asks for fewer requests.
         """
@@ -212,8 +212,8 @@ class PoliteClient:
             most_bytes: maximum size.
 
         Raises:
-            RefusedError: a permanent error, another size than `size_bytes`, more than `most_bytes`, or a host that files may
-                not come from.
+            RequestRefusedError: a permanent error, another size than `size_bytes`, more than `most_bytes`, or a host that files
+                may not come from.
             OutOfReachError: the file is not complete after `ATTEMPTS` attempts.
             HostRestsError: the host still asks for fewer requests.
         """
@@ -307,7 +307,7 @@ def _refuse_status(response: Response, also: tuple[int, ...]) -> None:
 
     Raises:
         PassingError: a temporary error.
-        RefusedError: a permanent error; the message says what to do.
+        RequestRefusedError: a permanent error; the message says what to do.
     """
     status = response.status_code
     if status in (200, 206, *also):

@@ -77,7 +77,7 @@ def _fetch_checked(client: FetchClient, file: PostFile, path: Path) -> None:
     A file with another MD5 is downloaded once more from its first byte, because a continued download may mix two versions.
 
     Raises:
-        RefusedError: as `PoliteClient.save`; `md5` if the second download has another MD5 too.
+        RequestRefusedError: as `PoliteClient.save`; `md5` if the second download has another MD5 too.
         OutOfReachError, HostRestsError: as `PoliteClient.save`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

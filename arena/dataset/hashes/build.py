@@ -32,7 +32,7 @@ PART_IMAGES = 1024
 """Images per part; an interruption loses at most this many."""
 
 _PIXEL_DIGEST = "with alpha"
-"""Definition of `pixel_sha256`; an index of another definition is built again."""
+"""Definition of `pixel_sha256`; parts that were made with another definition are not reused."""
 
 _PART = re.compile(r"\d{6,}-[0-9a-f]{32}\.parquet")
 

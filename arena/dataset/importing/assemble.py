@@ -58,7 +58,7 @@ class ImportTotals(NamedTuple):
         positives: number of images of each tag.
         categories: tag -> category, for tags whose category the source knows.
         untagged: number of images without a tag.
-        single: tag -> number of images that have no other tag.
+        single: tag -> number of images that have only this tag.
         rejected: number of rejected rows by reason.
         scheme: meaning of the rating letters; None if no image has a rating.
         paths: image files of the kept rows, relative to the dataset folder.

@@ -54,7 +54,7 @@ class ImportSettings:
             dataset's tags are written into the dataset.
         categories: tag -> category, for tags whose category the source does not know.
         name: name of the dataset; empty for the name of its folder.
-        title: title on the card; empty for none, so that every later step is titled by its own name.
+        title: title on the card; empty for none, so that a dataset made from this one does not inherit it.
         licence: licence of the images, for the card.
         limit: maximum number of rows of the source to read, from its start; None for all.
         workers: number of threads; None for one per core.
@@ -71,7 +71,7 @@ class ImportSettings:
 
 
 class ImportResult(NamedTuple):
-    """Totals of an import: rows read, images and tags of the dataset, rejected rows by reason, and what looks wrong."""
+    """Totals of an import: rows read, images and tags of the dataset, rejected rows by reason, and warnings on the tags."""
 
     rows: int
     images: int

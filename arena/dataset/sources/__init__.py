@@ -33,7 +33,7 @@ _TABLE_NAMES = {
 """Kinds whose rows are in one file -> the usual names of that file; an imagefolder has `metadata.*`."""
 
 _MAX_ROWS_READ, _MAX_IMAGES_READ = 20_000, 1_000
-"""Rows that are read to recognise the forms of texts; fewer if they hold images as bytes, which takes longer."""
+"""Rows that are read to recognise the forms of texts, and rows with image bytes, which are slower to read."""
 
 _SUPPORTED = "images with .txt or .json tag files, a table (CSV, TSV, JSON, Parquet), .tar shards, or a saved dataset"
 
@@ -62,10 +62,10 @@ class DatasetSource:
 
     @cached_property
     def forms(self) -> TagForms:
-        """The forms of the texts of tags, recognised in the whole source, or in the first rows of a very long one.
+        """The forms of the texts that hold tags, recognised in the whole source, or in the first rows of a very long one.
 
         Raises:
-            ArenaError: the texts are sentences, or the source cannot be read.
+            ArenaError: most texts of one place are sentences, or the source cannot be read.
         """
         forms = TagForms(self.hints.separator)
         if forms.name == AUTO:
@@ -181,7 +181,10 @@ def _rows(path: Path, kind: str) -> int | None:
 
 
 def _content_summary(path: Path) -> str:
-    """Return the name of a file, or the number of files per suffix in a folder, for an error message."""
+    """Return the name of a file, or the number of files per suffix in a folder, for an error message.
+
+    For a table it also returns the columns, and the fix.
+    """
     if path.is_file() and is_table_name(path):
         columns = ", ".join(map(shown, read_column_names(path)[:8])) or "none"
         return (

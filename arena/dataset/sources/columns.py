@@ -44,7 +44,7 @@ class TableColumns:
         tags: column of the tags; empty if each category has its own column.
         image_id, rating: empty if the table has no such column.
         keep: further columns to keep.
-        forms: takes texts of tags apart.
+        forms: splits texts into tags.
         names: tag names; a number in `tags` is an index into them.
     """
 
@@ -91,11 +91,11 @@ class TableColumns:
             fallback: the identifier if the table has no column of identifiers.
 
         Raises:
-            RefusedError: the row has no identifier or no tags, or a value cannot be read.
+            RowRefusedError: the row has no identifier or no tags, or a value cannot be read.
         """
         image_id = values.get(self.image_id) if self.image_id else fallback
         if isinstance(image_id, float) and image_id.is_integer():
-            image_id = int(image_id)  # pandas makes floats of post ids
+            image_id = int(image_id)  # pandas stores integers as floats if one is missing
         if image_id in (None, ""):
             raise RowRefusedError("unreadable row", f"column {self.image_id} is empty")
         labels = self._labels(values)
@@ -119,7 +119,7 @@ def find_row_file(values: Mapping[str, Any], column: str, tree: Tree) -> Path:
     """Return the file that a row names.
 
     Raises:
-        RefusedError: the row names no file, or the file is missing or outside the folder.
+        RowRefusedError: the row names no file, or the file is missing or outside the folder.
     """
     name = values.get(column)
     if not isinstance(name, str) or not name:
@@ -147,7 +147,11 @@ def read_tag_name_list(path: Path | None) -> tuple[str, ...]:
 
 
 def first_column(wanted: Sequence[str], present: Sequence[str]) -> str:
-    """Return the first wanted column that is present, with its own capitals; empty if there is none.
+    """Return the first wanted column that is present, as it is spelled there; capitals are ignored. Empty if there is none.
+
+    Args:
+        wanted: names in lower case, by priority.
+        present: columns of the table.
 
     >>> first_column(("path", "file"), ["Tags", "File", "Path"])
     'Path'

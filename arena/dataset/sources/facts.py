@@ -17,7 +17,7 @@ def row_facts(table: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, A
         keep: further keys to keep, as text.
 
     Raises:
-        RefusedError: an identifier is not an integer, or its magnitude needs more than 63 bits.
+        RowRefusedError: an identifier is not an integer, or its magnitude needs more than 63 bits.
 
     >>> row_facts({"post_id": "7", "created_at": "2024-01-02", "score": 3})
     {'post_id': 7, 'created_at': '2024-01-02'}

@@ -21,7 +21,7 @@ from arena.dataset.sources.tree import Tree, TreeFolder, escape_name
 from arena.images.formats import is_image_file
 
 TEXT_SUFFIXES = (".txt", ".tags", ".caption")
-"""Suffixes of text files with tags; the first that is there and not empty is read."""
+"""Suffixes of text files with tags, by priority; the first file that is not empty is read."""
 
 
 def read(path: Path, hints: Hints) -> SourceItems:
@@ -62,7 +62,7 @@ def sidecar_labels(text: str | None, table: Mapping[str, Any] | None, forms: Tag
     """Return the labels of one image from its text and its JSON object; either may be absent.
 
     Raises:
-        RefusedError: there is no text, and the object has no field of tags.
+        RowRefusedError: there is no text, and the object has no field of tags.
     """
     from_object = parse_labels(table, forms) if table is not None else None
     if text is None and from_object is None:
@@ -82,7 +82,7 @@ def parse_object(text: str, where: str) -> Mapping[str, Any]:
     """Return the JSON object in a text.
 
     Raises:
-        RefusedError: the text is not JSON, or not an object.
+        RowRefusedError: the text is not JSON, or not an object.
     """
     try:
         table = json.loads(text)
@@ -112,7 +112,8 @@ def _record(tree: Tree, level: TreeFolder, name: str, present: set[str], hints: 
         return None if found is None else tree.text(level.path(found))
 
     texts = [text for text in map(sidecar, TEXT_SUFFIXES) if text is not None]
-    text, json_text = next(filter(str.strip, texts), texts[0] if texts else None), sidecar(".json")
+    text = next(filter(str.strip, texts), texts[0] if texts else None)  # an empty text means that there are no tags
+    json_text = sidecar(".json")
     table = None if json_text is None else parse_object(json_text, f"{where}: .json")
     labels = sidecar_labels(text, table, hints.forms)
     facts = row_facts(table or {})

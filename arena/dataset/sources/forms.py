@@ -1,7 +1,8 @@
-"""How texts hold several tags: a table of forms, and the choice of one form for each place of a source that holds texts.
+"""Forms in which a text holds several tags, and the choice of one form for each place of a source.
 
-A single text is often ambiguous (`blue eyes` is one tag or two), a whole source rarely is. So a source is read twice: first its
-texts vote, then every text of one place (the text files, a column, a key) is taken apart in the form with the most votes.
+A single text is often ambiguous (`blue eyes` is one tag or two), a whole source rarely is. So a source is read twice. First
+the forms of its texts are counted; then every text of one place (the text files, a column, a key) is split in the most
+frequent form.
 """
 
 import ast
@@ -19,7 +20,7 @@ from arena.dataset.records import RowRefusedError
 from arena.tags.spelling import canonical_spelling, decode_entities
 
 AUTO = "auto"
-"""Name of the choice by votes."""
+"""Value of `--separator` that chooses the most frequent form of each place."""
 
 _COMMA = re.compile(r"(?<!>),|,(?!<)|[，、]")  # >,< is a kaomoji
 _BAR = re.compile(r"[^\W_)]\s*\|\s*[^\W_(]")
@@ -34,25 +35,25 @@ _NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
 _ARTICLES = re.compile(r"\b(?:a|an|the|is|are|with|of|in|on|and|her|his|their)\b", re.IGNORECASE)
 
 _MIN_WORDS, _MIN_SENTENCE_WORDS = 3.0, 4
-"""Mean words of a text from which it is a list of tags; words of a text with a full stop that make it a sentence."""
+"""Mean words from which texts without a separator are lists of tags; words from which a text with a full stop is a sentence."""
 
 _MAX_NESTED = 4
-"""Brackets with weights inside one another that are removed."""
+"""Depth of nested brackets with weights that are removed."""
 
 _MIN_CLASS_TEXTS = 4
-"""Texts of several words from which equal ones show that a text is the name of a class."""
+"""Number of texts of several words from which repetition shows that each text is the name of a class, which is one tag."""
 
 _LONG_PART_WORDS = 7
-"""Words of a part between commas that make the text prose; the longest common tags of booru sites have six."""
+"""Words of a part between commas from which the text is prose; the longest common tags of booru sites have six."""
 
 
 class TagForm(NamedTuple):
     """One way to write several tags in a text.
 
     Attributes:
-        title: for readers, after "tags in PLACE: ".
-        fits: whether a text is surely in this form.
-        split: takes a text apart; the parts may be empty or hold spaces.
+        title: description, such as "separated by commas".
+        fits: returns whether a text is certainly in this form.
+        split: splits a text; the parts may be empty or contain spaces.
     """
 
     title: str
@@ -100,10 +101,10 @@ FORMS: Mapping[str, TagForm] = {
     "semicolon": TagForm("separated by semicolons", lambda text: len(_at_semicolons(text)) > 1, _at_semicolons),
     "space": TagForm("separated by spaces", lambda text: "_" in text and len(text.split()) > 1, str.split),
 }  # fmt: skip
-"""Name, as `--separator` takes it -> form. The first form that fits a text has its vote."""
+"""Name, which is a value of `--separator` -> form. A text counts for the first form that it fits."""
 
 LIST_FORMS = ("json", "python")
-"""Forms that no other form can be mistaken for: a text that fits one is read so wherever it is."""
+"""Forms that are unambiguous: a text that fits one is read in it, whatever the form of its place."""
 
 SEPARATORS = (AUTO, *FORMS)
 """Values of `--separator`."""
@@ -111,23 +112,24 @@ SEPARATORS = (AUTO, *FORMS)
 
 @dataclass
 class TextTally:
-    """Votes of the texts of one place.
+    """Counts of the texts of one place, by form. A text is undecided if it fits no form and has several words.
 
     Attributes:
         votes: form -> number of texts that fit it.
         texts: number of texts that are not empty.
-        words: number of words of the texts that fit no form.
-        open: number of texts that fit no form and have several words.
-        different: digests of the latter; few of them show that a text is the name of a class.
-        prose: number of texts that are sentences; `sentence` is the first.
-        default: form of texts with several words, if nothing shows whether they are one tag or several.
+        undecided: number of undecided texts.
+        undecided_words: number of their words.
+        undecided_hashes: hashes of the different ones; if there are few, each text is the name of a class.
+        prose: number of texts that are sentences.
+        sentence: the first of these; empty if there is none.
+        default: form of undecided texts, if nothing shows whether they are one tag or several.
     """
 
     votes: Counter[str] = field(default_factory=Counter)
     texts: int = 0
-    words: int = 0
-    open: int = 0
-    different: set[int] = field(default_factory=set)
+    undecided: int = 0
+    undecided_words: int = 0
+    undecided_hashes: set[int] = field(default_factory=set)
     prose: int = 0
     sentence: str = ""
     default: str = "space"
@@ -144,16 +146,17 @@ class TextTally:
         if form:
             self.votes[form] += 1
         elif (words := len(text.split())) > 1:
-            self.open, self.words = self.open + 1, self.words + words
-            self.different.add(hash(text.strip()))
+            self.undecided += 1
+            self.undecided_words += words
+            self.undecided_hashes.add(hash(text.strip()))
 
-    def chosen(self) -> str:
-        """Return the form with the most votes; without votes, that of the texts with several words."""
+    def best_form(self) -> str:
+        """Return the most frequent form; if no text fits one: `line` for class names, `space` for lists, else `default`."""
         if self.votes:
             return max(FORMS, key=lambda name: self.votes[name])
-        if self.open >= _MIN_CLASS_TEXTS and len(self.different) <= self.open / 2:
+        if self.undecided >= _MIN_CLASS_TEXTS and len(self.undecided_hashes) <= self.undecided / 2:
             return "line"
-        return "space" if self.open and self.words / self.open >= _MIN_WORDS else self.default
+        return "space" if self.undecided_words >= _MIN_WORDS * max(1, self.undecided) else self.default
 
 
 def fitting_form(text: str) -> str:
@@ -173,17 +176,20 @@ def is_prose(text: str) -> bool:
     return longest >= _LONG_PART_WORDS or (text.rstrip().endswith((".", "!")) and longest >= _MIN_SENTENCE_WORDS)
 
 
-def _is_invisible(sign: str) -> bool:
-    return unicodedata.category(sign) == "Cf"
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) == "Cf"
 
 
 class TagForms:
     """The forms of a source's texts, by place.
 
-    While `recognising`, every text is counted. `decide` ends that; from then on each place has one form.
+    While `recognising` is true, every text is counted. `decide` ends the recognition; then each place has one form.
 
     Args:
         name: one of `SEPARATORS`; any other than `auto` is the form of every text.
+
+    Attributes:
+        recognising: whether texts are counted.
     """
 
     def __init__(self, name: str = AUTO) -> None:
@@ -199,21 +205,24 @@ class TagForms:
         """Return the tags in a text, in the canonical spelling, each once, in order.
 
         Args:
-            place: the column, key or kind of file that the text is from.
+            place: the column, key or kind of file that contains the text.
             default: form of a text with several words, if the source does not show whether they are one tag.
 
         Raises:
-            RefusedError: the text is a list that cannot be read.
+            RowRefusedError: the text is a list that cannot be read.
         """
         form = self._form(text, place, default)
         if form not in LIST_FORMS:
-            if _BROKEN_LIST.match(text) and self.name in (AUTO, *LIST_FORMS):
+            if _BROKEN_LIST.match(text) and self.name == AUTO:
                 raise RowRefusedError("unreadable row", f"a list of tags that cannot be read: {shown(text[:60])}")
             text = self._without_weights(text)
         return self.names(FORMS[form].split(text))
 
     def names(self, parts: list[str]) -> list[str]:
-        """Return names in the canonical spelling, each once, without empty ones."""
+        """Return names in the canonical spelling, each once, without empty ones.
+
+        After `decide`, names that differ only in capitals are one name: the most frequent.
+        """
         found = []
         for part in parts:
             name = canonical_spelling(part)
@@ -225,7 +234,7 @@ class TagForms:
         return list(dict.fromkeys(filter(None, found)))
 
     def decide(self) -> None:
-        """End the recognition, and choose the form of each place.
+        """End the recognition; choose the form of each place, and one spelling of names that differ only in capitals.
 
         Raises:
             ArenaError: most texts of a place are sentences.
@@ -238,8 +247,12 @@ class TagForms:
                     f"{shown(tally.sentence)!r}; name the tags with --tags-column or remove these texts, or choose a "
                     "form with --separator to read them as tags"
                 )
-            if tally.votes or tally.open:
-                self._chosen[place] = tally.chosen()
+            if tally.votes or tally.undecided:
+                self._chosen[place] = tally.best_form()
+        self._choose_capitals()
+
+    def _choose_capitals(self) -> None:
+        """Map each name to the most frequent of those that differ from it only in capitals; ties: lower case, then the last."""
         by_case: dict[str, list[str]] = {}
         for name in self._names:
             by_case.setdefault(name.lower(), []).append(name)
@@ -250,17 +263,17 @@ class TagForms:
         self._names.clear()
 
     def notes(self) -> list[str]:
-        """Return one line for each place on its form, and one on what was cleaned; empty without `auto`."""
+        """Return one line on the form of each place, one on what was cleaned, and one on merged names; none without `auto`."""
         found = []
         for place, form in self._chosen.items():
             tally = self._tallies[place]
             others = {name: count for name, count in tally.votes.items() if name not in (form, *LIST_FORMS)}
             texts = plural(tally.texts, "text", "texts")
-            seen = f"{tally.votes[form]:,} of {texts}" if tally.votes else f"no separator in {texts}"
+            reason = f"{tally.votes[form]:,} of {texts}" if tally.votes else f"no separator in {texts}"
             also = "".join(f"; {count:,} look {FORMS[name].title}" for name, count in others.items())
-            found.append(f"tags in {place!r}: {FORMS[form].title} ({seen}{also}); --separator chooses another form")
+            found.append(f"tags in {place!r}: {FORMS[form].title} ({reason}{also}); --separator chooses another form")
         if cleaned := [f"{what} ({count:,})" for what, count in self._cleaned.items() if count]:
-            found.append(f"tags: removed {listed(cleaned)}")
+            found.append(f"tags: cleaned of {listed(cleaned)}")
         if self._case:
             old, new = min(self._case.items())
             names = plural(len(self._case), "name that differs", "names that differ")
@@ -268,6 +281,7 @@ class TagForms:
         return found
 
     def _form(self, text: str, place: str, default: str) -> str:
+        """Return the form of a text, and count the text while `recognising`."""
         if self.name != AUTO:
             return self.name
         fits = fitting_form(text)
@@ -276,10 +290,10 @@ class TagForms:
         if fits in LIST_FORMS:
             return fits
         form = self._chosen.get(place, "")
-        if not form:  # before the decision, and in a place that had no text before it
+        if not form:  # before the decision, or in a place that had no text before it
             tally = TextTally(default=default)
             tally.add(text)
-            form = tally.chosen()
+            form = tally.best_form()
         return form if form not in LIST_FORMS else fits or default
 
     def _without_weights(self, text: str) -> str:

@@ -16,7 +16,7 @@ class Hints:
         keep: further columns of a table to keep, as text.
         separator: form of the tags in one text, one of `SEPARATORS`.
         tag_names: text file with one tag name per line; a number in the source is an index into it, from 0.
-        forms: takes texts of tags apart; `DatasetSource` makes it from `separator` and the texts of the source.
+        forms: splits texts into tags; `DatasetSource` makes it from `separator` and the texts of the source.
     """
 
     images: Path | None = None

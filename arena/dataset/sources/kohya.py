@@ -1,4 +1,4 @@
-"""Reader of the metadata of kohya's trainers (sd-scripts): one JSON file that maps images to their tags and captions.
+"""Reader of the metadata of kohya's trainers (sd-scripts): a JSON file that maps images to their tags and captions.
 
 `merge_captions_to_metadata.py`, `merge_dd_tags_to_metadata.py`, `clean_captions_and_tags.py` and `prepare_buckets_latents.py`
 write `{IMAGE: {"tags": "1girl, solo", "caption": ...}}`, where IMAGE is a stem or a full path. Another version puts the images
@@ -15,16 +15,16 @@ from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import parse_tags
 from arena.dataset.sources.tree import Tree, escape_name
-from arena.images.formats import IMAGE_SUFFIXES
+from arena.images.formats import has_image_suffix
 
 _KEYS = ("tags", "caption", "train_resolution", "image_size")
-"""Keys of an image in the metadata; other files that map texts to objects have none of them."""
+"""Keys of an image in the metadata; a JSON file without any of them is not such metadata."""
 
 
 def read(path: Path, hints: Hints) -> SourceItems:
     """Yield every image of the metadata, in the order of the file; its identifier is its path without the suffix.
 
-    Images are searched below `--images`, else below the folder of the metadata.
+    Images are searched below `hints.images`, or else below the folder of the metadata.
 
     Raises:
         ArenaError: the file is not such metadata.
@@ -67,7 +67,7 @@ def _images(path: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _tags(row: Mapping[str, Any]) -> Any:
-    """Return the tags of an image: its tags, else its caption; texts in a list are joined if they hold several tags."""
+    """Return the value of `tags`, or else of `caption`; the texts of a list are joined if one of them holds several tags."""
     value = row.get("tags", row.get("caption"))
     if value is None:
         raise RowRefusedError("no tags", "neither tags nor caption")
@@ -80,15 +80,15 @@ def _files(tree: Tree) -> dict[str, str]:
     found: dict[str, str] = {}
     for level in tree.walk():
         for name in level.files:
-            if (suffix := PurePosixPath(name).suffix).lower() in IMAGE_SUFFIXES:
+            if has_image_suffix(name):
                 path = level.path(name)
                 found[path] = path
-                found.setdefault(path.removesuffix(suffix), path)
+                found.setdefault(path.removesuffix(PurePosixPath(name).suffix), path)
     return found
 
 
 def _locate(key: str, files: Mapping[str, str]) -> str:
-    r"""Return the file of an image; of a path on another machine, the longest end that is a file. Empty if there is none.
+    r"""Return the path of an image; for a path from another machine, its longest end that is a file. Empty if there is none.
 
     >>> _locate("D:\\train\\10_a\\1.png", {"10_a/1.png": "10_a/1.png", "1.png": "1.png"})
     '10_a/1.png'

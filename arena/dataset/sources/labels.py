@@ -1,7 +1,7 @@
 """Parse the tags of one image from text or tables.
 
 Every tag gets the canonical spelling, so `hatsune miku \\(cosplay\\)` in a caption and `hatsune_miku_(cosplay)` in a post are
-one tag. `forms` takes texts apart; a prefix such as `character:` sets the category, and `rating:` the rating.
+one tag. `forms` splits texts. A prefix such as `character:` sets the category of a tag, and `rating:` sets the rating.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,17 +40,20 @@ def refuse_long_tags(characters: int) -> None:
     """Raise if the tags of one image have more than `MAX_TAG_CHARACTERS` characters.
 
     Raises:
-        RefusedError: `tags too long`.
+        RowRefusedError: `tags too long`.
     """
     if characters > MAX_TAG_CHARACTERS:
         raise RowRefusedError("tags too long", f"{characters:,} characters")
 
 
 def parse_caption(text: str, forms: TagForms | None = None) -> Labels:
-    r"""Return the labels in a sidecar text; a text of several words that shows no separator is one tag.
+    r"""Return the labels in a sidecar text; without a separator, a text of two words is one tag (`TextTally.best_form`).
+
+    Args:
+        forms: splits the text; None recognises its form from the text alone.
 
     Raises:
-        RefusedError: the tags are too long, or the text is a list that cannot be read.
+        RowRefusedError: the tags are too long, or the text is a list that cannot be read.
 
     >>> parse_caption("character:hatsune miku\nrating:safe\nre:zero")
     Labels(tags=('hatsune_miku', 're:zero'), categories={'hatsune_miku': 'character'}, rating='safe')
@@ -66,10 +69,11 @@ def parse_labels(table: Mapping[str, Any], forms: TagForms | None = None, rating
     or a text; `tag_string` and `tags` may also map categories to either.
 
     Args:
-        rating: the rating; None for the field `rating`, and without one for a tag such as `rating:safe`.
+        forms: splits texts; None recognises the form of each text by itself.
+        rating: rating of the image; None: the field `rating`, or else a tag such as `rating:safe`.
 
     Raises:
-        RefusedError: a value has another type, or the tags are too long.
+        RowRefusedError: a value has another type, the tags are too long, or a text is a list that cannot be read.
 
     >>> parse_labels({"tag_string": "1girl solo miku", "tag_string_character": "miku", "rating": "g"})
     Labels(tags=('1girl', 'solo', 'miku'), categories={'miku': 'character'}, rating='g')
@@ -93,11 +97,13 @@ def parse_tags(value: Any, forms: TagForms | None = None, names: Sequence[str] =
 
     Args:
         value: a list of names or numbers, one number, a text, or None for no tag.
+        forms: splits a text; None recognises its form from the text alone.
         names: tag names; a number is an index into them.
         place: the column of the cell.
 
     Raises:
-        RefusedError: a number has no name, a value has another type, or the tags are too long.
+        RowRefusedError: a number has no name, a value has another type, the tags are too long, or a text is a list that cannot
+            be read.
     """
     return _labelled({"": _names(value, forms or TagForms(), place, names)})
 
@@ -116,9 +122,9 @@ def _names(value: Any, forms: TagForms, place: str, names: Sequence[str]) -> lis
 
 
 def _labelled(groups: Mapping[str, Sequence[str]], rating: Any = None) -> Labels:
-    """Return the labels of tags by category; a prefix such as `artist:` sets the category too.
+    """Return the labels from tags by category; a prefix such as `artist:` also sets the category.
 
-    A tag in two groups has the category of the later one.
+    A tag in two groups gets the category of the later one.
 
     >>> _labelled({"": ["rating:s", "miku", "artist:x"], "character": ["miku"]})
     Labels(tags=('miku', 'x'), categories={'miku': 'character', 'x': 'artist'}, rating='s')
@@ -138,7 +144,7 @@ def _labelled(groups: Mapping[str, Sequence[str]], rating: Any = None) -> Labels
 
 
 def _groups(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the content of each category; a mapping of tags to scores, as waifuc writes it, has none."""
+    """Return category -> tags; a mapping of tags to scores, as waifuc writes it, has one group without a category."""
     scored = bool(value) and all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in value.values())
     return {"": list(value)} if scored else value
 

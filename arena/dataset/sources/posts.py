@@ -50,7 +50,7 @@ def find_image(tree: Tree, files: Mapping[str, str], *names: str) -> Path:
         files: lower-case name -> path relative to the tree, from `Tree.by_stem`.
 
     Raises:
-        RefusedError: no name has a file, or the file is missing or outside the folder.
+        RowRefusedError: no name has a file, or the file is missing or outside the folder.
     """
     found = next((files[name.lower()] for name in names if name.lower() in files), None)
     if found is None:

@@ -149,7 +149,7 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> _Rows:
 
 
 def _header(cells: list[str], lines: TextLines) -> list[str]:
-    """Return the column names; those of a table without a header, whose first row names an image, are `path` and `tags`."""
+    """Return the column names; a table of two columns whose first row names an image has no header: `path` and `tags`."""
     names = [cell.strip() for cell in cells]
     images = list(map(is_image_name, names))
     if len(names) != 2 or sum(images) != 1:

@@ -7,7 +7,7 @@ import re
 from pathlib import PurePath
 from typing import IO
 
-from arena.images.formats import IMAGE_SUFFIXES
+from arena.images.formats import has_image_suffix
 
 MAX_ROW_BYTES = 64_000_000
 """Maximum length of a line or cell that is read into memory, in bytes."""
@@ -24,21 +24,21 @@ def is_image_name(cell: str) -> bool:
     >>> is_image_name("img/0.png "), is_image_name("0.png;1girl")
     (True, False)
     """
-    return PurePath(cell.strip()).suffix.lower() in IMAGE_SUFFIXES
+    return has_image_suffix(PurePath(cell.strip()).name)
 
 
 class TextLines:
-    """Iterates over the lines of a file in UTF-8, or in UTF-16 with a byte order mark.
+    """Iterator over the lines of a file in UTF-8, or in UTF-16 with a byte order mark.
 
-    A line of more than `MAX_ROW_BYTES` characters is skipped, and raises `csv.Error` once; iteration can then continue.
+    A line of more than `MAX_ROW_BYTES` characters raises `csv.Error` once and is skipped; iteration can then continue.
 
     Args:
         file: the file, at its start.
-        usual: the delimiter if the first line does not show another.
+        usual: delimiter to use if the first line does not show another.
 
     Attributes:
-        delimiter: that of a first line `sep=;`, which is skipped, else the one that makes most cells of the first line. In a
-            file without a header, it also separates the name of an image.
+        delimiter: delimiter of the cells. A first line such as `sep=;` names it and is skipped. Otherwise it is the one that
+            splits the first line into most cells, but one that makes a cell the name of an image is preferred.
     """
 
     def __init__(self, file: IO[bytes], usual: str) -> None:
@@ -66,10 +66,12 @@ class TextLines:
         if named := re.fullmatch(r"sep=(.)\s*", first):
             return named[1]
         self.push(first)
-        cells = {sign: next(csv.reader([first], delimiter=sign), []) for sign in (usual, *_DELIMITERS)}
-        return max(
-            cells, key=lambda sign: (len(cells[sign]) > 1 and any(map(is_image_name, cells[sign])), len(cells[sign]))
-        )
+
+        def preference(delimiter: str) -> tuple[bool, int]:
+            cells = next(csv.reader([first], delimiter=delimiter), [])
+            return len(cells) > 1 and any(map(is_image_name, cells)), len(cells)
+
+        return max((usual, *_DELIMITERS), key=preference)
 
     def _read(self) -> str:
         line = self._text.readline(MAX_ROW_BYTES)

@@ -1,7 +1,7 @@
 """Access to the files below one folder.
 
-Links to regular files are followed wherever the file lies, because hub caches, DVC and git-annex store data sets as such links.
-Names and links to folders that lead out of the folder are refused.
+Links to regular files are followed, also out of the folder, because hub caches, DVC and git-annex store datasets as such links.
+A name that leads out of the folder is refused, and so is a link to a folder outside.
 """
 
 import os
@@ -62,7 +62,8 @@ class Tree:
         """Return the path of a regular file, with every link resolved; the name is absolute or relative to the root.
 
         Raises:
-            RefusedError: `outside the folder` if the folder of the name is; `missing` if there is no regular file.
+            RowRefusedError: `outside the folder` if the file's folder is not below the root; `missing` if there is no regular
+                file.
         """
         try:
             place = self.root / name
@@ -91,7 +92,7 @@ class Tree:
         """Return the text of a file of tags.
 
         Raises:
-            RefusedError: as `find`; `tags too long` for more than `MAX_TAG_CHARACTERS` bytes; `not text` if it is neither
+            RowRefusedError: as `find`; `tags too long` for more than `MAX_TAG_CHARACTERS` bytes; `not text` if it is neither
                 UTF-8 nor UTF-16 with a byte order mark.
         """
         with self.find(name).open("rb") as file:

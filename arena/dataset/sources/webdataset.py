@@ -17,10 +17,8 @@ from arena.dataset.sources.folder import parse_object, sidecar_labels
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, TAG_KEYS, Labels, parse_tags
 from arena.dataset.sources.tree import escape_name
+from arena.images.decode import MAX_FILE_BYTES
 from arena.images.formats import HEAD_BYTES, IMAGE_SUFFIXES, is_image_head
-
-MAX_MEMBER_BYTES = 512_000_000
-"""Maximum size of an image file that is read."""
 
 _SIDECAR_SUFFIXES = (".json", ".txt", ".cls")
 
@@ -69,7 +67,8 @@ def _members(shard: Path) -> Iterator[_Member]:
 def _content(tar: tarfile.TarFile, info: tarfile.TarInfo, suffix: str) -> bytes | None:
     """Return the content of an image or tag file; None for any other file.
 
-    A single unknown suffix, or none, is recognised by content; `.seg.png` is a part of an image that has its own file.
+    A file with one unknown suffix, or none, is an image if its content is. A file with two suffixes, such as `.seg.png`, is
+    not: it belongs to another image.
     """
     file = tar.extractfile(info)
     head = file.read(HEAD_BYTES) if file is not None else b""
@@ -93,7 +92,7 @@ def _fault(info: tarfile.TarInfo, suffix: str) -> tuple[str, str] | None:
         return "outside the folder", "a link or a device instead of a file"
     if suffix in _SIDECAR_SUFFIXES and info.size > MAX_TAG_CHARACTERS:
         return "tags too long", f"{info.size:,} bytes"
-    if info.size > MAX_MEMBER_BYTES:
+    if info.size > MAX_FILE_BYTES:
         return "file too large", f"{info.size:,} bytes"
     return None
 

@@ -1,6 +1,6 @@
 """SmilingWolf's timm layout: weights, `config.json` and `selected_tags.csv`, run in torch.
 
-The weights are `model.safetensors` or, of older timm, `pytorch_model.bin`.
+The weights are `model.safetensors`, or `pytorch_model.bin` of older releases of timm.
 """
 
 from collections.abc import Mapping

@@ -171,15 +171,15 @@ def _pull_with_data(card: ModelCard, progress: Progress) -> dict[str, Path]:
 
 
 def torch_weights(card: ModelCard, files: Mapping[str, Path]) -> Path:
-    """Return the file of a torch network's weights, by its suffix.
+    """Return the file of a torch network's weights: the first of the card's files with one of `TORCH_SUFFIXES`.
 
     Raises:
-        WeightsError: the card names none.
+        WeightsError: the card names no such file.
     """
     name = next((name for name in card.files if Path(name).suffix.lower() in TORCH_SUFFIXES), None)
     if name is None:
         raise WeightsError(
-            f"model {card.name}: its card's files name no weights ({', '.join(TORCH_SUFFIXES)}); add them"
+            f"model {card.name}: files in its card has no torch weights ({', '.join(TORCH_SUFFIXES)}); add them"
         )
     return files[name]
 

@@ -93,8 +93,11 @@ def _fitted(height: int, width: int, side: int, rounding: str) -> Sides:
 def shorter_side_resized(height: int, width: int, side: int) -> Sides:
     """Return height and width of an image after its shorter side is resized to `side`; the longer one is rounded down.
 
+    Args:
+        height, width, side: pixels.
+
     Raises:
-        UnreadableImageError: the longer side is then above `MAX_SIDE`; a small file of a long strip would fill the memory.
+        UnreadableImageError: the longer side is then above `MAX_SIDE`, so that a long strip cannot fill the memory.
 
     >>> shorter_side_resized(100, 107, 448), shorter_side_resized(5, 3, 4)
     (Sides(height=448, width=479), Sides(height=6, width=4))

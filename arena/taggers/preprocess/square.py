@@ -42,7 +42,7 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
 
 
 def _cropped(pixels: RGB, preprocess: Preprocess) -> RGB:
-    """Return the centre of an image whose shorter side is resized."""
+    """Return the centre of an image after its shorter side is resized, uint8 (size, size, 3)."""
     before = height_and_width(pixels)
     height, width = shorter_side_resized(before.height, before.width, preprocess.crop_from or preprocess.size)
     picture = np.asarray(_resized(pixels, height, width, preprocess, preprocess.resize))

@@ -70,7 +70,7 @@ def page() -> dict[str, Any]:
             "formats": [{"value": "png", "images": 1000}],
             "sizes": {"width": [1.0, 2.0, 3.0, 4.0, 5000.0], "height": [1.0] * 5, "megapixels": [0.01] * 5},
             "groups": {"groups": 990, "shared": 9, "images_in_shared": 19, "largest": 3},
-            "included_for": {"for_a_tag": 1, "random": 999},
+            "included_for": {"for_a_tag": 1, "random": 999}, "weighted": True,
             "steps": [
                 {"name": "import", "kept": 1200, "dropped": 3, "why": "truncated"},
                 {"name": "by hand", "kept": None, "dropped": None, "why": ""},

@@ -1,7 +1,7 @@
 """`config.json` of a JoyTag checkpoint: its keys and their ranges, and the layers and output size of the stem.
 
-A configuration is accepted if JoyTag's own code accepts it and runs; it then describes the same network. JoyTag's stem skips a
-layer or an option that it does not know, so it is skipped here too, and a note names it.
+A configuration is accepted if JoyTag's own code accepts it and runs; it then describes the same network. JoyTag's code skips
+unknown layers and options of the stem. They are skipped here too, and a note names them.
 
 Source: fpgaminer/joytag at ce0c4a4, `VisionModel.from_config` of `Models.py` and `training/train/Models.py`.
 """
@@ -54,7 +54,7 @@ class ViTConfig:
         n_tags: number of outputs.
         image_size, patch_size: pixels; image_size is a multiple of patch_size.
         d_model, mlp_dim, num_heads, num_blocks: widths and counts of the transformer blocks.
-        stochdepth_rate: a number; used in training only.
+        stochdepth_rate: rate of stochastic depth, any number; used in training only.
         use_sine: whether positions are fixed sines; else they are learned.
         loss_type: loss of the training; does not affect scores.
         layerscale_init: initial value of the learned skip scales; None: 1.
@@ -119,24 +119,25 @@ class ViTConfig:
                 "ml_decoder_head and head_mean_after are both true; an ML-Decoder leaves no patches to average"
             )
         if self.cnn_stem is not None:
-            channels, side = stem_output(read_stem(self.cnn_stem), self.image_size)
-            if channels not in (1, self.d_model):  # one channel is added to every number of a position
-                raise ValueError(f"cnn_stem ends with {channels} channels, but d_model is {self.d_model}")
-            fits = side == self.grid or 1 in (
-                side,
-                self.grid,
-            )  # one patch, or one position, is added to all of the others
-            if side < 1 or not fits:
-                raise ValueError(
-                    f"cnn_stem makes {side} x {side} patches from {self.image_size} pixels, but the network has positions for "
-                    f"{self.grid} x {self.grid} (image_size / patch_size)"
-                )
+            self._check_stem(self.cnn_stem)
+
+    def _check_stem(self, cnn_stem: str) -> None:
+        """Raise if the output of the stem does not fit the network."""
+        channels, side = stem_output(read_stem(cnn_stem), self.image_size)
+        if channels not in (1, self.d_model):  # one channel is broadcast to all numbers of a position
+            raise ValueError(f"cnn_stem ends with {channels} channels, but d_model is {self.d_model}")
+        # One patch is broadcast to all positions, and one position to all patches.
+        if side < 1 or (side != self.grid and 1 not in (side, self.grid)):
+            raise ValueError(
+                f"cnn_stem makes {side} x {side} patches from {self.image_size} pixels, but the network has positions for "
+                f"{self.grid} x {self.grid} (image_size / patch_size)"
+            )
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "ViTConfig":
         """Return the config from the content of `config.json`.
 
-        Flags are read by their truth value, as JoyTag's code reads them: 1 is true, null is false.
+        A number or null in a flag is read by its truth value, as in JoyTag's code: 1 is true, null is false.
 
         Raises:
             ValueError: another class of network, a missing or unknown key, or an invalid value.
@@ -152,9 +153,7 @@ class ViTConfig:
                 f"has {', '.join(unknown)}, which JoyTag's network does not have; remove a key that does not change the network"
             )
         values = {name: table[name] for name in known if name in table}
-        flags = {
-            name: bool(values[name]) for name in FLAGS if isinstance(values.get(name), int | None) and name in values
-        }
+        flags = {name: bool(values[name]) for name in FLAGS if name in values and isinstance(values[name], int | None)}
         return cls(**values | flags)
 
     @property
@@ -164,7 +163,7 @@ class ViTConfig:
 
 
 def config_notes(config: ViTConfig) -> tuple[str, ...]:
-    """Return notes for the user on what JoyTag's code does with a config and its author may not expect, one line each."""
+    """Return notes for the user on behaviour of JoyTag's code that the author of a config may not expect, one line each."""
     notes = []
     if config.cnn_stem is not None and (skipped := skipped_stem_parts(config.cnn_stem)):
         notes.append(f"config.json: cnn_stem has {', '.join(map(repr, skipped))}, skipped as JoyTag's code does")
@@ -180,7 +179,7 @@ def read_stem(layout: str) -> tuple[StemLayer, ...]:
     """Return the layers of a stem, first to last, each with its number of output channels; unknown parts are skipped.
 
     Raises:
-        ValueError: an option is not `name=value`, a value is not a whole number or out of range, or a convolution has no `c`.
+        ValueError: an option is not `name=value`, a convolution has no `c`, or a value is not a whole number in its range.
 
     >>> read_stem("conv:c=8;ln;relu")[1]
     StemLayer(kind='ln', channels=8, kernel=1, stride=1, padding=0)
@@ -212,13 +211,14 @@ def skipped_stem_parts(layout: str) -> list[str]:
 
 
 class _StemItem(NamedTuple):
-    """The kind of a layer, and its options by name."""
+    """One part of a stem: the kind of the layer, and its options by name."""
 
     kind: str
     values: dict[str, str]
 
 
 def _read_item(item: str) -> _StemItem:
+    """Split a part such as `conv:c=8,k=3`; raise ValueError if it is written in another way."""
     kind, *rest = item.split(":")
     options = [option.split("=") for option in rest[0].split(",")] if rest and rest[0] else []
     if len(rest) > 1 or any(len(option) != 2 for option in options):

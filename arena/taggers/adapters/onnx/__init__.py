@@ -1,9 +1,9 @@
 """Published ONNX graphs, run in onnxruntime.
 
-Input size, layout and precision are read from the graph. The card names an input or output that is not the first, and says
-whether the output is logits. A graph with a fixed batch size of 1 is rewritten for any batch size if a test shows that its
-scores stay equal; otherwise it runs image by image. A graph with a larger fixed batch size gets full batches: the last is
-filled up, and the added rows are cut off.
+Input size, layout and precision are read from the graph. The card names an input or output that is not the first, and whether
+the output is logits. A graph with a fixed batch size of 1 is rewritten for any batch size if a test shows that its scores stay
+equal; otherwise it runs image by image. A graph with a larger fixed batch size gets full batches: the last batch is filled up,
+and the rows of the added images are removed.
 """
 
 from collections.abc import Mapping
@@ -62,11 +62,11 @@ class _Ready(NamedTuple):
 def _prepare(
     card: ModelCard, path: Path, ports: GraphPorts, session: onnxruntime.InferenceSession, place: str
 ) -> _Ready:
-    """Return the session to run, for the batch size that the graph declares."""
+    """Return the session to run, with a note if the graph has a fixed batch size."""
     if ports.batch == 1:
         return _widened(card, path, ports, session, place)
-    fixed = f"its graph takes {ports.batch} images at a time; the last batch is filled up"
-    return _Ready(session, ports, (fixed,) if ports.batch else ())
+    note = f"its graph takes {ports.batch} images at a time; the last batch is filled up"
+    return _Ready(session, ports, (note,) if ports.batch else ())
 
 
 def _widened(

@@ -1,4 +1,4 @@
-"""Tell from a graph whether its output is logits or probabilities, for a card that says `auto`.
+"""Find out from a graph whether its output is logits or probabilities, for a card with `output = "auto"`.
 
 Source: the messages of onnx.proto.
 """
@@ -14,23 +14,27 @@ _GRAPH, _NODE, _NODE_INPUT, _NODE_OUTPUT, _NODE_KIND = 7, 1, 1, 2, 4
 """Field numbers: ModelProto.graph, GraphProto.node, NodeProto.input, .output and .op_type."""
 
 _KEEPS_VALUES = frozenset({"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"})
-"""Operators that may follow the last one without a change of the values."""
+"""Operators that do not change the values."""
 
 _PROBABILITIES = frozenset({"Sigmoid", "HardSigmoid", "Softmax"})
 """Operators whose results are in 0 to 1."""
 
 
 class _Node(NamedTuple):
-    """The operator that computes a value, and the name of its first input."""
+    """An operator of a graph, and the name of its first input; each is empty if the file has none."""
 
     kind: str
     source: str
 
 
 def gives_logits(card: ModelCard, path: Path, output: str) -> bool:
-    """Return whether an output is logits: by the card, or, if it says `auto`, by the operator that computes the output.
+    """Return whether an output is logits: by the card, or for `output = "auto"` by the operator that computes the output.
 
-    The output is probabilities if a sigmoid or a softmax computes it, and otherwise logits.
+    The output of one of `_PROBABILITIES` is probabilities; that of any other operator is logits.
+
+    Args:
+        path: the graph file.
+        output: name of the graph's output.
     """
     if card.output != "auto":
         return card.output == "logits"
@@ -38,11 +42,11 @@ def gives_logits(card: ModelCard, path: Path, output: str) -> bool:
 
 
 def last_operator(path: Path, output: str) -> str:
-    """Return the operator that computes a graph's output, past those that only change its type or shape; empty if none does."""
+    """Return the last operator before a graph's output that changes the values, such as `Sigmoid`; empty if there is none."""
     nodes = _nodes_by_output(path)
-    seen: set[str] = set()
-    while output in nodes and output not in seen:
-        seen.add(output)
+    visited: set[str] = set()
+    while output in nodes and output not in visited:
+        visited.add(output)
         node = nodes[output]
         if node.kind not in _KEEPS_VALUES:
             return node.kind
@@ -67,6 +71,7 @@ def _nodes(content: memoryview) -> Iterator[tuple[str, _Node]]:
 
 
 def _texts(message: memoryview, number: int) -> list[str]:
+    """Return the texts in a field of a message, by the field's number."""
     return [
         bytes(message[field.start : field.end]).decode("utf-8", "replace")
         for field in message_fields(message)

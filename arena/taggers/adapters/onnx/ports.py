@@ -32,9 +32,9 @@ class GraphPorts:
         size: side of the input square, pixels.
         channels_last: whether the image input is (n, size, size, 3); else (n, 3, size, size).
         dtype: type of the image input.
-        batch: the fixed batch size; 0: any.
-        width: columns of the output; None if the graph does not declare them.
-        logits: whether the output is logits; else probabilities.
+        batch: fixed batch size, number of images; 0: any.
+        width: number of columns of the output; None if the graph does not declare it.
+        logits: whether the output is logits; else it is probabilities.
     """
 
     image: str
@@ -144,16 +144,19 @@ def _dtype(path: Path, port: Any, spec: InputSpec) -> np.dtype[Any]:
 def _channels_last(path: Path, image: Any, card: ModelCard) -> bool:
     """Return whether the last axis holds the channels, by the card's layout or its family's, or else by the graph's shape.
 
-    A graph in another layout than its family's is refused, because it takes other values too: graphs of the WD family take
-    NHWC, BGR, 0 to 255, and an export of the same network by torch takes NCHW, RGB, normalised.
+    A graph in another layout than its family's is refused, because its input values differ too: graphs of the WD family take
+    NHWC, BGR, 0 to 255, but an export of the same network by torch takes NCHW, RGB, normalised.
+
+    Raises:
+        WeightsError: the input has no four axes, no 3 channels, or another layout.
     """
-    shape, said = list(image.shape), card.input.layout
+    shape = list(image.shape)
     if len(shape) != 4:
         raise WeightsError(f"{path}: input has shape {shape}; it must be a batch of images with four axes")
     channels = {"nhwc": shape[3], "nchw": shape[1]}
-    layout = said if said != "auto" else axes_of_family(card)
+    layout = card.input.layout if card.input.layout != "auto" else axes_of_family(card)
     if layout:
-        declared = isinstance(channels[layout], int) or 3 in channels.values()  # else all axes are left open
+        declared = isinstance(channels[layout], int) or 3 in channels.values()  # a graph may leave its axes open
         if declared and channels[layout] != 3:
             raise WeightsError(
                 f"{path}: input {image.name!r} has shape {shape}, {_other_layout(card, layout, channels)}"
@@ -170,9 +173,8 @@ def _other_layout(card: ModelCard, layout: str, channels: Mapping[str, Any]) -> 
     if not card.family:
         return f"{found}, but the card has input.layout = {layout!r}; correct [input] in the card"
     return (
-        f"{found}, but graphs of its family ({card.family}) have layout {layout}; such an export also takes other values than "
-        f"{card.input.channels.upper()}, so write {CARD_FILE} into the folder with [input] layout, channels, scale, mean, std "
-        "(docs/adding/tagger.md)"
+        f"{found}, but graphs of its family ({card.family}) have layout {layout} and take {card.input.channels.upper()}; "
+        f"write {CARD_FILE} into the folder with [input] layout, channels, scale, mean, std (docs/adding/tagger.md)"
     )
 
 

@@ -22,7 +22,7 @@ class GraphRunner(Protocol):
     """A function that runs a graph on its device."""
 
     def __call__(self, batch: Pixels) -> GraphOutputs:
-        """Return the outputs of a batch, float32 (n, tags), from one run or from one per fixed batch of the graph."""
+        """Return the outputs of a batch, float32 (n, tags), from one run, or several if the graph has a fixed batch size."""
         ...
 
 
@@ -56,9 +56,9 @@ class HostRunner:
 
 
 def split_for_graph(batch: Pixels, ports: GraphPorts) -> list[Pixels]:
-    """Return the batches for the graph: the whole batch, or parts of its fixed batch size.
+    """Return the batches for the graph: the whole batch, or parts of the graph's fixed batch size.
 
-    The last part is filled up with copies of its last image; `join_outputs` cuts their rows off.
+    The last part is filled up with copies of the last image; `join_outputs` removes their rows.
     """
     if not ports.batch or not len(batch):
         return [batch]
