@@ -197,7 +197,7 @@ class Measured:
         squares = np.ones(int(member.sum()))
         if self.pooling is not None:
             squares = np.asarray(self.pooling @ member.astype(np.float64)) ** 2
-        return max(1.0, float(squares.sum() ** 2 / max(float(squares @ squares), 1.0)) - 1)
+        return max(1.0, float(np.nan_to_num(divide(squares.sum() ** 2, squares @ squares))) - 1)
 
     def units_within(self, member: NDArray[np.bool_], tags: Integers) -> Floats:
         """Return the effective number of units with each of some tags, within a slice of images; float64 (tags,).

@@ -86,12 +86,21 @@ class HighestScores:
     def _raise_floor(self) -> HighCells:
         """Keep the highest `size` cells of the compared columns and all other cells with such scores; return them."""
         cells = HighCells(*(np.concatenate(values) for values in zip(*self.parts, strict=True)))
-        scores = cells.scores[self.compared[cells.columns]]
-        if len(scores) > self.size:
-            self.floor = np.partition(scores, -self.size)[-self.size]
+        inside = cells.where(self.compared[cells.columns])
+        if len(inside.scores) > self.size:
+            self.size = max(self.size, self._needed(inside))
+            self.floor = np.partition(inside.scores, -self.size)[-self.size]
             cells = cells.where(cells.scores >= self.floor)
         self.parts = [cells]
         return cells
+
+    def _needed(self, cells: HighCells) -> int:
+        """Return how many of the highest cells weigh `SPARE` times as much as all positives; 0 without weights."""
+        if self.weights is None:
+            return 0
+        descending = np.argsort(-cells.scores, kind="stable")
+        weighed = np.cumsum(self.weights[cells.images[descending]])
+        return min(int(np.searchsorted(weighed, SPARE * self.fold_positives.sum())) + 1, len(weighed))
 
     def crossings(self) -> NDArray[np.float32]:
         """Return the crossings without each fold, and over all images; float32 (few,), ascending.

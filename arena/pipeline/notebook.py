@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,7 +157,7 @@ def compare(
         ArenaError: the scores do not match the truth, or a threshold or setting is unknown or invalid.
     """
     scores = _scores_by_name(scores)
-    if isinstance(thresholds, (int, float)):
+    if isinstance(thresholds, Real):
         thresholds = dict.fromkeys(scores, float(thresholds))
     thresholds = thresholds or {}
     for name in thresholds:

@@ -89,6 +89,19 @@ def test_a_weighted_image_counts_as_repeated_images(seed: int, images: int, coar
     assert crossings_of(scores, labels, folds, weights.astype(float)).tolist() == crossings_of(*repeated).tolist()
 
 
+def test_light_images_that_score_highest_do_not_hide_the_crossing() -> None:
+    """Heavy positives weigh more than their number of cells: more cells than positives have to be kept."""
+    scores = np.linspace(1, 0.01, 400, dtype=np.float32)[:, None]
+    labels, weights = np.arange(400)[:, None] >= 380, np.where(np.arange(400) >= 380, 20.0, 1.0)
+    highest = HighestScores(np.zeros(400, np.uint8), np.ones(1, bool), np.nonzero(labels)[0], weights)
+    highest.size = 30
+    block = sort_block(np.ascontiguousarray(scores.T), np.ascontiguousarray(labels.T), images=True)
+    highest.add(highest.above_floor(block, 0))
+    weighed = np.cumsum(weights)
+    crossing_at = int(np.searchsorted(weighed, weights[380:].sum()))
+    assert highest.crossings().tolist() == [scores[crossing_at, 0]]
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(6, 40), st.integers(2, 70), st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_counts_at_the_crossings(seed: int, images: int, tags: int, coarse: bool) -> None:

@@ -209,9 +209,11 @@ class TagForms:
             default: form of a text with several words, if the source does not show whether they are one tag.
 
         Raises:
-            RowRefusedError: the text is a list that cannot be read.
+            RowRefusedError: the text is a list that cannot be read, or not the list that `name` asks for.
         """
         form = self._form(text, place, default)
+        if form == self.name and form in LIST_FORMS and text.strip() and not FORMS[form].fits(text):
+            raise RowRefusedError("unreadable row", f"tags that are not {FORMS[form].title}: {shown(text[:60])}")
         if form not in LIST_FORMS:
             if _BROKEN_LIST.match(text) and self.name == AUTO:
                 raise RowRefusedError("unreadable row", f"a list of tags that cannot be read: {shown(text[:60])}")

@@ -135,15 +135,15 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> _Rows:
             except StopIteration:
                 return
             except (csv.Error, OSError, EOFError, UnicodeError) as error:
-                yield _bad(f"{name}:{reader.line_num}", error)
+                yield _bad(f"{name}:{reader.line_num + lines.uncounted}", error)
                 if not isinstance(error, csv.Error):
                     return
                 continue
             if len(cells) == len(header):
-                yield TableRow(f"{name}:{reader.line_num}", dict(zip(header, cells, strict=True)))
+                yield TableRow(f"{name}:{reader.line_num + lines.uncounted}", dict(zip(header, cells, strict=True)))
             elif cells:
                 yield _bad(
-                    f"{name}:{reader.line_num}",
+                    f"{name}:{reader.line_num + lines.uncounted}",
                     f"{len(cells)} cells, but the header has {len(header)}; quote the separator",
                 )
 

@@ -39,6 +39,8 @@ class TextLines:
     Attributes:
         delimiter: delimiter of the cells. A first line such as `sep=;` names it and is skipped. Otherwise it is the one that
             splits the first line into most cells, but one that makes a cell the name of an image is preferred.
+        uncounted: number of lines of the file that were read, minus the number of lines that the iterator returned, apart from
+            pushed lines that are still to come.
     """
 
     def __init__(self, file: IO[bytes], usual: str) -> None:
@@ -47,6 +49,7 @@ class TextLines:
         # Bytes that are not UTF-8 become lone surrogates; only the row that contains them is rejected later.
         self._text = io.TextIOWrapper(file, encoding, "surrogateescape", newline="")
         self._pushed: list[str] = []
+        self.uncounted = 0
         self.delimiter = self._find_delimiter(usual)
 
     def __iter__(self) -> "TextLines":
@@ -58,14 +61,17 @@ class TextLines:
         raise StopIteration
 
     def push(self, line: str) -> None:
-        """Make a line the next one."""
+        """Make a line that was returned the next one again."""
         self._pushed.append(line)
+        self.uncounted -= 1
 
     def _find_delimiter(self, usual: str) -> str:
         first = next(self, "")
         if named := re.fullmatch(r"sep=(.)\s*", first):
+            self.uncounted = 1
             return named[1]
         self.push(first)
+        self.uncounted = 0
 
         def preference(delimiter: str) -> tuple[bool, int]:
             cells = next(csv.reader([first], delimiter=delimiter), [])

@@ -100,17 +100,18 @@ def _filter(library: str, name: str) -> str:
 def _layouts(card: ModelCard) -> Iterator[_CardVariant]:
     """Yield other orders of padding and resizing; a card without padding has no pad colour, so every colour is tried."""
     now = card.preprocess
+    whole = {"crop_from": 0} if now.pad == "crop" else {}
     for place in ("before", "after", "none"):
         layout = _LAYOUT_TEXTS[place]
         says = f"it is {layout}, not {_LAYOUT_TEXTS[now.pad]}"
         if now.pad in ("before", "after") or place == "none":
-            yield _CardVariant("layout", says, _prepared(card, pad=place))
+            yield _CardVariant("layout", says, _prepared(card, pad=place, **whole))
             continue
         for name, colour in _PAD_COLOURS.items():
             says = f"it is {layout.replace('padded', f'padded with {name}')}, not {_LAYOUT_TEXTS[now.pad]}"
-            yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour))
+            yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour, **whole))
         says = f"it is {layout}, with its edges, not {_LAYOUT_TEXTS[now.pad]}"
-        yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="edge"))
+        yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="edge", **whole))
     if now.pad == "after":
         new, old = ("nearest", "down") if now.rounding == "down" else ("down", "nearest")
         says = f"the sides of the fitted picture are rounded {new}, not {old}"
@@ -121,6 +122,9 @@ def _crops(card: ModelCard) -> Iterator[_CardVariant]:
     """Yield centre crops of the square, and of the image with its aspect ratio kept."""
     now = card.preprocess
     if now.pad == "crop":
+        for side in (now.size, *(int(now.size / part) for part in _CROP_RATIOS)):
+            says = f"its shorter side is resized to {side}, not {now.crop_from}"
+            yield _CardVariant("crop", says, _prepared(card, crop_from=side))
         return
     yield _CardVariant("crop", f"its middle is not cut out of {now.crop_from} pixels", _prepared(card, crop_from=0))
     for side in (int(now.size / part) for part in _CROP_RATIOS):
