@@ -1,6 +1,7 @@
 """Judge two published results by a policy: as independent samples, with wider intervals than a paired run, or without any."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from arena.gate.unpaired_evidence import NO_PUBLISHED_COUNTS, evidence_from_publ
 from arena.gate.verdict import Case, Measure, Outcome
 from arena.metrics.registry import HEADLINES, METRICS
 from arena.results.published.record import Published
+from arena.tags.spelling import canonical_spelling
 
 _NOT_PUBLISHED = "published files do not contain it; compare runs of both models instead"
 """Why a requirement that needs a run is skipped."""
@@ -37,6 +39,7 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
     Raises:
         ArenaError: the policy names a category or tag that neither result has.
     """
+    candidate, baseline = _spelled(candidate), _spelled(baseline)
     refuse_unknown_names(policy, names_in_published(candidate, baseline))
     aliases = policy.of(COVERAGE).renamed
     both = join_common_tags(candidate=candidate, baseline=baseline, aliases=aliases)
@@ -57,7 +60,14 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
 def averaged_tags(*, candidate: Published, baseline: Published, policy: Policy) -> int | None:
     """Return the number of tags in the unpaired macro F1; None without counts, where each case says its number."""
     aliases = policy.of(COVERAGE).renamed
-    return evidence_from_published(candidate=candidate, baseline=baseline, aliases=aliases).averaged or None
+    evidence = evidence_from_published(candidate=_spelled(candidate), baseline=_spelled(baseline), aliases=aliases)
+    return evidence.averaged or None
+
+
+def _spelled(published: Published) -> Published:
+    """Return a published result with its tags in the canonical spelling of policies; of equal names the first stays."""
+    tags = published.tags.assign(tag=[canonical_spelling(tag) for tag in published.tags["tag"]])
+    return replace(published, tags=tags.drop_duplicates("tag").reset_index(drop=True))
 
 
 def _cases(requirement: Requirement[SettingsT], judged: JudgedData, policy: Policy) -> list[Case]:

@@ -198,6 +198,13 @@ def test_other_images_are_incomparable() -> None:
     assert "no tag in common" in only(judge_unpaired(candidate=apart, baseline=many(70), policy=policy)).message
 
 
+def test_a_critical_tag_of_a_file_with_spaces_is_found(tmp_path: Path) -> None:
+    one = published([counted("long hair", 800, 20, 200), counted("b", 900, 0, 0)], images=5_000)
+    policy = policy_of("[critical]\ntags = ['long hair']\nmargin = 0.05\n", tmp_path)
+    found = {case.title: case.outcome for case in judge_unpaired(candidate=one, baseline=one, policy=policy)}
+    assert [outcome for title, outcome in found.items() if "critical tag long_hair" in title] != []
+
+
 def test_a_renamed_tag_is_found_by_its_alias(tmp_path: Path) -> None:
     (tmp_path / "renamed.csv").write_text("old,new\nt0,new\n")
     renamed = many(70).tags.copy()

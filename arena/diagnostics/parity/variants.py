@@ -109,7 +109,9 @@ def _layouts(card: ModelCard) -> Iterator[_CardVariant]:
             continue
         for name, colour in _PAD_COLOURS.items():
             says = f"it is {layout.replace('padded', f'padded with {name}')}, not {_LAYOUT_TEXTS[now.pad]}"
-            yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour, **whole))
+            yield _CardVariant(
+                "layout", says, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour, **whole)
+            )
         says = f"it is {layout}, with its edges, not {_LAYOUT_TEXTS[now.pad]}"
         yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="edge", **whole))
     if now.pad == "after":
