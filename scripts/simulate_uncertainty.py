@@ -10,6 +10,7 @@ reports/benchmarks/simulation.{json,md}.
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -207,7 +208,7 @@ def coverage_shares(world: str, tally: Tally, experiments: int, size: Size) -> I
             value = covered / number
             aim = f"{100 * low:.0f}–{100 * high:.0f} %"
             independent = number / 3 if kind.startswith("tag") else min(number, experiments)
-            status = "ok" if kind == "production" else judged(value, number, low, high, independent)
+            status = "ok" if kind == "population" else judged(value, number, low, high, independent)
             yield Share(world, kind, where, metric, int(number), value, aim, status, error / number, width / number)
 
 
@@ -226,7 +227,7 @@ def call_shares(world: str, tally: Tally) -> Iterator[Share]:
         ("interval against its p", tally.contradictions),
     ):
         for name, (number, bad) in found.items():
-            if number and name != "production":
+            if number and name != "population":
                 value, status = bad / number, "HIGH" if bad else "ok"
                 yield Share(world, title, name, "", int(number), value, "0 %", status)
 
@@ -277,9 +278,9 @@ def world_lines(world: str, shares: Sequence[Share], tally: Tally, size: Size) -
         "| --- | --- | --- |",
     ]
     lines += [f"| {one.where} | {one.number:,} | {one.text} |" for one in shares if one.kind == "right sign"]
-    lines += ["", "For comparison: how often the interval contains the true value at the thresholds that the run",
-              "recommends for production, %", ""]  # fmt: skip
-    lines += grid(by, "production", REGIMES[1:], AGGREGATES[:-1], "regime")
+    lines += ["", "For comparison: how often the interval contains the true value at the thresholds that the regime",
+              "chooses on the population, %", ""]  # fmt: skip
+    lines += grid(by, "population", REGIMES[1:], AGGREGATES[:-1], "regime")
     undefined = {name: count for name, count in tally.undefined.items() if count}
     if undefined:
         lines += [f"Undefined values: {', '.join(f'{name} {count}' for name, count in undefined.items())}.", ""]
@@ -288,17 +289,19 @@ def world_lines(world: str, shares: Sequence[Share], tally: Tally, size: Size) -
 
 def summary_lines(shares: Sequence[Share]) -> list[str]:
     """Return the number of shares outside their aims by world, and a table of those that are clearly outside."""
-    kinds = list(dict.fromkeys(one.kind for one in shares if one.kind != "production"))
-    lines = ["| what | shares | outside the aim | clearly outside | worst |", "| --- | --- | --- | --- | --- |"]
+    kinds = list(dict.fromkeys(one.kind for one in shares if one.kind != "population"))
+    lines = ["| what | shares | below the aim | above it | clearly below | clearly above | worst |",
+             "| --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for kind in kinds:
         of_kind = [one for one in shares if one.kind == kind]
-        outside = [one for one in of_kind if one.status != "ok"]
-        clear = [one for one in outside if one.status.isupper()]
+        number = Counter(one.status for one in of_kind)
+        below, above = number["low"] + number["LOW"], number["high"] + number["HIGH"]
         lowest = kind.startswith(("aggregate", "slice", "tag", "right"))
         worst = (min if lowest else max)(of_kind, key=lambda one: one.value)
         name = " ".join(part for part in (worst.world, worst.where, worst.metric) if part)
         lines.append(
-            f"| {kind} | {len(of_kind)} | {len(outside)} | {len(clear)} | {100 * worst.value:.1f} % ({name}) |"
+            f"| {kind} | {len(of_kind)} | {below} | {above} | {number['LOW']} | {number['HIGH']} | "
+            f"{100 * worst.value:.1f} % ({name}) |"
         )
     clear = sorted((one for one in shares if one.status.isupper()), key=lambda one: (one.kind, one.status, one.value))
     lines += ["", "## Clearly outside the aim", "", "| world | what | where | metric | number | share | aim | mean error |",
@@ -330,8 +333,9 @@ def report(found: dict[str, Tally], experiments: int, size: Size, minutes: float
         "Aims: coverage 93–97 % (fewer than 100 effective clusters: 90 % or more), a false winner in at most 5 % of the",
         "experiments in each table, 97 % of the calls with the right sign, no value outside its interval, and no interval of",
         "a difference that contradicts its p. Bold: outside the aim. Bold with an exclamation mark: outside by more than two",
-        "standard errors of the simulation. The truth of a regime is the value on the population, at the thresholds that the",
-        "regime chooses on the population, over the tags that the run compares.",
+        "standard errors of the simulation. The truth of a metric is its value on the population over the tags that the run",
+        "compares, at the thresholds that the run recommends for production. The truth of a difference is taken at the",
+        "thresholds that the regime chooses on the population: two equal taggers are equal there.",
         "", *summary_lines(shares),
     ]  # fmt: skip
     for world, tally in found.items():

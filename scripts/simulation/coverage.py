@@ -228,8 +228,8 @@ def tally_values(tally: Tally, result: Result, truths: Truths, models: Iterable[
             for metric in AGGREGATES:
                 if metric in found:
                     low, high = found[f"{metric}_low"], found[f"{metric}_high"]
-                    tally.hold(("aggregate", regime, metric), found[metric], low, high, true[metric])
-                    tally.hold(("production", regime, metric), found[metric], low, high, final[metric])
+                    tally.hold(("aggregate", regime, metric), found[metric], low, high, final[metric])
+                    tally.hold(("population", regime, metric), found[metric], low, high, true[metric])
                     corrected = np.clip(found[metric] - np.nan_to_num(found[f"{metric}_bias"]), 0, 1)
                     tally.inside("aggregate without its bias", corrected, low, high)
         for row in _rows(result.tables["slices"], model=model):
