@@ -180,24 +180,30 @@ class Measured:
         """
         if self.pooling is None:
             return np.asarray(np.diff(marked.indptr), np.float64)
-        sizes = csc_array(self.pooling @ marked)
-        return np.nan_to_num(divide(np.asarray(sizes.sum(0), np.float64) ** 2, square_sums(sizes)))
+        return _effective_number(csc_array(self.pooling @ marked))
 
-    def freedom(self, member: NDArray[np.bool_]) -> float:
-        """Return the degrees of freedom of a variance between clusters: (sum of m^2)^2 / sum of m^4, minus 1; 1 or more.
+    def variance_units(self, marked: csc_array) -> Floats:
+        """Return the effective number of units from which a variance between clusters is estimated, (columns,).
 
-        m is the number of images of a cluster, or the sum of their weights. Without clusters and weights the result is the
-        number of images minus 1.
+        It is `effective_units` with m^2 instead of m. The variance has one degree of freedom less.
 
         Source: Satterthwaite 1946, An approximate distribution of estimates of variance components.
 
         Args:
-            member: bool (images,), marks the images of a slice.
+            marked: as in `effective_units`.
         """
-        squares = np.ones(int(member.sum()))
-        if self.pooling is not None:
-            squares = np.asarray(self.pooling @ member.astype(np.float64)) ** 2
-        return max(1.0, float(np.nan_to_num(divide(squares.sum() ** 2, squares @ squares))) - 1)
+        if self.pooling is None:
+            return np.asarray(np.diff(marked.indptr), np.float64)
+        sizes = csc_array(self.pooling @ marked)
+        return _effective_number(csc_array(sizes.multiply(sizes)))
+
+    def freedom(self, member: NDArray[np.bool_]) -> float:
+        """Return the degrees of freedom of a variance between the clusters of a slice of images; 1 or more.
+
+        Args:
+            member: bool (images,), marks the images of the slice.
+        """
+        return max(1.0, float(self.variance_units(csc_array(member[:, None], dtype=np.float64))[0]) - 1)
 
     def units_within(self, member: NDArray[np.bool_], tags: Integers) -> Floats:
         """Return the effective number of units with each of some tags, within a slice of images; float64 (tags,).
@@ -213,6 +219,11 @@ class Measured:
         """Return the design effect of clusters on variance and bias of a model's AP; float64 (known,), 1 to `related`."""
         most = self.related[self.models[number].scored.truth_columns]
         return np.fmin(np.fmax(self.tallies.models[number].ap_effect, 1.0), most)
+
+
+def _effective_number(sizes: csc_array) -> Floats:
+    """Return (sum of m)^2 / sum of m^2 of each column; float64 (columns,), 0 for an empty column."""
+    return np.nan_to_num(divide(np.asarray(sizes.sum(0), np.float64) ** 2, square_sums(sizes)))
 
 
 def square_sums(matrix: csc_array) -> Floats:

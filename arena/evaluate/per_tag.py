@@ -159,7 +159,7 @@ class DesignEffects(NamedTuple):
     effects: Floats
     """Factor of the variance, 1 or more; with weights, of the variance of as many images as the weights add up to."""
     clusters: Floats
-    """Effective number of clusters among predictions, positives, and both; infinite if the images are independent."""
+    """`Measured.variance_units` of predictions, positives, and both; infinite if the images are independent."""
 
 
 def design_effects(measured: Measured, number: int) -> DesignEffects:
@@ -176,8 +176,8 @@ def design_effects(measured: Measured, number: int) -> DesignEffects:
     effects = np.stack([negative, positive, negative]) if weighted else np.tile(positive, (3, 1))
     if found is None or clusters is None:
         return DesignEffects(effects, np.full(effects.shape, np.inf))
-    numbers = np.tile(measured.positive_units[model.scored.truth_columns], (3, 1))
     carried = _floats(measured.truth.values)
+    numbers = np.tile(measured.variance_units(carried)[model.scored.truth_columns], (3, 1))
     compared = measured.compared
     truth, predicted = _floats(carried[:, compared]), _floats(found.resampled.predictions[number])
     hits = _floats(predicted.multiply(truth))
@@ -191,7 +191,7 @@ def design_effects(measured: Measured, number: int) -> DesignEffects:
             spread = hits - base @ _diagonal(np.nan_to_num(share))
             ratio = divide(square_sums(clusters @ spread), square_sums(spread))
         effects[row, model.chosen[compared]] = np.maximum(1.0, np.nan_to_num(ratio))
-        numbers[row, model.chosen[compared]] = measured.effective_units(base)
+        numbers[row, model.chosen[compared]] = measured.variance_units(base)
     return DesignEffects(effects, numbers)
 
 

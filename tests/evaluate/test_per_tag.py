@@ -43,6 +43,11 @@ def design_effect(clusters: np.ndarray, residuals: np.ndarray) -> float:
     return max(1.0, float((sums**2).sum() / (residuals**2).sum())) if residuals.any() else 1.0
 
 
+def variance_clusters(groups: np.ndarray, marked: np.ndarray) -> float:
+    squares = np.unique(groups[marked], return_counts=True)[1].astype(float) ** 2
+    return float(squares.sum() ** 2 / (squares**2).sum())
+
+
 def effective_clusters(clusters: np.ndarray, marked: np.ndarray) -> float:
     """(sum of sizes)^2 / sum of squared sizes of the clusters among the marked images."""
     sizes = np.array([marked[clusters == one].sum() for one in np.unique(clusters)], float)
@@ -127,7 +132,7 @@ def test_clusters_widen_intervals_by_their_design_effect(clustered: tuple[Truth,
                 effects.append(design_effect(groups, hit - share * base))
                 given = (row.tp, row.fp, row.fn) if name == "f1" else (row.tp, int(base.sum()))
                 formula = intervals.f1_interval if name == "f1" else intervals.wilson
-                interval = formula(*given, design_effect=effects[-1], clusters=effective_clusters(groups, base))
+                interval = formula(*given, design_effect=effects[-1], clusters=variance_clusters(groups, base))
                 low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
                 assert (low, high) == (pytest.approx(interval.low), pytest.approx(interval.high))
     assert np.mean(effects) > 1.2, "there is something to widen"

@@ -116,9 +116,9 @@ def test_the_order_of_weighted_images_has_no_effect() -> None:
     [
         ([1, 0, 2], r"truth: weight 0 in row 1; a weight is a number above 0"),
         ([1, float("nan"), 2], r"weight nan in row 1"),
-        ([1, 2], r"weight \(2,\), but 3 images"),
+        ([1, 2], r"weight has shape \(2,\), but there are 3 images"),
         (["a", "b", "c"], r"weight must hold numbers"),
-        ([0.2, 0.3, 0.5], r"the mean 0.333333; .*1 / inclusion probability\), so the mean is 1 or more"),
+        ([0.2, 0.3, 0.5], r"the mean 0.333333; .*1 / inclusion probability\), so the mean must be 1 or more"),
     ],
 )
 def test_wrong_weights_are_one_line(weights: list, message: str) -> None:
