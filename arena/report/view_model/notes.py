@@ -49,8 +49,8 @@ def imply_notes(summary: Mapping[str, Any]) -> list[str]:
 
 
 FEW_CLUSTERS = 100
-"""Effective number of clusters below which intervals can be too narrow. With 61 of very unequal size, intervals of aggregates at
-own thresholds held the true value in 88 to 97 % of simulated experiments."""
+"""Effective number of clusters below which intervals can be too narrow. With 61 of very unequal size, intervals of aggregates
+at own thresholds held the true value in 88 to 97 % of simulated experiments."""
 
 
 def cluster_notes(summary: Mapping[str, Any]) -> list[str]:
