@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,7 +156,7 @@ def compare(
         ArenaError: the scores do not match the truth, or a threshold or setting is unknown or invalid.
     """
     scores = _scores_by_name(scores)
-    if isinstance(thresholds, Real):
+    if thresholds is not None and not isinstance(thresholds, Mapping):
         thresholds = dict.fromkeys(scores, float(thresholds))
     thresholds = thresholds or {}
     for name in thresholds:
