@@ -189,7 +189,7 @@ def test_a_graph_in_another_layout_than_its_familys_needs_a_card(folder: Path, s
     """As torch exports a WD network: NCHW, RGB, normalised."""
     save_graph(folder / "model.onnx", [*mean_colour(layout="nchw"), *HEAD], layout="nchw", side=side)
     with pytest.raises(
-        WeightsError, match=r"family \(wd14\) have layout nhwc; .* write card\.toml .* \[input\] layout"
+        WeightsError, match=r"family \(wd14\) have layout nhwc and take BGR; write card\.toml .* \[input\] layout"
     ) as told:
         opened(card_of(folder))
     assert "\n" not in str(told.value)
