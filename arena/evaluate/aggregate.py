@@ -33,6 +33,12 @@ _POWER_OF_CORRECTED = 3
 to 1.6 times the estimate, which are powers of 3 and more."""
 
 
+_LEAST_MEAN_SUPPORT = 2
+"""Positives that an average tag of a slice of images needs for intervals, as a multiple of `min_positives`. Tags with fewer are
+in the slice because these images have more of them by chance than others, so precision and AP are too high. In simulations with
+12 to 30 positives a tag in all images, micro precision of slices was .05 to .12 too high, and intervals held in 65 to 83 %."""
+
+
 class Target(NamedTuple):
     """Subset of the tags and images, and regime, that an aggregate covers."""
 
@@ -45,6 +51,8 @@ class Target(NamedTuple):
     """Number of images."""
     tags: int
     """Number of tags."""
+    positives: int
+    """Number of positives of these tags in these images."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,8 @@ class Aggregates:
         bias: float64 (models, AGGREGATES, targets), expected excess over the true value: mean of the resamples minus the
             estimate; for mAP the mean of `ranking.average_precision_bias` over the tags.
         widening: float64 (models, targets), factor by which the spread of mAP grows when its bias is subtracted.
+        selected: bool (targets,), slices of images with fewer than `_LEAST_MEAN_SUPPORT` times `min_positives` positives in an
+            average tag; a model has no interval there.
         freedom: float64 (targets,), degrees of freedom of the standard errors, from `Measured.freedom`.
         unseen: float64 (models, targets), variance of macro precision that resamples do not show: see `unseen_variance`.
         paired_precision: of each pair of models; empty without resamples.
@@ -72,6 +82,7 @@ class Aggregates:
     replicates: Floats | None
     bias: Floats
     widening: Floats
+    selected: NDArray[np.bool_]
     freedom: Floats
     unseen: Floats
     paired_precision: dict[tuple[int, int], "PairedMeans"]
@@ -92,6 +103,7 @@ class Aggregates:
                 for place, of_tag in self.single_tags.items():
                     ends = of_tag[model][METRICS[AGGREGATES[figure]].base]
                     low[model, figure, place], high[model, figure, place] = np.clip(ends, 0, 1)
+        low[..., self.selected] = high[..., self.selected] = np.nan
         return Interval(low, high)
 
     def estimate(self, subject: Sequence[int], figure: int, signs: Mapping[int, float]) -> "Estimate":
@@ -244,14 +256,9 @@ def aggregate(
     measured: Measured, tag_slices: Sequence[TagSlice], image_slices: Sequence[ImageSlice], settings: Settings
 ) -> Aggregates:
     """Return the aggregates of all slices at the models' own thresholds, and of all compared tags under other regimes."""
-    found, images, compared = measured.uncertainty, len(measured.truth.image_ids), len(measured.compared)
+    found, images = measured.uncertainty, len(measured.truth.image_ids)
     regimes = [] if found is None else [name for name in found.regimes[0].by_name if name != "own"]
-    targets = [Target(one.slice, one.value, one.title, "own", images, len(one.tags)) for one in tag_slices]
-    targets += [Target("all", "all", "all compared tags", name, images, compared) for name in regimes]
-    if found is not None:
-        targets += [
-            Target(one.slice, one.value, one.value, "own", int(one.member.sum()), compared) for one in image_slices
-        ]
+    targets = [*_targets(measured, tag_slices, image_slices, regimes, settings)]
     shape = (len(measured.models), len(AGGREGATES), len(targets))
     estimates, bias = np.full((2, *shape), np.nan)
     tags, widening = np.zeros(shape, np.int64), np.ones((shape[0], shape[2]))
@@ -296,9 +303,33 @@ def aggregate(
         for pair in found.resampled.paired
     }  # fmt: skip
     freedom = np.full(len(targets), measured.freedom(np.ones(images, np.bool_)))
+    selected = np.zeros(len(targets), np.bool_)
     if image_slices and found is not None:
-        freedom[-len(image_slices) :] = [measured.freedom(one.member) for one in image_slices]
-    return Aggregates(targets, estimates, tags, replicates, bias, widening, freedom, unseen, pairs)
+        of_images = slice(-len(image_slices), None)
+        freedom[of_images] = [measured.freedom(one.member) for one in image_slices]
+        least = _LEAST_MEAN_SUPPORT * settings.min_positives
+        selected[of_images] = [one.positives < least * one.tags for one in targets[of_images]]
+    return Aggregates(targets, estimates, tags, replicates, bias, widening, selected, freedom, unseen, pairs)
+
+
+def _targets(
+    measured: Measured, tag_slices: Sequence[TagSlice], image_slices: Sequence[ImageSlice], regimes: Sequence[str],
+    settings: Settings,
+) -> Iterator[Target]:  # fmt: skip
+    """Yield the targets: slices of tags, all compared tags under each regime, slices of images."""
+    images, support = len(measured.truth.image_ids), np.diff(measured.truth.values.indptr)
+
+    def of_tags(slice_: str, value: str, title: str, regime: str, tags: Integers) -> Target:
+        return Target(slice_, value, title, regime, images, len(tags), int(support[tags].sum()))
+
+    for one in tag_slices:
+        yield of_tags(one.slice, one.value, one.title, "own", one.tags)
+    for name in regimes:
+        yield of_tags("all", "all", "all compared tags", name, measured.compared)
+    if measured.uncertainty is not None:
+        for part, within in zip(image_slices, measured.uncertainty.resampled.slices[0].support, strict=True):
+            kept = within[within >= settings.min_positives]
+            yield Target(part.slice, part.value, part.value, "own", int(part.member.sum()), len(kept), int(kept.sum()))
 
 
 _MACRO = [AGGREGATES.index(name) for name in ("macro_recall", "macro_f1")]

@@ -80,7 +80,7 @@ def slice_table(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
         for number, model in enumerate(models):
             row: dict[str, Any] = {
                 "slice": target.slice, "value": target.value, "title": target.title, "model": model,
-                "images": target.images, "tags": target.tags,
+                "images": target.images, "tags": target.tags, "positives": target.positives,
             }  # fmt: skip
             for figure, name in enumerate(AGGREGATES):
                 here = (number, figure, place)

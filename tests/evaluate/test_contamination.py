@@ -178,7 +178,7 @@ def test_without_resamples_only_what_needs_none_is_told(leak: Result) -> None:
 def test_the_interval_of_a_change_worked_by_hand() -> None:
     """It comes from the difference of the same resamples; a model's is moved by its bias, a lead's is not."""
     rng = np.random.default_rng(0)
-    targets = [Target("all", "all", "", "own", 4, 1), Target(CONTAMINATION, LEVELS[1], "", "own", 3, 1)]
+    targets = [Target("all", "all", "", "own", 4, 1, 4), Target(CONTAMINATION, LEVELS[1], "", "own", 3, 1, 3)]
     common, own = rng.normal(0, 0.1, (2, 7, 1, 500)), rng.normal(0, 0.01, (2, 7, 2, 500))
     estimates = np.array([[[0.8, 0.7]] * 7, [[0.6, 0.55]] * 7])
     replicates, bias = estimates[..., None] + common + own, np.full((2, 7, 2), [0.03, 0.01])
@@ -189,6 +189,7 @@ def test_the_interval_of_a_change_worked_by_hand() -> None:
         replicates,
         bias,
         np.full((2, 2), 1.5),
+        np.zeros(2, bool),
         np.full(2, np.inf),
         np.zeros((2, 2)),
         {},

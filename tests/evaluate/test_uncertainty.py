@@ -214,6 +214,7 @@ def by_hand(estimates: np.ndarray, replicates: np.ndarray, **more: Any) -> Aggre
         "bias": np.zeros(estimates.shape),
         "widening": np.ones((models, targets)),
         "unseen": np.zeros((models, targets)),
+        "selected": np.zeros(targets, bool),
         "freedom": np.full(targets, np.inf),
     }
     given = nothing | {"paired_precision": {}} | more

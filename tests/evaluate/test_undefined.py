@@ -61,18 +61,34 @@ PER_TAG: dict[str, Rule] = {
     "roc_auc": lambda rows: (rows["support"] == 0) | (rows["fp"] + rows["tn"] == 0),
     **dict.fromkeys(("best_f1", "best_threshold", "break_even", "break_even_threshold"), without("support")),
 }
+
+
+def everywhere(rows: pd.DataFrame) -> np.ndarray:
+    return np.ones(len(rows), bool)
+
+
+def with_figure_or_few_positives(figure: str, min_positives: int) -> Rule:
+    """Undefined with the figure, and in slices of images with fewer than twice `min_positives` positives a tag."""
+
+    def rule(rows: pd.DataFrame) -> Any:
+        of_images = ~rows["slice"].isin(["all", "category", "support", "group"])
+        return rows[figure].isna() | (of_images & (rows["positives"] < 2 * min_positives * rows["tags"]))
+
+    return rule
+
+
 MACRO = ("macro_precision", "macro_recall", "macro_f1")
 MICRO = ("micro_precision", "micro_recall", "micro_f1")
 FIGURES = (*MACRO, *MICRO, "map")
 
 
-def rules_of(table: str, replicates: int) -> dict[str, Rule]:
+def rules_of(table: str, replicates: int, min_positives: int) -> dict[str, Rule]:
     """Of each column that may hold nulls, exactly where."""
     if table == "per_tag":
         rules = dict(PER_TAG)
         for figure in ("precision", "recall", "f1", "ap"):
             for end in ("low", "high"):
-                rules[f"{figure}_{end}"] = with_figure(figure) if replicates else lambda rows: np.ones(len(rows), bool)
+                rules[f"{figure}_{end}"] = with_figure(figure) if replicates else everywhere
         return rules
     if table == "sweep":
         return {name: without(f"{name}_tags") for name in MACRO}
@@ -80,7 +96,7 @@ def rules_of(table: str, replicates: int) -> dict[str, Rule]:
         rules = {name: without(f"{name}_tags") for name in (*MACRO, "map")}
         for name in FIGURES:
             for end in ("low", "high"):
-                rules[f"{name}_{end}"] = with_figure(name) if replicates else lambda rows: np.ones(len(rows), bool)
+                rules[f"{name}_{end}"] = with_figure_or_few_positives(name, min_positives) if replicates else everywhere
             rules[f"{name}_corrected"] = with_figure(name)
         return rules
     if table == "tag_differences":
@@ -107,7 +123,7 @@ OPEN = {
 def assert_every_null_has_its_reason(result: Result, replicates: int) -> None:
     assert set(result.tables) == set(TABLES)
     for name, table in result.tables.items():
-        rules = rules_of(name, replicates)
+        rules = rules_of(name, replicates, result.summary["min_positives"])
         for column, row in cells_without_a_number(table):
             assert column in rules or column in OPEN.get(name, ()), f"{name}.{column} in {table.iloc[row].to_dict()}"
         for column, rule in rules.items():

@@ -71,12 +71,17 @@ def slice_groups(payload: Mapping[str, Any]) -> list[SliceGroup]:
 
 
 def _row(one: Mapping[str, Any], names: Sequence[str]) -> SliceRow:
-    size = (
-        plural(one["tags"], "tag", "tags")
-        if one["slice"] in TAG_SLICE_KINDS
-        else plural(one["images"], "image", "images")
-    )
+    if one["slice"] in TAG_SLICE_KINDS:
+        size = plural(one["tags"], "tag", "tags")
+    else:
+        size = plural(one["images"], "image", "images") + ("; too few positives for intervals" if _is_thin(one) else "")
     return SliceRow(one["title"], size, [_figure(one["figures"][key], names) for key in SLICED])
+
+
+def _is_thin(one: Mapping[str, Any]) -> bool:
+    """Return whether a slice of images has metrics without intervals: its tags have too few positives there."""
+    models = [model for key in SLICED for model in one["figures"][key]["models"]]
+    return any(value is not None for value, _, _ in models) and all(low is None for _, low, _ in models)
 
 
 def _figure(found: Mapping[str, Any], names: Sequence[str]) -> SliceFigure:
