@@ -1,0 +1,185 @@
+"""Read Parquet tables that others may have written: only the wanted columns, each checked to hold the wanted kind of values.
+
+Tables are read with pyarrow. The metadata that pandas stores, such as an index, is ignored.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from arena.base.errors import ArenaError
+
+MAX_ROWS = 100_000_000
+"""Largest number of rows of a table; a repeated value takes no room in a Parquet file, but does in memory."""
+
+
+class Kind(StrEnum):
+    """Kind of the values of a column; a missing value is allowed in each."""
+
+    TEXT = "text"
+    TEXTS = "lists of text"
+    INTEGER = "whole numbers"
+    NUMBER = "numbers"
+    FLAG = "true or false"
+    BYTES = "bytes"
+    IDENTIFIER = "text or whole numbers"
+
+
+def read_table(
+    path: Path,
+    columns: Mapping[str, Kind],
+    *,
+    optional: Mapping[str, Kind] | None = None,
+    fix: str = "restore the file",
+    most_rows: int = MAX_ROWS,
+) -> pa.Table:
+    """Read some columns of a Parquet file.
+
+    Args:
+        columns: required columns with their kinds.
+        optional: columns that are read if they exist.
+        fix: what a user can do, for the end of a message.
+        most_rows: largest number of rows.
+
+    Returns: the columns in the order of the file. Whole numbers are int64 or uint64, numbers keep their width.
+
+    Raises:
+        ArenaError: no such file, damaged, a column is missing, occurs twice or holds another kind of values, or too many rows.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            wanted = _wanted(path, schema, columns, optional or {}, fix)
+            if rows > most_rows:
+                raise ArenaError(f"{path}: {rows:,} rows, more than the {most_rows:,} that are read; {fix}")
+            table = file.read(columns=list(wanted)).replace_schema_metadata(None)
+        table.validate(full=True)  # also that text is UTF-8
+    except FileNotFoundError:
+        raise ArenaError(f"{path}: no such file; {fix}") from None
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
+        raise ArenaError(f"{path}: not a readable Parquet file ({_first_line(error)}); {fix}") from None
+    table = table.select([name for name in table.column_names if name in wanted])
+    return pa.table({name: _cast(path, table[name], name, kind, fix) for name, kind in _in_order(table, wanted)})
+
+
+def read_frame(
+    path: Path,
+    columns: Mapping[str, Kind],
+    *,
+    optional: Mapping[str, Kind] | None = None,
+    fix: str = "restore the file",
+    most_rows: int = MAX_ROWS,
+) -> pd.DataFrame:
+    """Return `read_table` as a data frame; whole numbers with missing values have pandas' type `Int64`."""
+    table = read_table(path, columns, optional=optional, fix=fix, most_rows=most_rows)
+    return to_frame(table)
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Convert a table to a data frame; whole numbers with missing values get pandas' type `Int64`, so that none is rounded."""
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    for name in table.column_names:
+        if pa.types.is_integer(table[name].type) and table[name].null_count:
+            kind = "UInt64" if pa.types.is_unsigned_integer(table[name].type) else "Int64"
+            frame[name] = pd.array(table[name].to_pylist(), dtype=kind)
+    return frame
+
+
+def read_column_kinds(path: Path, *, fix: str = "restore the file") -> dict[str, Kind]:
+    """Return the columns of a Parquet file that hold a known kind of values.
+
+    Raises:
+        ArenaError: the file cannot be read.
+    """
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ArenaError(f"{path}: not a readable Parquet file ({_first_line(error)}); {fix}") from None
+    found = {field.name: _kind_of(field.type) for field in schema}
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def _wanted(
+    path: Path, schema: pa.Schema, columns: Mapping[str, Kind], optional: Mapping[str, Kind], fix: str
+) -> dict[str, Kind]:
+    """Return the columns to read; raise if one is missing, occurs twice, or has a type that never holds its kind."""
+    if missing := [name for name in columns if name not in schema.names]:
+        raise ArenaError(f"{path}: no column {', '.join(missing)}; it has {', '.join(schema.names)[:300]}; {fix}")
+    wanted = {name: kind for name, kind in {**columns, **optional}.items() if name in schema.names}
+    for name, kind in wanted.items():
+        if schema.names.count(name) > 1:
+            raise ArenaError(f"{path}: two columns {name}; {fix}")
+        if not _may_hold(schema.field(name).type, kind):
+            raise ArenaError(
+                f"{path}: column {name} is {str(schema.field(name).type)[:80]}; it must hold {kind.value}; {fix}"
+            )
+    return wanted
+
+
+def _in_order(table: pa.Table, wanted: Mapping[str, Kind]) -> list[tuple[str, Kind]]:
+    return [(name, wanted[name]) for name in table.column_names]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_texts(kind: pa.DataType) -> bool:
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(lists and (_is_text(kind.value_type) or pa.types.is_null(kind.value_type)))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _may_hold(found: pa.DataType, kind: Kind) -> bool:
+    """Return whether a column of a type may hold values of a kind; one without any value may."""
+    if pa.types.is_null(found):
+        return True
+    if kind is Kind.IDENTIFIER:
+        return _is_text(found) or _is_number(found)
+    if kind is Kind.BYTES:
+        return bool(pa.types.is_binary(found) or pa.types.is_large_binary(found))
+    checks = {
+        Kind.TEXT: _is_text, Kind.TEXTS: _is_texts, Kind.INTEGER: _is_number, Kind.NUMBER: _is_number,
+        Kind.FLAG: pa.types.is_boolean,
+    }  # fmt: skip
+    return bool(checks[kind](found))
+
+
+def _kind_of(found: pa.DataType) -> Kind | None:
+    if pa.types.is_integer(found):
+        return Kind.INTEGER
+    kinds = (Kind.TEXT, Kind.TEXTS, Kind.NUMBER, Kind.FLAG, Kind.BYTES)
+    return None if pa.types.is_null(found) else next((kind for kind in kinds if _may_hold(found, kind)), None)
+
+
+_OF_NULLS = {
+    Kind.TEXT: pa.large_string(), Kind.TEXTS: pa.large_list(pa.large_string()), Kind.INTEGER: pa.int64(),
+    Kind.NUMBER: pa.float64(), Kind.FLAG: pa.bool_(), Kind.BYTES: pa.large_binary(), Kind.IDENTIFIER: pa.large_string(),
+}  # fmt: skip
+
+
+def _cast(path: Path, column: pa.ChunkedArray, name: str, kind: Kind, fix: str) -> pa.ChunkedArray:
+    """Return a column in the type of its kind."""
+    if pa.types.is_null(column.type):
+        return column.cast(_OF_NULLS[kind])
+    if kind is not Kind.INTEGER or pa.types.is_integer(column.type):
+        return column
+    try:
+        whole = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)  # a missing value of pandas
+        return whole.cast(pa.int64())
+    except pa.ArrowException as error:
+        raise ArenaError(f"{path}: column {name} must hold {kind.value} ({_first_line(error)}); {fix}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
