@@ -4,17 +4,17 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import ArenaError
 from arena.base.schema import Schema
 
-MAX_JSON_BYTES = 64 << 20
+MAX_JSON_BYTES = 32 << 20
 """Largest size of a JSON file; Python needs up to 20 bytes of memory for each byte of JSON."""
 
-MAX_TOML_BYTES = 4 << 20
+MAX_TOML_BYTES = 2 << 20
 """Largest size of a TOML file."""
 
 MAX_DEPTH = 64
@@ -107,7 +107,7 @@ def parse_json(
     [[1, 2], {}]
     >>> parse_json('{"a": [1e999]}', "a.json")
     Traceback (most recent call last):
-    arena.base.errors.ArenaError: a.json: not readable JSON (a[0] is not a finite number); restore the file
+    arena.base.errors.ArenaError: a.json: not readable JSON (a[0] has a number that is not finite); restore the file
     """
     try:
         hook = _without_duplicates if unique_keys else None
@@ -120,9 +120,7 @@ def parse_json(
     return content
 
 
-def read_toml(
-    path: Path, *, fix: str = "correct the file", error: type[ArenaError] = ArenaError
-) -> dict[str, Any]:
+def read_toml(path: Path, *, fix: str = "correct the file", error: type[ArenaError] = ArenaError) -> dict[str, Any]:
     """Return the content of a TOML file.
 
     Raises:
@@ -141,47 +139,55 @@ def read_toml(
 def check_limits(content: Any, *, finite: bool = True) -> None:
     """Raise ValueError if parsed content is beyond a limit.
 
-    The limits are `MAX_DEPTH`, `MAX_INTEGER`, finite numbers, and text that can be written as UTF-8: an escape such as `\\ud800`
-    gives a lone surrogate, which no encoding of Unicode can store.
+    The limits are `MAX_DEPTH`, `MAX_INTEGER`, finite numbers, and text that can be written as UTF-8: a JSON escape may give a
+    lone surrogate, which no encoding of Unicode can store.
 
     Args:
         finite: refuse infinite and undefined numbers.
     """
-    for field, value, depth in _values(content):
-        kind = type(value)
-        if depth > MAX_DEPTH:
-            raise _LimitError(f"more than {MAX_DEPTH} tables and lists inside each other")
-        if kind is int and not -MAX_INTEGER <= value <= MAX_INTEGER:
-            raise _LimitError(f"{field()} is a whole number of {len(str(abs(value)))} digits")
-        if finite and kind is float and not math.isfinite(value):
-            raise _LimitError(f"{field()} is not a finite number")
-        if kind is str and not value.isascii() and _SURROGATE.search(value):
-            raise _LimitError(f"{field()} has a lone surrogate")
+    level, depth = [content], 0
+    while level and depth <= MAX_DEPTH:
+        for one in level:
+            if _fault(one, finite):
+                raise _LimitError(_named_fault("", content, finite))
+        level, depth = (
+            [inner for one in level for inner in _items(one) if inner and type(inner) in (dict, list)],
+            depth + 1,
+        )
+    if level:
+        raise _LimitError(f"more than {MAX_DEPTH} tables and lists inside each other")
 
 
-def _values(content: Any) -> Iterator[tuple[Callable[[], str], Any, int]]:
-    """Yield every value and key with its name (a function, because names are rarely needed) and its depth."""
-    pending: list[tuple[Any, int, Callable[[], str]]] = [(content, 1, lambda: "")]
-    yield (lambda: "the content"), content, 0
-    while pending:
-        table, depth, name = pending.pop()
-        if type(table) is dict:
-            for key, value in table.items():
-                inner = _named(name, key)
-                yield inner, key, depth
-                yield inner, value, depth
-                if type(value) in (dict, list):
-                    pending.append((value, depth + 1, inner))
-        elif type(table) is list:
-            for number, value in enumerate(table):
-                inner = _named(name, number)
-                yield inner, value, depth
-                if type(value) in (dict, list):
-                    pending.append((value, depth + 1, inner))
+def _items(content: Any) -> Collection[Any]:
+    if type(content) is dict:
+        return content.values()
+    return content if type(content) is list else ()
 
 
-def _named(outer: Callable[[], str], key: str | int) -> Callable[[], str]:
-    return lambda: f"{outer()}[{key}]" if isinstance(key, int) else f"{outer()}.{key}".removeprefix(".")
+def _fault(content: Any, finite: bool) -> str:
+    """Return which limit a plain value, or one directly in a table or list, is beyond; empty if none."""
+    values = _items(content) if type(content) in (dict, list) else [content]
+    kinds = {*map(type, values)}
+    if int in kinds and max(abs(one) for one in values if type(one) is int) > MAX_INTEGER:
+        return "a whole number of more than 19 digits"
+    if finite and float in kinds and not all(math.isfinite(one) for one in values if type(one) is float):
+        return "a number that is not finite"
+    text = "".join(one for one in values if type(one) is str) if str in kinds else ""
+    text += "".join(content) if type(content) is dict else ""
+    return "" if text.isascii() or not _SURROGATE.search(text) else "a lone surrogate"
+
+
+def _named_fault(name: str, content: Any, finite: bool) -> str:
+    """Return the first fault in content with the name of its field; empty if there is none."""
+    if type(content) not in (dict, list):
+        fault = _fault(content, finite)
+        return f"{name or 'the content'} has {fault}" if fault else ""
+    if type(content) is dict:
+        named = [(f"{name}.{key}".removeprefix("."), value) for key, value in content.items()]
+    else:
+        named = [(f"{name}[{number}]", value) for number, value in enumerate(content)]
+    inner = next(filter(None, (_named_fault(*one, finite) for one in named)), "")
+    return inner or (f"a key of {name or 'the content'} has {fault}" if (fault := _fault(content, finite)) else "")
 
 
 def _refuse_constant(name: str) -> Any:

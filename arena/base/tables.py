@@ -3,6 +3,7 @@
 Tables are read with pyarrow. The metadata that pandas stores, such as an index, is ignored.
 """
 
+import csv
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -10,12 +11,17 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
 
 MAX_ROWS = 100_000_000
 """Largest number of rows of a table; a repeated value takes no room in a Parquet file, but does in memory."""
+
+
+MAX_HEADER = 1 << 20
+"""Largest number of characters of the header of a CSV file."""
 
 
 class Kind(StrEnum):
@@ -63,8 +69,9 @@ def read_table(
         raise ArenaError(f"{path}: no such file; {fix}") from None
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
         raise ArenaError(f"{path}: not a readable Parquet file ({_first_line(error)}); {fix}") from None
-    table = table.select([name for name in table.column_names if name in wanted])
-    return pa.table({name: _cast(path, table[name], name, kind, fix) for name, kind in _in_order(table, wanted)})
+    if not table.column_names and not table.num_rows:
+        return pa.table({name: pa.array([], _OF_NULLS[kind]) for name, kind in columns.items()})
+    return pa.table({name: _cast(path, table[name], name, kind, fix) for name, kind in wanted.items()})
 
 
 def read_frame(
@@ -77,6 +84,44 @@ def read_frame(
 ) -> pd.DataFrame:
     """Return `read_table` as a data frame; whole numbers with missing values have pandas' type `Int64`."""
     table = read_table(path, columns, optional=optional, fix=fix, most_rows=most_rows)
+    return to_frame(table)
+
+
+def read_csv_frame(
+    path: Path,
+    columns: Mapping[str, Kind],
+    *,
+    optional: Mapping[str, Kind] | None = None,
+    numbered: str = "",
+    fix: str = "restore the file",
+) -> pd.DataFrame:
+    """Read some columns of a CSV file; an empty cell is missing in a column of numbers, and empty text in one of text.
+
+    Args:
+        columns, optional, fix: see `read_table`.
+        numbered: prefix of further columns of numbers; empty: there are none.
+
+    Raises:
+        ArenaError: no such file, damaged, not UTF-8, a column is missing, or a cell is not of the kind of its column.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header = next(csv.reader([file.readline(MAX_HEADER)]), [])
+        kinds = {**columns, **(optional or {})}
+        if numbered:
+            kinds |= {name: Kind.NUMBER for name in header if name.startswith(numbered)}
+        if missing := [name for name in columns if name not in header]:
+            raise ArenaError(f"{path}: no column {', '.join(missing)}; it has {', '.join(header)[:300]}; {fix}")
+        wanted = {name: _CSV_TYPES[kinds[name]] for name in header if name in kinds}
+        table = pa_csv.read_csv(
+            path,
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(column_types=wanted, include_columns=list(wanted), null_values=[""]),
+        )
+    except FileNotFoundError:
+        raise ArenaError(f"{path}: no such file; {fix}") from None
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+        raise ArenaError(f"{path}: not a readable CSV file ({_first_line(error)}); {fix}") from None
     return to_frame(table)
 
 
@@ -107,10 +152,16 @@ def read_column_kinds(path: Path, *, fix: str = "restore the file") -> dict[str,
 def _wanted(
     path: Path, schema: pa.Schema, columns: Mapping[str, Kind], optional: Mapping[str, Kind], fix: str
 ) -> dict[str, Kind]:
-    """Return the columns to read; raise if one is missing, occurs twice, or has a type that never holds its kind."""
+    """Return the columns to read; raise if one is missing, occurs twice, or has a type that never holds its kind.
+
+    A table without any column is that of an empty data frame.
+    """
+    if not schema.names:
+        return {}
     if missing := [name for name in columns if name not in schema.names]:
         raise ArenaError(f"{path}: no column {', '.join(missing)}; it has {', '.join(schema.names)[:300]}; {fix}")
-    wanted = {name: kind for name, kind in {**columns, **optional}.items() if name in schema.names}
+    kinds = {**optional, **columns}
+    wanted = {name: kinds[name] for name in schema.names if name in kinds}
     for name, kind in wanted.items():
         if schema.names.count(name) > 1:
             raise ArenaError(f"{path}: two columns {name}; {fix}")
@@ -119,10 +170,6 @@ def _wanted(
                 f"{path}: column {name} is {str(schema.field(name).type)[:80]}; it must hold {kind.value}; {fix}"
             )
     return wanted
-
-
-def _in_order(table: pa.Table, wanted: Mapping[str, Kind]) -> list[tuple[str, Kind]]:
-    return [(name, wanted[name]) for name in table.column_names]
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -166,6 +213,9 @@ _OF_NULLS = {
     Kind.TEXT: pa.large_string(), Kind.TEXTS: pa.large_list(pa.large_string()), Kind.INTEGER: pa.int64(),
     Kind.NUMBER: pa.float64(), Kind.FLAG: pa.bool_(), Kind.BYTES: pa.large_binary(), Kind.IDENTIFIER: pa.large_string(),
 }  # fmt: skip
+
+
+_CSV_TYPES = {Kind.TEXT: pa.large_string(), Kind.INTEGER: pa.int64(), Kind.NUMBER: pa.float64(), Kind.FLAG: pa.bool_()}
 
 
 def _cast(path: Path, column: pa.ChunkedArray, name: str, kind: Kind, fix: str) -> pa.ChunkedArray:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.names import check_name
-from arena.cards.toml import CardTable, load_toml
+from arena.base.reading import read_toml
+from arena.cards.toml import CardTable
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class DatasetCard:
 
 def read_dataset_card(path: Path) -> DatasetCard:
     """Read `dataset.toml` of a frozen folder."""
-    facts = load_toml(path)
+    facts = read_toml(path)
     table = CardTable(dict(facts), str(path))
     name = table.text("name")
     check_name(name)

@@ -9,7 +9,6 @@ that was stopped at any point ends with the same folder.
 
 import json
 import os
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -66,8 +65,8 @@ class Checkpoint:
 def fetched_scheme(folder: Path) -> str:
     """Return the rating scheme of the posts of a fetch; empty if the folder holds no fetch or the scheme is unknown."""
     try:
-        return str(tomllib.loads((folder / FETCH_STATE).read_text(encoding="utf-8-sig")).get("rating_scheme", ""))
-    except (OSError, ValueError):
+        return str(read_toml(folder / FETCH_STATE).get("rating_scheme", ""))
+    except ArenaError:
         return ""
 
 
@@ -177,7 +176,7 @@ class FetchFolder:
             self.save(self.checkpoint)
             return
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            table = read_toml(path)
             self._refuse_other(path, table)
             left_out = Counter({row["reason"]: row["posts"] for row in table.get("left_out", [])})
             known = {one.name: table[one.name] for one in fields(Checkpoint) if one.name != "left_out"}
