@@ -71,17 +71,20 @@ def read_json(
     most: int = MAX_JSON_BYTES,
     fix: str = "restore the file",
     error: type[ArenaError] = ArenaError,
+    strict: bool = True,
 ) -> Any:
     """Return the content of a JSON file.
 
     Args:
         schema: raise if the content does not fit it.
         most, fix, error: see `read_text`.
+        strict: see `parse_json`.
 
     Raises:
         ArenaError: the file cannot be read, is not JSON, is beyond a limit, or does not fit the schema.
     """
-    return parse_json(read_text(path, most=most, fix=fix, error=error), path, schema, fix=fix, error=error)
+    text = read_text(path, most=most, fix=fix, error=error)
+    return parse_json(text, path, schema, fix=fix, error=error, strict=strict)
 
 
 def parse_json(
@@ -92,6 +95,7 @@ def parse_json(
     fix: str = "restore the file",
     error: type[ArenaError] = ArenaError,
     unique_keys: bool = False,
+    strict: bool = True,
 ) -> Any:
     """Return the content of JSON text.
 
@@ -99,6 +103,7 @@ def parse_json(
         where: file, and line or field, for errors.
         schema, fix, error: see `read_json`.
         unique_keys: raise if an object has a key twice; else the last one counts.
+        strict: refuse numbers that are not finite and lone surrogates; a reader that checks each row on its own allows them.
 
     Raises:
         ArenaError: not JSON, beyond a limit, or not as the schema wants it.
@@ -111,8 +116,9 @@ def parse_json(
     """
     try:
         hook = _without_duplicates if unique_keys else None
-        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=hook)
-        check_limits(content)
+        constant = _refuse_constant if strict else None
+        content = json.loads(text, parse_constant=constant, object_pairs_hook=hook)
+        check_limits(content, strict=strict)
     except (ValueError, RecursionError) as failure:
         raise error(f"{where}: not readable JSON ({_reason(failure)}); {fix}") from None
     if schema is not None:
@@ -130,26 +136,26 @@ def read_toml(path: Path, *, fix: str = "correct the file", error: type[ArenaErr
     try:
         _refuse_long_keys(text)
         content = tomllib.loads(text)
-        check_limits(content, finite=False)
+        check_limits(content, strict=False)
     except (ValueError, RecursionError) as failure:
         raise error(f"{path}: not valid TOML ({_reason(failure)}); {fix}") from None
     return content
 
 
-def check_limits(content: Any, *, finite: bool = True) -> None:
+def check_limits(content: Any, *, strict: bool = True) -> None:
     """Raise ValueError if parsed content is beyond a limit.
 
     The limits are `MAX_DEPTH`, `MAX_INTEGER`, finite numbers, and text that can be written as UTF-8: a JSON escape may give a
     lone surrogate, which no encoding of Unicode can store.
 
     Args:
-        finite: refuse infinite and undefined numbers.
+        strict: also refuse numbers that are not finite and lone surrogates.
     """
     level, depth = [content], 0
     while level and depth <= MAX_DEPTH:
         for one in level:
-            if _fault(one, finite):
-                raise _LimitError(_named_fault("", content, finite))
+            if _fault(one, strict):
+                raise _LimitError(_named_fault("", content, strict))
         level, depth = (
             [inner for one in level for inner in _items(one) if inner and type(inner) in (dict, list)],
             depth + 1,
@@ -164,30 +170,32 @@ def _items(content: Any) -> Collection[Any]:
     return content if type(content) is list else ()
 
 
-def _fault(content: Any, finite: bool) -> str:
+def _fault(content: Any, strict: bool) -> str:
     """Return which limit a plain value, or one directly in a table or list, is beyond; empty if none."""
     values = _items(content) if type(content) in (dict, list) else [content]
     kinds = {*map(type, values)}
     if int in kinds and max(abs(one) for one in values if type(one) is int) > MAX_INTEGER:
         return "a whole number of more than 19 digits"
-    if finite and float in kinds and not all(math.isfinite(one) for one in values if type(one) is float):
+    if not strict:
+        return ""
+    if float in kinds and not all(math.isfinite(one) for one in values if type(one) is float):
         return "a number that is not finite"
     text = "".join(one for one in values if type(one) is str) if str in kinds else ""
     text += "".join(content) if type(content) is dict else ""
     return "" if text.isascii() or not _SURROGATE.search(text) else "a lone surrogate"
 
 
-def _named_fault(name: str, content: Any, finite: bool) -> str:
+def _named_fault(name: str, content: Any, strict: bool) -> str:
     """Return the first fault in content with the name of its field; empty if there is none."""
     if type(content) not in (dict, list):
-        fault = _fault(content, finite)
+        fault = _fault(content, strict)
         return f"{name or 'the content'} has {fault}" if fault else ""
     if type(content) is dict:
         named = [(f"{name}.{key}".removeprefix("."), value) for key, value in content.items()]
     else:
         named = [(f"{name}[{number}]", value) for number, value in enumerate(content)]
-    inner = next(filter(None, (_named_fault(*one, finite) for one in named)), "")
-    return inner or (f"a key of {name or 'the content'} has {fault}" if (fault := _fault(content, finite)) else "")
+    inner = next(filter(None, (_named_fault(*one, strict) for one in named)), "")
+    return inner or (f"a key of {name or 'the content'} has {fault}" if (fault := _fault(content, strict)) else "")
 
 
 def _refuse_constant(name: str) -> Any:

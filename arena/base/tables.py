@@ -41,14 +41,16 @@ def read_table(
     columns: Mapping[str, Kind],
     *,
     optional: Mapping[str, Kind] | None = None,
+    others: bool = False,
     fix: str = "restore the file",
     most_rows: int = MAX_ROWS,
 ) -> pa.Table:
-    """Read some columns of a Parquet file.
+    """Read columns of a Parquet file.
 
     Args:
         columns: required columns with their kinds.
         optional: columns that are read if they exist.
+        others: also read all other columns, whatever they hold.
         fix: what a user can do, for the end of a message.
         most_rows: largest number of rows.
 
@@ -63,7 +65,7 @@ def read_table(
             wanted = _wanted(path, schema, columns, optional or {}, fix)
             if rows > most_rows:
                 raise ArenaError(f"{path}: {rows:,} rows, more than the {most_rows:,} that are read; {fix}")
-            table = file.read(columns=list(wanted)).replace_schema_metadata(None)
+            table = file.read(columns=None if others else list(wanted)).replace_schema_metadata(None)
         table.validate(full=True)  # also that text is UTF-8
     except FileNotFoundError:
         raise ArenaError(f"{path}: no such file; {fix}") from None
@@ -71,7 +73,11 @@ def read_table(
         raise ArenaError(f"{path}: not a readable Parquet file ({_first_line(error)}); {fix}") from None
     if not table.column_names and not table.num_rows:
         return pa.table({name: pa.array([], _OF_NULLS[kind]) for name, kind in columns.items()})
-    return pa.table({name: _cast(path, table[name], name, kind, fix) for name, kind in wanted.items()})
+    if twice := next((name for name in table.column_names if table.column_names.count(name) > 1), ""):
+        raise ArenaError(f"{path}: two columns {twice}; {fix}")
+    names = table.column_names
+    cast = [_cast(path, table[name], name, wanted[name], fix) if name in wanted else table[name] for name in names]
+    return pa.table(dict(zip(names, cast, strict=True)))
 
 
 def read_frame(
@@ -79,12 +85,15 @@ def read_frame(
     columns: Mapping[str, Kind],
     *,
     optional: Mapping[str, Kind] | None = None,
+    others: bool = False,
     fix: str = "restore the file",
-    most_rows: int = MAX_ROWS,
 ) -> pd.DataFrame:
     """Return `read_table` as a data frame; whole numbers with missing values have pandas' type `Int64`."""
-    table = read_table(path, columns, optional=optional, fix=fix, most_rows=most_rows)
-    return to_frame(table)
+    table = read_table(path, columns, optional=optional, others=others, fix=fix)
+    try:
+        return to_frame(table)
+    except (ValueError, OverflowError, pa.ArrowException) as error:  # a date that pandas cannot hold
+        raise ArenaError(f"{path}: not a readable table ({_first_line(error)}); {fix}") from None
 
 
 def read_csv_frame(
@@ -133,20 +142,6 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
             kind = "UInt64" if pa.types.is_unsigned_integer(table[name].type) else "Int64"
             frame[name] = pd.array(table[name].to_pylist(), dtype=kind)
     return frame
-
-
-def read_column_kinds(path: Path, *, fix: str = "restore the file") -> dict[str, Kind]:
-    """Return the columns of a Parquet file that hold a known kind of values.
-
-    Raises:
-        ArenaError: the file cannot be read.
-    """
-    try:
-        schema = pq.read_schema(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise ArenaError(f"{path}: not a readable Parquet file ({_first_line(error)}); {fix}") from None
-    found = {field.name: _kind_of(field.type) for field in schema}
-    return {name: kind for name, kind in found.items() if kind is not None}
 
 
 def _wanted(
@@ -202,13 +197,6 @@ def _may_hold(found: pa.DataType, kind: Kind) -> bool:
     return bool(checks[kind](found))
 
 
-def _kind_of(found: pa.DataType) -> Kind | None:
-    if pa.types.is_integer(found):
-        return Kind.INTEGER
-    kinds = (Kind.TEXT, Kind.TEXTS, Kind.NUMBER, Kind.FLAG, Kind.BYTES)
-    return None if pa.types.is_null(found) else next((kind for kind in kinds if _may_hold(found, kind)), None)
-
-
 _OF_NULLS = {
     Kind.TEXT: pa.large_string(), Kind.TEXTS: pa.large_list(pa.large_string()), Kind.INTEGER: pa.int64(),
     Kind.NUMBER: pa.float64(), Kind.FLAG: pa.bool_(), Kind.BYTES: pa.large_binary(), Kind.IDENTIFIER: pa.large_string(),
@@ -222,6 +210,8 @@ def _cast(path: Path, column: pa.ChunkedArray, name: str, kind: Kind, fix: str) 
     """Return a column in the type of its kind."""
     if pa.types.is_null(column.type):
         return column.cast(_OF_NULLS[kind])
+    if kind is Kind.TEXTS and pc.list_flatten(column).null_count:
+        raise ArenaError(f"{path}: column {name} has a missing text in a list; {fix}")
     if kind is not Kind.INTEGER or pa.types.is_integer(column.type):
         return column
     try:

@@ -225,4 +225,4 @@ TABLE_CONTENT: Mapping[str, TableContent] = {
         _kinds("corrected", "change_corrected"),
     ),
 }  # fmt: skip
-"""Columns of the tables of a run by name. Columns of numbers for each model, such as `score_NAME` in `labels`, are not listed."""
+"""Columns of the tables of a run by name; the columns `score_NAME` of `labels` are not listed."""

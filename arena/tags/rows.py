@@ -25,6 +25,9 @@ TAG_LIST_HEADER = ("name", "category", "post_count", "aliases")
 LINK_HEADERS = (("antecedent_name", "consequent_name"), ("old", "new"))
 """Columns of a relation between two tags: those of Danbooru and e621, and the short form, which is for aliases only."""
 
+MAX_CSV_BYTES = 64 << 20
+"""Largest size of a CSV file that is read at once."""
+
 _MAX_LINE = 1 << 20
 """Largest number of characters of a line; the rest is skipped, so that a hostile file cannot fill the memory."""
 
@@ -78,21 +81,32 @@ class RowTally:
         return spelling
 
 
-def read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
+def read_csv(path: Path, required: tuple[str, ...], *, complete: bool = False) -> list[dict[str, str]]:
     """Read the rows of a CSV file as text, so that a tag named `nan` stays text; a missing file has no rows.
 
+    Args:
+        complete: refuse a row that is shorter than the required columns; else its missing cells are None.
+
     Raises:
-        ArenaError: a required column is missing, or the file is not CSV.
+        ArenaError: a required column or cell is missing, the file is not CSV, or it has more than `MAX_CSV_BYTES`.
     """
     if not path.exists():
         return []
+    if path.stat().st_size > MAX_CSV_BYTES:
+        raise ArenaError(f"{path}: more than {MAX_CSV_BYTES:,} bytes, the most that is read")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [name for name in required if name not in (reader.fieldnames or ())]
             if missing:
                 raise ArenaError(f"{path}: no column {', '.join(missing)}; its header is {reader.fieldnames}")
-            return list(reader)
+            rows = list(reader)
+            for number, row in enumerate(rows if complete else (), 2):
+                if lacking := [name for name in required if row[name] is None]:
+                    raise ArenaError(
+                        f"{path}: row {number} has no {lacking[0]}; write {','.join(required)} in each row"
+                    )
+            return rows
     except (UnicodeDecodeError, csv.Error) as error:
         raise ArenaError(f"{path}: not valid CSV in UTF-8 ({error})") from None
 

@@ -22,6 +22,7 @@ from filelock import Timeout as LockTimeout
 
 from arena.base.errors import ArenaError
 from arena.base.files import remove_temporary, write_whole
+from arena.base.reading import parse_json, read_toml
 from arena.dataset.fetch.filter import Post, post_id_of
 from arena.dataset.records import Reject
 from arena.dataset.rejects import read_rejects, write_rejects
@@ -155,8 +156,8 @@ class FetchFolder:
 
     def _post(self, number: int, line: bytes) -> Post:
         try:
-            post = json.loads(line)
-        except (ValueError, RecursionError):
+            post = parse_json(line, number, strict=False)
+        except ArenaError:
             post = None
         if post_id_of(post) is None:
             raise ArenaError(

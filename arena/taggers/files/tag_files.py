@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError, WeightsError
+from arena.base.reading import MAX_JSON_BYTES, parse_json, read_text
 from arena.cards import ModelCard
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagSpace
 from arena.tags.rows import read_csv
