@@ -13,7 +13,7 @@ from arena.base.reading import read_toml
 from arena.cards.adapters import refuse_unknown_adapter
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
-from arena.cards.source import HubSource, read_elsewhere
+from arena.cards.source import HubSource, read_elsewhere, read_hub, read_revision
 from arena.cards.toml import CardTable
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES
 from arena.tags.space import VENDOR_CATEGORIES
@@ -187,8 +187,8 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
         adapter=adapter,
         folder=(path.parent / table.text("folder", name if path.name != CARD_FILE else ".")).resolve(),
         files=() if members.names else tuple(table.texts("files")),
-        hub=table.text("hub", "") or None,
-        revision=table.text("revision", "") or None,
+        hub=read_hub(table, needed=False),
+        revision=read_revision(table),
         elsewhere=read_elsewhere(table.table("elsewhere")),
         sha256=table.table("sha256").strings(),
         licence=table.text("licence", "unknown"),
