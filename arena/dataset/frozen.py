@@ -33,13 +33,10 @@ WEIGHT = "weight"
 """Optional column of `images.parquet`: the number of images of the population that an image represents, which is 1 / its
 inclusion probability in the sample. Without it each image has the weight 1."""
 
-_IMAGE_KINDS = dict(
-    zip(
-        IMAGE_COLUMNS,
-        (Kind.IDENTIFIER, Kind.TEXT, Kind.TEXT, *[Kind.INTEGER] * 4, Kind.TEXTS, Kind.TEXT, Kind.IDENTIFIER),
-        strict=True,
-    )
-)
+_IMAGE_KINDS = {
+    "image_id": Kind.IDENTIFIER, "path": Kind.TEXT, "sha256": Kind.TEXT, "width": Kind.INTEGER, "height": Kind.INTEGER,
+    "phash": Kind.IDENTIFIER, "dhash": Kind.IDENTIFIER, "tags": Kind.TEXTS, "rating": Kind.TEXT, "group": Kind.IDENTIFIER,
+}  # fmt: skip
 
 IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
 """Columns of `images.parquet` that identify images; every other column except `WEIGHT` can define slices."""

@@ -48,6 +48,8 @@ def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, An
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ScoresError(f"{path}: no array {', '.join(missing)}; it has {', '.join(sorted(arrays)) or 'none'}")
+    if arrays[large].dtype.kind not in "biuf":
+        raise ScoresError(f"{path}: {large} is {str(arrays[large].dtype)[:60]}; it must hold numbers")
     if not isinstance(arrays[large], Matrix):  # compressed, or in Fortran order
         if arrays[large].ndim != 2:
             raise ScoresError(f"{path}: {large} {arrays[large].shape}; it must be a matrix (images, tags)")
@@ -135,7 +137,7 @@ def to_strings(path: Path, name: str, array: NDArray[Any]) -> tuple[str, ...]:
         raise ScoresError(f"{path}: {name} is {array.dtype} {array.shape}; it must be a one-dimensional array of str")
     try:
         items = array.tolist()
-    except ValueError as error:  # a number that is not a character
+    except (ValueError, SystemError) as error:  # a number that is not a character
         raise ScoresError(f"{path}: {name} holds text that is not Unicode ({error})") from None
     texts = tuple(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in items)
     wrong = next((number for number, text in enumerate(texts) if not text.isascii() and encodable(text) != text), None)

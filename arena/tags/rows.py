@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from arena.base.errors import ArenaError
-from arena.base.format import shown
+from arena.base.format import clipped, shown
 from arena.base.reading import parse_json
 from arena.tags.spelling import canonical_spelling, respelling_note
 
@@ -105,7 +105,7 @@ def read_csv(path: Path, required: tuple[str, ...], *, complete: bool = False) -
             reader = csv.DictReader(file)
             missing = [name for name in required if name not in (reader.fieldnames or ())]
             if missing:
-                raise ArenaError(f"{path}: no column {', '.join(missing)}; its header is {reader.fieldnames}")
+                raise ArenaError(f"{path}: no column {', '.join(missing)}; its header is {clipped(str(reader.fieldnames), 200)}")
             rows = list(reader)
             for number, row in enumerate(rows if complete else (), 2):
                 if lacking := [name for name in required if row[name] is None]:

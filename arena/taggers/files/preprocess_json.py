@@ -64,7 +64,7 @@ def _transforms(steps: list[_Transform], so_far: Preprocessing) -> Preprocessing
         raise UnsupportedValueError("has a transform after normalize; normalize must be the last")
     for step in steps:
         kind, options = step["type"], {key: value for key, value in step.items() if key != "type"}
-        if kind not in _STEPS:
+        if not isinstance(kind, str) or kind not in _STEPS:
             raise UnsupportedValueError(f"transform {kind!r} is unknown. {nearest(str(kind), _STEPS)}")
         so_far = _STEPS[kind](so_far, options)
     if not so_far.preprocess.size:

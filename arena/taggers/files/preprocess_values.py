@@ -86,6 +86,6 @@ def read_filter(where: str, name: Any) -> str:
     Raises:
         UnclearError: Pillow has no such filter.
     """
-    if name not in FILTERS["pil"]:
+    if not isinstance(name, str) or name not in FILTERS["pil"]:
         raise UnsupportedValueError(f"{where} = {name!r}; allowed: {', '.join(FILTERS['pil'])}")
     return str(name)
