@@ -152,7 +152,7 @@ def check_limits(content: Any, *, strict: bool = True) -> None:
         strict: also refuse numbers that are not finite and lone surrogates.
     """
     level, depth = [content], 0
-    while level and depth <= MAX_DEPTH:
+    while level and depth < MAX_DEPTH:
         for one in level:
             if _fault(one, strict):
                 raise _LimitError(_named_fault("", content, strict))
