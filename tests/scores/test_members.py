@@ -25,12 +25,6 @@ def test_sound_arrays_are_read_in_any_layout(tmp_path: Path, save: Any, order: A
     assert (read_scores(tmp_path / "a.npz").values.read() == values).all()
 
 
-def test_no_image_and_no_tag_are_read(tmp_path: Path) -> None:
-    empty = {"scores": np.zeros((0, 0), np.float32), "tags": np.array([], str), "image_ids": np.array([], str)}
-    np.savez(tmp_path / "a.npz", **empty)
-    assert read_scores(tmp_path / "a.npz").values.shape == (0, 0)
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
