@@ -52,6 +52,8 @@ CONTAMINATION = "contamination"
 OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
 """Tables that not every run has; `summary.json` has an entry of the same name if the table exists."""
 
+_AGAIN = "this is a damaged run; score it again"
+
 _CSV_ROWS = 50_000
 """Rows of a CSV that are text in memory at a time."""
 
@@ -166,16 +168,16 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
     """
     if not (folder / RUN_FILE).exists():
         raise ArenaError(f"{folder}: no finished run in it (no {RUN_FILE}); make one with arena run or arena score")
-    fix = "score it again"
-    run = read_json(folder / RUN_FILE, fix=fix)
-    if not isinstance(run, dict) or run.get("schema") != RUN_SCHEMA:
-        found = run.get("schema") if isinstance(run, dict) else None
-        raise IncomparableError(f"{folder}: schema {found!r:.40}, this version reads {RUN_SCHEMA}; score it again")
-    RUN.check(run, folder / RUN_FILE, fix=fix)
-    summary = read_json(folder / "summary.json", SUMMARY, fix=fix)
+    run = read_json(folder / RUN_FILE, fix=_AGAIN)
+    if isinstance(run, dict) and run.get("schema") != RUN_SCHEMA:
+        raise IncomparableError(
+            f"{folder}: schema {run.get('schema')!r:.40}, this version reads {RUN_SCHEMA}; score it again"
+        )
+    RUN.check(run, folder / RUN_FILE, fix=_AGAIN)
+    summary = read_json(folder / "summary.json", SUMMARY, fix=_AGAIN)
     for metric, ranks in summary["ranks"].items():
         if missing := [name for name in summary["models"] if name not in ranks]:
-            raise ArenaError(f"{folder / 'summary.json'}: ranks.{metric} has no model {missing[0]}; {fix}")
+            raise ArenaError(f"{folder / 'summary.json'}: ranks.{metric} has no model {missing[0]}; {_AGAIN}")
     written = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
     wanted = written if tables is None else {name: kind for name, kind in written.items() if name in tables}
     return Result(run, summary, {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()})
@@ -186,7 +188,5 @@ def _read_table(path: Path) -> pd.DataFrame:
     required, optional = TABLE_CONTENT[path.stem]
     if path.suffix == ".csv":
         numbered = "score_"  # one column for each model
-        return without_guards(
-            read_csv_frame(path, required, optional=optional, numbered=numbered, fix="score it again")
-        )
-    return read_frame(path, required, optional=optional, fix="score it again")
+        return without_guards(read_csv_frame(path, required, optional=optional, numbered=numbered, fix=_AGAIN))
+    return read_frame(path, required, optional=optional, fix=_AGAIN)

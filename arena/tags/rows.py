@@ -105,7 +105,9 @@ def read_csv(path: Path, required: tuple[str, ...], *, complete: bool = False) -
             reader = csv.DictReader(file)
             missing = [name for name in required if name not in (reader.fieldnames or ())]
             if missing:
-                raise ArenaError(f"{path}: no column {', '.join(missing)}; its header is {clipped(str(reader.fieldnames), 200)}")
+                raise ArenaError(
+                    f"{path}: no column {', '.join(missing)}; its header is {clipped(str(reader.fieldnames), 200)}"
+                )
             rows = list(reader)
             for number, row in enumerate(rows if complete else (), 2):
                 if lacking := [name for name in required if row[name] is None]:

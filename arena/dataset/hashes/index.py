@@ -198,7 +198,7 @@ def _metadata(path: Path, schema: pa.Schema) -> dict[str, Any]:
             f"{path}: a Parquet file, but not an index: it does not record how its hashes were made (columns "
             f"{', '.join(schema.names[:9])}). arena hash makes an index"
         )
-    content: dict[str, Any] = parse_json(text, f"{path}: {METADATA.decode()}", fix="hash it again")
+    content: dict[str, Any] = parse_json(text, f"{path}: {METADATA.decode()}", fix="it is damaged; hash it again")
     try:
         if content["schema"] != INDEX_SCHEMA:
             raise IncomparableError(
