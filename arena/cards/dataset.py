@@ -6,7 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.names import check_name
-from arena.cards.toml import CardTable, load_toml
+from arena.base.reading import read_toml
+from arena.base.schema import INTEGER, TEXT, Schema, list_of, table_of
+from arena.cards.toml import CardTable
+
+_STEP = table_of(known={"name": TEXT, "kept": INTEGER, "dropped": INTEGER, "why": TEXT})
+
+_FACTS = Schema(
+    table_of(
+        known={
+            "images": INTEGER, "tags": INTEGER, "sensitive": list_of("string"), "steps": {"type": "array", "items": _STEP},
+            "files": {"type": "array"},
+        },
+    )
+)  # fmt: skip
+"""Fields that are read of a card besides those of `DatasetCard`."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +43,8 @@ class DatasetCard:
 
 def read_dataset_card(path: Path) -> DatasetCard:
     """Read `dataset.toml` of a frozen folder."""
-    facts = load_toml(path)
+    facts = read_toml(path)
+    _FACTS.check(facts, path, fix="correct it")
     table = CardTable(dict(facts), str(path))
     name = table.text("name")
     check_name(name)

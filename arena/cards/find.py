@@ -6,11 +6,12 @@ from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.names import check_name, split_named
+from arena.base.reading import read_toml
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.layouts import card_of_folder, is_weights
 from arena.cards.members import with_members
 from arena.cards.model import CARD_FILE, ModelCard, Thresholds, read_model_card
-from arena.cards.toml import CardTable, load_toml
+from arena.cards.toml import CardTable
 
 GROUPS_FILE = "groups.toml"
 """File in the folder of the cards with names of groups of models, such as `wd-v3 = ["wd-vit-v3", ...]`."""
@@ -47,7 +48,7 @@ def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
     """
     groups = {}
     for path in _card_paths(root, f"models/{GROUPS_FILE}"):
-        table = CardTable(load_toml(path), str(path))
+        table = CardTable(read_toml(path), str(path))
         for name in list(table.content):
             check_name(name)
             groups[name] = tuple(table.texts(name))
@@ -56,7 +57,7 @@ def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
 
 def model_patterns(root: Path | None = None) -> tuple[str, ...]:
     """Return the name patterns of families of models, sorted; `{arch}` stands for the member's own name."""
-    return tuple(sorted({CardTable(load_toml(path), str(path)).text("name") for path in _pattern_paths(root)}))
+    return tuple(sorted({CardTable(read_toml(path), str(path)).text("name") for path in _pattern_paths(root)}))
 
 
 def find_model(spec: str, root: Path | None = None) -> ModelCard:
@@ -148,7 +149,7 @@ def _patterned(name: str, root: Path | None) -> ModelCard | None:
     """Return the card of a family's member; a family is a card in `models/patterns/` with `{arch}` in its name."""
     fitting = []
     for path in _pattern_paths(root):
-        before, _, behind = CardTable(load_toml(path), str(path)).text("name").partition("{arch}")
+        before, _, behind = CardTable(read_toml(path), str(path)).text("name").partition("{arch}")
         arch = name.removeprefix(before).removesuffix(behind)
         if arch and f"{before}{arch}{behind}" == name:
             fitting.append((len(before + behind), path, arch))

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.names import check_name
+from arena.base.reading import read_toml
 from arena.cards.adapters import refuse_unknown_adapter
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
-from arena.cards.source import HubSource, read_elsewhere
-from arena.cards.toml import CardTable, load_toml
+from arena.cards.source import HubSource, read_elsewhere, read_hub, read_revision
+from arena.cards.toml import CardTable
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES
 from arena.tags.space import VENDOR_CATEGORIES
 from arena.tags.spelling import canonical_spelling
@@ -167,7 +168,7 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
     Raises:
         ArenaError: the file is not TOML, or a field is unknown, missing or has a value that is not allowed.
     """
-    content = load_toml(path)
+    content = read_toml(path)
     for key in ("name", "title", "hub") if arch else ():
         if isinstance(content.get(key), str):
             content[key] = content[key].replace("{arch}", arch)
@@ -186,8 +187,8 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
         adapter=adapter,
         folder=(path.parent / table.text("folder", name if path.name != CARD_FILE else ".")).resolve(),
         files=() if members.names else tuple(table.texts("files")),
-        hub=table.text("hub", "") or None,
-        revision=table.text("revision", "") or None,
+        hub=read_hub(table, needed=False),
+        revision=read_revision(table),
         elsewhere=read_elsewhere(table.table("elsewhere")),
         sha256=table.table("sha256").strings(),
         licence=table.text("licence", "unknown"),

@@ -1,25 +1,10 @@
 """Read TOML tables field by field, so that an error names the field, its value and the allowed values."""
 
 import math
-import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from arena.base.errors import ArenaError, nearest
-
-
-def load_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises:
-        ArenaError: the file is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArenaError(f"{path}: not valid TOML ({error})") from None
-
 
 _MISSING: Any = object()
 

@@ -1,6 +1,5 @@
 """Options of the verbs: their types, environment variables and configuration file."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.reading import read_toml
 from arena.cli.verbs import command_line, split_names, unique
 from arena.pipeline.grammar import GRAMMAR
 
@@ -78,9 +78,9 @@ def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) ->
     if path is None:
         return
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise ArenaError(f"--config {path}: not valid TOML ({error})") from None
+        table = read_toml(path)
+    except ArenaError as error:
+        raise ArenaError(f"--config {error}") from None
     verb = str(ctx.info_name)
     verbs = ctx.parent.command.commands if ctx.parent and isinstance(ctx.parent.command, click.Group) else {}
     own = table.pop(verb, {}) if isinstance(table.get(verb, {}), dict) else None

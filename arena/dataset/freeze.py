@@ -15,7 +15,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
@@ -158,20 +157,6 @@ def _refuse_outside(heldout: HeldOut) -> None:
             )
 
 
-def _whole_numbers(images: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Restore integer columns that have empty cells: pandas reads such a column as floating point."""
-    table = pq.read_table(
-        path, columns=[field.name for field in pq.read_schema(path) if pa.types.is_integer(field.type)]
-    )
-    broken = [name for name in table.column_names if pd.api.types.is_float_dtype(images[name])]
-    if not broken:
-        return images
-    mapper = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}.get
-    whole = table.select(broken).to_pandas(types_mapper=mapper)
-    whole.index = pd.Index(pq.read_table(path, columns=["image_id"])["image_id"].to_pylist())
-    return images.assign(**{name: whole[name].loc[images["image_id"]].array for name in broken})
-
-
 def _write_tables(
     partial: Path, heldout: HeldOut, selected: Selected, about: CardOverrides, selection: Selection
 ) -> None:
@@ -180,9 +165,7 @@ def _write_tables(
         (partial / name).unlink(missing_ok=True)
         if (heldout.card.folder / name).exists():
             shutil.copyfile(heldout.card.folder / name, partial / name)
-    images = _whole_numbers(selected.images, heldout.card.folder / "images.parquet").assign(
-        path=_stored_paths(selected.images)
-    )
+    images = selected.images.assign(path=_stored_paths(selected.images))
     card = _card(heldout, selected, about, selection)
     digest = write_frozen(partial, card=card, images=images[sorted(images.columns)], tags=list(selected.tags.items()))
     pinned = [

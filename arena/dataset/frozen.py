@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array, csr_array
 
 from arena.base.errors import ArenaError, refuse_twice
+from arena.base.tables import Kind, read_frame
 from arena.cards import DatasetCard
 from arena.tags import TagRelations, TagSpace
 from arena.tags.rows import read_csv
@@ -31,6 +32,11 @@ IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhas
 WEIGHT = "weight"
 """Optional column of `images.parquet`: the number of images of the population that an image represents, which is 1 / its
 inclusion probability in the sample. Without it each image has the weight 1."""
+
+_IMAGE_KINDS = {
+    "image_id": Kind.IDENTIFIER, "path": Kind.TEXT, "sha256": Kind.TEXT, "width": Kind.INTEGER, "height": Kind.INTEGER,
+    "phash": Kind.IDENTIFIER, "dhash": Kind.IDENTIFIER, "tags": Kind.TEXTS, "rating": Kind.TEXT, "group": Kind.IDENTIFIER,
+}  # fmt: skip
 
 IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
 """Columns of `images.parquet` that identify images; every other column except `WEIGHT` can define slices."""
@@ -400,15 +406,7 @@ def read_image_table(path: Path) -> pd.DataFrame:
         ArenaError: no such file, not a readable Parquet file, a required column or cell is missing, no row, or an identifier
             is listed twice or is neither text nor a whole number.
     """
-    try:
-        images = pd.read_parquet(path)
-    except FileNotFoundError:
-        raise ArenaError(f"{path}: no such file; a frozen dataset needs one") from None
-    except (OSError, ValueError) as error:
-        raise ArenaError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}); restore it") from None
-    missing = [name for name in IMAGE_COLUMNS if name not in images.columns]
-    if missing:
-        raise ArenaError(f"{path}: no column {', '.join(missing)}; it has {', '.join(images.columns)}")
+    images = read_frame(path, _IMAGE_KINDS, optional={WEIGHT: Kind.NUMBER}, others=True)
     if images.empty:
         raise ArenaError(f"{path}: no image in it; a held-out dataset needs at least one")
     for name in ("image_id", "path", "sha256", "tags"):
@@ -440,7 +438,7 @@ def read_tag_table(path: Path) -> TagSpace:
     Raises:
         ArenaError: no readable file, no tag, or a tag is listed twice.
     """
-    rows = sorted(read_csv(path, ("name", "category")), key=lambda row: row["name"])
+    rows = sorted(read_csv(path, ("name", "category"), complete=True), key=lambda row: row["name"])
     if not rows:
         raise ArenaError(f"{path}: no tag in it; list every tag of the ground truth as name,category")
     refuse_twice(path, "tag", [row["name"] for row in rows])

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from arena.base.errors import ArenaError, UnreadableImageError
+from arena.base.errors import UnreadableImageError
 from arena.base.progress import Progress, Silent
+from arena.base.tables import Kind, read_frame
 from arena.dataset.copies.at_hand import find_image_files
 from arena.dataset.files import DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, is_inside
 from arena.dataset.frozen import read_image_table
@@ -29,6 +30,13 @@ _SHOWN_TAGS = 8
 
 _NAMED_COLUMNS = ("left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits")
 """Columns of `duplicates.parquet` that are fields of `DuplicateRow`; every other numeric column goes to `Pair.figures`."""
+
+_PAIR_KINDS = {"left": Kind.IDENTIFIER, "right": Kind.IDENTIFIER, "class": Kind.TEXT}
+
+_DROPPED_KINDS = {
+    "image_id": Kind.IDENTIFIER, "path": Kind.TEXT, "tags": Kind.TEXTS, "rating": Kind.TEXT, "width": Kind.INTEGER,
+    "height": Kind.INTEGER,
+}  # fmt: skip
 
 
 class DuplicateRow(NamedTuple):
@@ -117,12 +125,8 @@ def read_pairs(path: Path) -> list[DuplicateRow]:
     Raises:
         ArenaError: not a readable Parquet file, or one of the columns `left`, `right` and `class` is missing.
     """
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ArenaError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}); search again") from None
-    if lacking := [name for name in ("left", "right", "class") if name not in table.columns]:
-        raise ArenaError(f"{path}: no column {', '.join(lacking)}; it has {', '.join(map(str, table.columns))}")
+    optional = {"source": Kind.TEXT, "found_by": Kind.TEXT, "phash_bits": Kind.INTEGER, "dhash_bits": Kind.INTEGER}
+    table = read_frame(path, _PAIR_KINDS, optional=optional, others=True, fix="search again")
     others = [name for name in table.select_dtypes("number").columns if name not in _NAMED_COLUMNS]
     return [
         DuplicateRow(
@@ -207,7 +211,10 @@ def _shelf(folder: Path, wanted: set[str]) -> _PictureFolder:
         )
     tables = [read_image_table(folder / "images.parquet")]
     if (folder / DROPPED_FILE).exists():
-        tables.insert(0, pd.read_parquet(folder / DROPPED_FILE))
+        dropped = read_frame(
+            folder / DROPPED_FILE, _DROPPED_KINDS, optional={"thumbnail": Kind.BYTES}, fix="run dedup again"
+        )
+        tables.insert(0, dropped.dropna(subset=["image_id", "path", "tags"]))
     rows = [row for table in tables for row in table[table["image_id"].isin(wanted)].to_dict("records")]
     return _PictureFolder(
         folder, {str(row["image_id"]): {str(key): value for key, value in row.items()} for row in rows}
@@ -220,7 +227,9 @@ def _picture(shelves: Sequence[_PictureFolder], image_id: str) -> PairPicture:
         if (row := rows.get(image_id)) is not None:
             image, missing = _thumbnail(folder, row)
             tags, rating = list(map(str, row["tags"]))[:_SHOWN_TAGS], _text(row["rating"])
-            return PairPicture(image_id, rating, int(row["width"]), int(row["height"]), tags, image, missing)
+            return PairPicture(
+                image_id, rating, _bits(row["width"]) or 0, _bits(row["height"]) or 0, tags, image, missing
+            )
     return PairPicture(image_id, "", 0, 0, [], "", "picture not available")
 
 

@@ -127,7 +127,7 @@ def _tag_faults(folder: Path, images: pd.DataFrame) -> Iterator[Fault]:
     for name in tags.names:
         if relations.canonical(name) != name:
             yield Fault("tags.csv", f"{name} is an alias of {relations.canonical(name)}")
-    for row in read_csv(folder / "tags.csv", ("name",)):
+    for row in read_csv(folder / "tags.csv", ("name",), complete=True):
         declared = row.get("positives")
         if declared and declared != str(carried[row["name"]]):
             yield Fault(

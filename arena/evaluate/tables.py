@@ -47,7 +47,8 @@ def sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
 def tag_sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
     """Return one row per model, tag and threshold: tp, fp, fn, tn, rounded to whole images if images have weights.
 
-    Categorical codes are computed here, because finding the categories of a million strings takes three times as long.
+    Categorical codes are computed here, because finding the categories of a million strings takes three times as long. Counts
+    are int32: ten models of 70,000 tags have 78 million rows, which need 2 GB instead of 3.2 GB.
     """
     models = pd.Index(sorted(model.entry.name for model in measured.models))
     tags = pd.Index(sorted({name for model in measured.models for name in model.names}))
@@ -55,14 +56,14 @@ def tag_sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
     for number, model in enumerate(measured.models):
         counts: Counts = measured.tallies.models[number].counts.whole
         order = np.argsort(model.columns)
-        tp, fp = counts.tp[:, order], counts.fp[:, order]
-        fn = counts.positives[order] - tp
+        tp, fp = (part[:, order].astype(np.int32) for part in (counts.tp, counts.fp))
+        fn = counts.positives[order].astype(np.int32) - tp
         thresholds, which = _nominal(measured, number, settings), tags.get_indexer(pd.Index(model.names))[order]
         columns = {
             "model": pd.Categorical.from_codes(np.full(tp.size, models.get_loc(model.entry.name)), models),
             "tag": pd.Categorical.from_codes(np.tile(which, len(thresholds)), tags),
             "threshold": np.repeat(thresholds, len(order)),
-            "tp": tp.ravel(), "fp": fp.ravel(), "fn": fn.ravel(), "tn": (counts.images - tp - fp - fn).ravel(),
+            "tp": tp.ravel(), "fp": fp.ravel(), "fn": fn.ravel(), "tn": (np.int32(counts.images) - tp - fp - fn).ravel(),
         }  # fmt: skip
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)

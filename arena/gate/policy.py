@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.format import clipped
+from arena.base.reading import read_toml
 from arena.gate.keys import check_table, default_keys
 from arena.gate.requirement import Requirement, SettingsT
 from arena.gate.requirements import REQUIREMENTS
@@ -66,7 +66,8 @@ def read_policy(path: Path | None = None) -> Policy:
     >>> read_policy().of(MARGINS)
     MarginSettings(regime='own', rule='auto', macro_f1=0.01, micro_f1=0.01, map=0.01)
     """
-    content = {} if path is None else _toml(path)
+    fix = "for an example see arena check --show-policy"
+    content = {} if path is None else read_toml(path, fix=fix)
     known = [requirement.table for requirement in REQUIREMENTS]
     for table in content:
         if table not in known:
@@ -97,17 +98,6 @@ def _text(value: Any) -> str:
 def _settings(where: object, requirement: Requirement[SettingsT], keys: Any, folder: Path) -> SettingsT:
     values = check_table(where, requirement.table, requirement.settings, keys)
     return requirement.prepared(requirement.settings(**values), folder)
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ArenaError(
-            f"{path}: cannot read the policy ({error.strerror}); for an example see arena check --show-policy"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArenaError(f"{path}: not valid TOML ({error})") from None
 
 
 def default_policy() -> str:

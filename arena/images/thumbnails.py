@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 from PIL import Image
 
-from arena.base.errors import ArenaError, UnreadableImageError
+from arena.base.errors import UnreadableImageError
 from arena.base.files import open_whole, remove_temporary, write_whole
 from arena.base.progress import Progress, Silent
+from arena.base.tables import Kind, read_frame
 from arena.images.decode import read_picture
 
 THUMBNAIL_SIDE = 160
@@ -33,6 +34,10 @@ THUMBNAIL_FOLDER, TABLE = "thumbnails", "thumbnails.parquet"
 
 _BATCH = 64
 """Images queued at a time; at most this many thumbnails too many are made when the size limit is reached."""
+
+_COLUMNS = {
+    "image_id": Kind.IDENTIFIER, "file": Kind.TEXT, "rating": Kind.TEXT, "width": Kind.INTEGER, "height": Kind.INTEGER,
+}  # fmt: skip
 
 _OWN = re.compile(r"[0-9a-f]{16}\.webp")
 """Names of the files written here; other files are never removed."""
@@ -124,13 +129,7 @@ def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
     path = run / THUMBNAIL_FOLDER / TABLE
     if not path.exists():
         return {}
-    try:
-        table = pd.read_parquet(path, columns=["image_id", *Thumbnail._fields])
-    except (OSError, ValueError) as error:
-        what = str(error).splitlines()[0]
-        raise ArenaError(
-            f"{path}: not a readable table of thumbnails ({what}); remove the folder, or score again"
-        ) from None
+    table = read_frame(path, _COLUMNS, fix="remove the folder, or score again").dropna()
     existing = {one.name for one in path.parent.iterdir()}
     rows = [(str(row["image_id"]), _of_row(row)) for row in table.to_dict("records")]
     return {image: one for image, one in rows if _OWN.fullmatch(one.file) and one.file in existing}

@@ -5,7 +5,6 @@ reports are made from these files alone.
 """
 
 import csv
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,13 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, IncomparableError
-from arena.base.files import open_whole, write_json, write_whole
+from arena.base.files import open_whole, write_json
+from arena.base.reading import read_json
+from arena.base.tables import read_csv_frame, read_frame
 from arena.cards import Thresholds
-from arena.metrics.counts import PRF
 from arena.metrics.registry import TAG_METRIC_COLUMNS
+from arena.results.content import RUN, SUMMARY, TABLE_CONTENT
+from arena.results.published.spreadsheet import with_guards, without_guards
 from arena.results.recipe import Recipe, read_recipe
 from arena.tags.spelling import canonical_spelling
 
@@ -49,6 +51,11 @@ CONTAMINATION = "contamination"
 
 OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
 """Tables that not every run has; `summary.json` has an entry of the same name if the table exists."""
+
+_AGAIN = "this is a damaged run; score it again"
+
+_CSV_ROWS = 50_000
+"""Rows of a CSV that are text in memory at a time."""
 
 PER_TAG_COLUMNS = (
     "model", "tag", "truth_tag", "category", "index", "training_count", "support", "threshold", "tp", "fp", "fn", "tn",
@@ -132,13 +139,21 @@ def write_result(result: Result, folder: Path) -> None:
         if name in OPTIONAL_TABLES and name not in result.tables:
             path.unlink(missing_ok=True)  # left by an earlier run
         elif kind == "csv":
-            text = result.tables[name].to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-            write_whole(path, text)
+            _write_csv(result.tables[name], path)
         else:
             with open_whole(path) as file:
                 result.tables[name].to_parquet(file, index=False)
     write_json(folder / "summary.json", result.summary)
     write_json(folder / RUN_FILE, result.run)
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table in blocks of rows: the text of 70,000 tags and ten models has 300 MB."""
+    with open_whole(path) as file:
+        for start in range(0, max(1, len(table)), _CSV_ROWS):
+            block = with_guards(table.iloc[start : start + _CSV_ROWS])
+            text = block.to_csv(index=False, header=start == 0, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+            file.write(text.encode())
 
 
 def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
@@ -153,36 +168,25 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
     """
     if not (folder / RUN_FILE).exists():
         raise ArenaError(f"{folder}: no finished run in it (no {RUN_FILE}); make one with arena run or arena score")
-    try:
-        run = json.loads((folder / RUN_FILE).read_text(encoding="utf-8-sig"))
-        if not isinstance(run, dict):
-            raise ValueError(f"{RUN_FILE} is not a JSON object")
-        if run.get("schema") != RUN_SCHEMA:
-            raise IncomparableError(
-                f"{folder}: schema {run.get('schema')}, this version reads {RUN_SCHEMA}; score it again"
-            )
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8-sig"))
-        if not isinstance(summary, dict) or not isinstance(summary.get("models"), dict):
-            raise ValueError("no 'models'")
-        if not summary["models"]:
-            raise ValueError("it names no model")
-        written = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
-        wanted = written if tables is None else {name: kind for name, kind in written.items() if name in tables}
-        read = {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()}
-        result = Result(run, summary, read)
-        _ = result.recipe  # raises ValueError if it is damaged
-    except (OSError, ValueError) as error:
-        raise ArenaError(f"{folder}: damaged run ({str(error).splitlines()[0]}); score it again") from None
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ArenaError(f"{folder}: damaged run (no {error} in {RUN_FILE} or summary.json); score it again") from None
-    return result
+    run = read_json(folder / RUN_FILE, fix=_AGAIN)
+    if isinstance(run, dict) and run.get("schema") != RUN_SCHEMA:
+        raise IncomparableError(
+            f"{folder}: schema {run.get('schema')!r:.40}, this version reads {RUN_SCHEMA}; score it again"
+        )
+    RUN.check(run, folder / RUN_FILE, fix=_AGAIN)
+    summary = read_json(folder / "summary.json", SUMMARY, fix=_AGAIN)
+    for metric, ranks in summary["ranks"].items():
+        if missing := [name for name in summary["models"] if name not in ranks]:
+            raise ArenaError(f"{folder / 'summary.json'}: ranks.{metric} has no model {missing[0]}; {_AGAIN}")
+    written = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
+    wanted = written if tables is None else {name: kind for name, kind in written.items() if name in tables}
+    return Result(run, summary, {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()})
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    """Read a table; text columns of a CSV stay text, so that a tag called `nan` is not read as missing."""
+    """Read a table. In a CSV only an empty cell of a column of numbers is missing, so that a tag may be called `nan`."""
+    required, optional = TABLE_CONTENT[path.stem]
     if path.suffix == ".csv":
-        metrics = (f"{metric}{end}" for metric in PRF._fields for end in ("", "_low", "_high"))
-        empty = dict.fromkeys(("threshold", "strength", *metrics), "")
-        texts = dict.fromkeys(("model", "regime", "tag", "category", "kind", "image_id"), str)
-        return pd.read_csv(path, keep_default_na=False, na_values=empty, dtype=texts)
-    return pd.read_parquet(path)
+        numbered = "score_"  # one column for each model
+        return without_guards(read_csv_frame(path, required, optional=optional, numbered=numbered, fix=_AGAIN))
+    return read_frame(path, required, optional=optional, fix=_AGAIN)

@@ -5,6 +5,7 @@ number of training images of each tag; `tag_categories` str (tags,); `skipped_id
 images that could not be read.
 """
 
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
 from arena.base.files import open_whole
+from arena.base.format import encodable
 from arena.scores.matrix import Matrix, stored_member
+from arena.scores.members import member_names, read_member
 from arena.scores.store import Scores, check_values
 from arena.tags import TagSpace
 from arena.tags.spelling import spell_names
@@ -27,9 +30,12 @@ def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, An
         ScoresError: the file is missing, damaged or pickled, or lacks a required array.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            stored = stored_member(path, large) if large in archive.files else None
-            arrays: dict[str, Any] = {name: archive[name] for name in archive.files if name != large or stored is None}
+        with zipfile.ZipFile(path) as archive:
+            names = member_names(archive)
+            stored = stored_member(path, large) if large in names else None
+            arrays: dict[str, Any] = {
+                name: read_member(archive, name) for name in names if name != large or stored is None
+            }
             if stored is not None:
                 arrays[large] = Matrix((stored,))
     except FileNotFoundError:
@@ -42,6 +48,8 @@ def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, An
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ScoresError(f"{path}: no array {', '.join(missing)}; it has {', '.join(sorted(arrays)) or 'none'}")
+    if arrays[large].dtype.kind not in "biuf":
+        raise ScoresError(f"{path}: {large} is {str(arrays[large].dtype)[:60]}; it must hold numbers")
     if not isinstance(arrays[large], Matrix):  # compressed, or in Fortran order
         if arrays[large].ndim != 2:
             raise ScoresError(f"{path}: {large} {arrays[large].shape}; it must be a matrix (images, tags)")
@@ -127,7 +135,15 @@ def to_strings(path: Path, name: str, array: NDArray[Any]) -> tuple[str, ...]:
         array = array.astype(np.int64)  # pandas stores integers as floats if one is missing
     if array.ndim != 1 or array.dtype.kind not in "USiu":
         raise ScoresError(f"{path}: {name} is {array.dtype} {array.shape}; it must be a one-dimensional array of str")
-    return tuple(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in array.tolist())
+    try:
+        items = array.tolist()
+    except (ValueError, SystemError) as error:  # a number that is not a character
+        raise ScoresError(f"{path}: {name} holds text that is not Unicode ({error})") from None
+    texts = tuple(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in items)
+    wrong = next((number for number, text in enumerate(texts) if not text.isascii() and encodable(text) != text), None)
+    if wrong is not None:
+        raise ScoresError(f"{path}: {name}[{wrong}] is {texts[wrong]!a}; a lone surrogate is not text, correct it")
+    return texts
 
 
 def _as_counts(path: Path, name: str, array: NDArray[Any]) -> tuple[int, ...]:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ScoresError
 from arena.base.files import is_temporary, open_whole, remove_temporary, write_whole
+from arena.base.reading import read_json
+from arena.base.schema import COUNT, NUMBER, TABLE, TEXT, Schema, list_of, optional, table_of
 from arena.scores.matrix import Matrix, StoredMatrix, stored_npy
 from arena.tags import TagSpace
 from arena.tags.spelling import spell_names
@@ -28,6 +30,21 @@ STORE_SCHEMA = 1
 
 ROUNDING = 1e-6
 """Largest distance from [0, 1] of a score that is clipped: a mean or a softmax in float32 may round to 1.0000001."""
+
+_AGAIN = "run the command that made it again"
+
+_HEADER = Schema(
+    table_of({
+        "key": TEXT, "facts": TABLE, "shards": COUNT,
+        "tags": table_of({
+            "names": list_of("string"), "categories": optional(list_of("string")), "counts": optional(list_of("integer")),
+        }),
+    })
+)  # fmt: skip
+
+_SHARD = Schema(
+    table_of({"image_ids": list_of("string"), "skipped": table_of(others=TEXT), "seconds": NUMBER}, {"machine": TEXT})
+)
 
 _OWN_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
 
@@ -101,7 +118,7 @@ class ScoreStore:
 
         Returns: whether a store of another key was removed.
         """
-        if _read_header(self.folder).get("key") == self.key:
+        if _header_of_key(self.folder, self.key):
             remove_temporary(self.folder)
             return False
         stale = self.folder.exists() and any(self.folder.iterdir())
@@ -151,8 +168,7 @@ class ScoreStore:
 
     def _finished(self) -> "dict[int, _Shard]":
         """Return the complete shards by number; their values stay on disk."""
-        header = _read_header(self.folder)
-        if header.get("key") != self.key:
+        if not (header := _header_of_key(self.folder, self.key)):
             return {}
         columns, found = len(header["tags"]["names"]), {}
         for number in range(len(self.shards)):
@@ -270,7 +286,7 @@ class _Shard(NamedTuple):
 def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
     path = folder / f"{number:05d}.npy"
     try:
-        rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8-sig"))
+        rows = read_json(path.with_suffix(".json"), _SHARD, fix=_AGAIN, error=ScoresError)
         stored = stored_npy(path)
         if stored is None or path.stat().st_size < stored.offset + stored.dtype.itemsize * math.prod(stored.shape):
             raise ValueError("truncated, or not a matrix")
@@ -280,16 +296,32 @@ def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
         reason = f"{shard.values.dtype} {shard.values.shape} for {len(shard.image_ids)} images and {columns} tags"
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         reason = str(error)
-    raise ScoresError(f"{path}: unfinished or damaged ({reason}); run the command that made it again")
+    raise ScoresError(f"{path}: unfinished or damaged ({reason}); {_AGAIN}")
 
 
 def _read_header(folder: Path) -> dict[str, Any]:
-    """Return the content of `store.json`; empty if there is none of this schema."""
-    try:
-        header = json.loads((folder / "store.json").read_text(encoding="utf-8-sig"))
-    except (FileNotFoundError, ValueError):
+    """Return the content of `store.json`; empty if there is none of this schema.
+
+    Raises:
+        ScoresError: the file is damaged.
+    """
+    path = folder / "store.json"
+    if not path.is_file():
         return {}
-    return header if isinstance(header, dict) and header.get("schema") == STORE_SCHEMA else {}
+    header = read_json(path, fix=_AGAIN, error=ScoresError)
+    if not isinstance(header, dict) or header.get("schema") != STORE_SCHEMA:
+        return {}
+    _HEADER.check(header, path, fix=_AGAIN, error=ScoresError)
+    return header
+
+
+def _header_of_key(folder: Path, key: str) -> dict[str, Any]:
+    """Return the header if it has this key; empty if there is none, another one or a damaged one."""
+    try:
+        header = _read_header(folder)
+    except ScoresError:
+        return {}
+    return header if header.get("key") == key else {}
 
 
 def _remove(folder: Path) -> None:

@@ -10,7 +10,8 @@ the package and the source line.
 """
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -45,12 +46,8 @@ class PluginTagger:
         Raises:
             ScoresError: the plugin failed, or its output is not a matrix of probabilities.
         """
-        try:
+        with _attributed(f"{self._where}: scores failed", ScoresError):
             values = self.inner.scores(batch)
-        except ArenaError:
-            raise
-        except Exception as error:
-            raise ScoresError(f"{self._where}: scores failed ({describe_exception(error)})") from error
         return check_scores(self._where, values, images=len(batch), tags=len(self.tags))
 
 
@@ -65,14 +62,25 @@ def load_plugin(
     adapter = f"adapter {point.name} of {package_of(point)}"
     function = _import(point, adapter)
     where = f"{card.name} ({adapter})"
-    try:
+    with _attributed(f"{where}: load failed"):
         inner = function(card, files, device=device, precision=precision)
-    except ArenaError:
+    with _attributed(f"{where}: an attribute failed"):
+        check_interface(where, inner)
+        return PluginTagger(card, inner, where)
+
+
+@contextmanager
+def _attributed(what: str, kind: type[ArenaError] = ArenaError, fix: str = "") -> Iterator[None]:
+    """Raise an error in one line for any exception of a plugin, also for `SystemExit`: it must not end the program.
+
+    Only an `ArenaError` and Ctrl-C pass unchanged.
+    """
+    try:
+        yield
+    except (ArenaError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        raise ArenaError(f"{where}: load failed ({describe_exception(error)})") from error
-    check_interface(where, inner)
-    return PluginTagger(card, inner, where)
+    except BaseException as error:
+        raise kind(f"{what} ({describe_exception(error)}){fix}") from error
 
 
 def check_interface(where: str, tagger: object) -> None:
@@ -111,10 +119,8 @@ def describe_exception(error: BaseException) -> str:
 
 
 def _import(point: EntryPoint, adapter: str) -> Callable[..., Tagger]:
-    try:
+    with _attributed(f"{adapter}: cannot be imported", fix="; fix or uninstall it"):
         function = point.load()
-    except Exception as error:  # importing a module may raise any exception
-        raise ArenaError(f"{adapter}: cannot be imported ({describe_exception(error)}); fix or uninstall it") from error
     if not callable(function):
         raise ArenaError(f"{adapter}: {point.value} is not a function; the entry point must be MODULE:load")
     loader: Callable[..., Tagger] = function

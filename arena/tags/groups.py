@@ -4,7 +4,6 @@ A TOML file has one table per group: `tags`, optional `except`, and the texts `t
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError, nearest, refuse_twice
+from arena.base.reading import read_toml
 from arena.tags.space import TagSpace
 from arena.tags.spelling import spell_names
 
@@ -60,12 +60,7 @@ def read_tag_groups(path: Path) -> tuple[TagGroup, ...]:
         ArenaError: the file is missing, not TOML, or has no group; or a group has an invalid name, no tags, an unknown key, a
             value of the wrong type, or a tag twice.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ArenaError(f"{path}: cannot read the tag groups ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArenaError(f"{path}: not valid TOML ({error})") from None
+    content = read_toml(path)
     if not content:
         raise ArenaError(f"{path}: no group in it; add a table such as [hats] with tags = ['hat', '*_hat']")
     return tuple(_group(path, name, table) for name, table in content.items())

@@ -105,7 +105,7 @@ class TagRelations:
         """
         aliases, wrong = _read_relation(folder / "tag_aliases.csv")
         implications, more = _read_relation(folder / "tag_implications.csv")
-        blacklist = read_csv(folder / "tag_blacklist.csv", ("name", "reason"))
+        blacklist = read_csv(folder / "tag_blacklist.csv", ("name", "reason"), complete=True)
         return cls.of(
             aliases=aliases,
             implications=implications,

@@ -6,7 +6,6 @@ The format is detected from the content, not from the suffix. Rows that cannot b
 import csv
 import gzip
 import io
-import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from arena.base.errors import ArenaError
-from arena.base.format import shown
+from arena.base.format import clipped, shown
+from arena.base.reading import parse_json
 from arena.tags.spelling import canonical_spelling, respelling_note
 
 TAG_LIST_HEADER = ("name", "category", "post_count", "aliases")
@@ -24,6 +24,15 @@ TAG_LIST_HEADER = ("name", "category", "post_count", "aliases")
 
 LINK_HEADERS = (("antecedent_name", "consequent_name"), ("old", "new"))
 """Columns of a relation between two tags: those of Danbooru and e621, and the short form, which is for aliases only."""
+
+MAX_CSV_BYTES = 64 << 20
+"""Largest size of a CSV file that is read at once."""
+
+_MAX_BYTES = 512 << 20
+"""Largest size of a file of rows, decompressed; the list of all tags of a site has about 100 MB."""
+
+MAX_ROWS = 5_000_000
+"""Largest number of rows; no site has as many tags."""
 
 _MAX_LINE = 1 << 20
 """Largest number of characters of a line; the rest is skipped, so that a hostile file cannot fill the memory."""
@@ -78,21 +87,34 @@ class RowTally:
         return spelling
 
 
-def read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
+def read_csv(path: Path, required: tuple[str, ...], *, complete: bool = False) -> list[dict[str, str]]:
     """Read the rows of a CSV file as text, so that a tag named `nan` stays text; a missing file has no rows.
 
+    Args:
+        complete: refuse a row that is shorter than the required columns; else its missing cells are None.
+
     Raises:
-        ArenaError: a required column is missing, or the file is not CSV.
+        ArenaError: a required column or cell is missing, the file is not CSV, or it has more than `MAX_CSV_BYTES`.
     """
     if not path.exists():
         return []
+    if path.stat().st_size > MAX_CSV_BYTES:
+        raise ArenaError(f"{path}: more than {MAX_CSV_BYTES:,} bytes, the most that is read")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [name for name in required if name not in (reader.fieldnames or ())]
             if missing:
-                raise ArenaError(f"{path}: no column {', '.join(missing)}; its header is {reader.fieldnames}")
-            return list(reader)
+                raise ArenaError(
+                    f"{path}: no column {', '.join(missing)}; its header is {clipped(str(reader.fieldnames), 200)}"
+                )
+            rows = list(reader)
+            for number, row in enumerate(rows if complete else (), 2):
+                if lacking := [name for name in required if row[name] is None]:
+                    raise ArenaError(
+                        f"{path}: row {number} has no {lacking[0]}; write {','.join(required)} in each row"
+                    )
+            return rows
     except (UnicodeDecodeError, csv.Error) as error:
         raise ArenaError(f"{path}: not valid CSV in UTF-8 ({error})") from None
 
@@ -112,11 +134,15 @@ def read_tag_rows(path: Path, tally: RowTally, *, header: tuple[str, ...] = ()) 
             start = file.read(_MAX_LINE).lstrip()
             file.seek(0)
             if start.startswith("{"):
-                yield from _json_lines(file, tally)
+                rows = _json_lines(file, tally)
             elif start.startswith("[") and start[1:].lstrip()[:1] in ("{", "]"):
-                yield from _json_array(file, tally)
+                rows = _json_array(file, tally)
             else:
-                yield from _csv_rows(file, tally, header)
+                rows = _csv_rows(file, tally, header)
+            for row in rows:
+                if tally.rows > MAX_ROWS:
+                    raise ArenaError(f"{path}: more than {MAX_ROWS:,} rows, the most that are read; divide it")
+                yield row
     except FileNotFoundError:
         raise ArenaError(f"{path}: no such file") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -128,7 +154,38 @@ def _text(path: Path) -> IO[str]:
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     raw: Any = gzip.open(path) if packed else path.open("rb")  # noqa: SIM115  # the text closes it
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    bounded = io.BufferedReader(_Bounded(raw, path), 1 << 18)
+    return io.TextIOWrapper(bounded, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+class _Bounded(io.RawIOBase):
+    """A file that raises `ArenaError` after `_MAX_BYTES`; a gzip file of 2 MB may hold 2 GB."""
+
+    def __init__(self, raw: IO[bytes], path: Path) -> None:
+        self._raw, self._path = raw, path
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._raw.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        if self._raw.tell() > _MAX_BYTES:
+            raise ArenaError(f"{self._path}: more than {_MAX_BYTES:,} bytes of text, the most that is read; divide it")
+        content = self._raw.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _lines(file: IO[str]) -> Iterator[str]:
@@ -145,8 +202,8 @@ def _json_lines(file: IO[str], tally: RowTally) -> Iterator[TagRow]:
             continue
         tally.rows += 1
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = parse_json(line, "", strict=False)
+        except ArenaError:
             tally.refuse("not JSON")
             continue
         yield from _only_objects([row], tally)
@@ -158,10 +215,7 @@ def _json_array(file: IO[str], tally: RowTally) -> Iterator[TagRow]:
         raise ArenaError(
             f"{tally.path}: a JSON array over {_MAX_JSON_ARRAY >> 20} MiB; write it as JSON lines, one row per line"
         )
-    try:
-        rows = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ArenaError(f"{tally.path}: not valid JSON ({error}); fetch it again") from None
+    rows = parse_json(text, tally.path, fix="fetch it again", strict=False)
     for row in rows:
         tally.rows += 1
         yield from _only_objects([row], tally)

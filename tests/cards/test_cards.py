@@ -203,6 +203,14 @@ def test_most_public_taggers_are_pinned_to_a_commit() -> None:
         (CARD + '[preprocess]\npad = "crop"\nenlarge = false', 'enlarge = false, pad = "crop"'),
         (CARD + "[input]\nscale = 0", "scale = 0; pixels are divided by it"),
         (CARD + "[input]\nstd = [1, 0, 1]", "std = .* each must be above 0"),
+        (
+            CARD + 'hub = "https://hub.example/o/r"',
+            "hub = 'https://hub.example/o/r'; it must be a repository, OWNER/NAME",
+        ),
+        (CARD + 'hub = "../../etc"', "it must be a repository, OWNER/NAME"),
+        (CARD + 'hub = "a/b/c"', "it must be a repository, OWNER/NAME"),
+        (CARD + 'hub = "o/r"\nrevision = "../main"', "it must be a commit, a branch or a tag"),
+        (CARD + '[elsewhere."x"]\nhub = "/etc"', "it must be a repository, OWNER/NAME"),
         (CARD.replace('"mine"', '"../mine"'), "a name is made of letters"),
     ],
 )

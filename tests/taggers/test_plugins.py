@@ -148,6 +148,13 @@ def test_a_name_that_two_packages_offer_is_refused(
             "load = 3",
             "is not a function",
         ),
+        (
+            "import numpy as np",
+            "import sys; sys.exit(3)",
+            r"cannot be imported \(SystemExit: 3, .*line 3\); fix",
+        ),
+        ("import numpy as np", "raise BaseException('out')", r"cannot be imported \(BaseException: out"),
+        ("return MeanColour(card, files)", "raise SystemExit", r"load failed \(SystemExit"),
         ('files["tags.txt"]', 'files["tag.txt"]', r"load failed \(KeyError: 'tag.txt', mean_colour.py line 11\)"),
         ("return MeanColour(card, files)", "return None", "NoneType has no tags"),
         ("self.card, self.preprocess = card, card.preprocess", "pass", "MeanColour has no preprocess"),

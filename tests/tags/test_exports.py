@@ -172,7 +172,7 @@ def test_an_endless_line_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.Monk
         ("relations.csv", "antecedent_name,consequent_name\na,b\n", "the file name contains neither word"),
         ("notes.txt", "hello world\n", "its first row is 'hello world'; give CSV"),
         ("empty.csv", "", "its first row is ''"),
-        ("alias.json", "[{]", "not valid JSON"),
+        ("alias.json", "[{]", "not readable JSON"),
         ("sheet.csv", "tag;count\n", "give CSV with"),
     ],
 )

@@ -12,6 +12,7 @@ import pandas as pd
 from arena.base.errors import ArenaError, refuse_twice
 from arena.base.files import digest_file
 from arena.base.progress import Progress
+from arena.base.tables import Kind, read_frame
 from arena.cards import read_dataset_card
 from arena.dataset.copies.alignment import AlignmentDifference
 from arena.dataset.copies.at_hand import compare_candidates, find_image_files, find_pictures
@@ -158,8 +159,9 @@ def _finished(output: Path, shaped_by: Mapping[str, Any], rule: DuplicateRule) -
     if (output / "dataset.toml").exists():
         card = read_dataset_card(output / "dataset.toml")
         if all(card.facts.get(key) == value for key, value in shaped_by.items()):
-            table = pd.read_parquet(output / DUPLICATES_FILE, columns=["left", "source", "class"])
-            groups = pd.read_parquet(output / "images.parquet", columns=["group"])["group"]
+            kinds = {"left": Kind.IDENTIFIER, "source": Kind.TEXT, "class": Kind.TEXT}
+            table = read_frame(output / DUPLICATES_FILE, kinds)
+            groups = read_frame(output / "images.parquet", {"group": Kind.IDENTIFIER})["group"]
             return _summarised(card.digest, list(card.facts.get("steps", [])), table, groups, rule)
     raise ArenaError(f"-o {output}: exists and holds something else; name a new folder, or remove it")
 

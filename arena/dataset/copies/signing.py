@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from arena.base.errors import UnreadableImageError
 from arena.base.files import open_whole
 from arena.base.progress import Progress
+from arena.base.tables import Kind, read_frame
 from arena.dataset.copies.alignment import ALIGNMENT_SIDE, Thumbnails, thumbnail
 from arena.dataset.copies.pairs import PerceptualHashes, Signatures
 from arena.dataset.copies.signatures import VARIANTS, compute_signature, inner_box, visible_pixels
@@ -157,7 +158,9 @@ def _parts(work: Path) -> Iterable[Path]:
 
 def _read_parts(work: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of earlier parts by digest, without unreadable files, which may have been repaired since."""
-    tables = [pd.read_parquet(path) for path in _parts(work)]
+    kinds = dict.fromkeys(("sha256", "version", "problem", "pixel_sha256"), Kind.TEXT) | {"flat": Kind.FLAG}
+    kinds |= {f"{name} {kind}": Kind.INTEGER for name in VARIANTS for kind in PerceptualHashes._fields}
+    tables = [read_frame(path, kinds, fix=f"remove the folder {work}") for path in _parts(work)]
     rows = [{str(name): value for name, value in row.items()} for table in tables for row in table.to_dict("records")]
     return {row["sha256"]: row for row in rows if row["version"] == _SIGNATURE_VERSION and not row["problem"]}
 

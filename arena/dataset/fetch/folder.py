@@ -9,7 +9,6 @@ that was stopped at any point ends with the same folder.
 
 import json
 import os
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from filelock import Timeout as LockTimeout
 
 from arena.base.errors import ArenaError
 from arena.base.files import remove_temporary, write_whole
+from arena.base.reading import parse_json, read_toml
 from arena.dataset.fetch.filter import Post, post_id_of
 from arena.dataset.records import Reject
 from arena.dataset.rejects import read_rejects, write_rejects
@@ -66,8 +66,8 @@ class Checkpoint:
 def fetched_scheme(folder: Path) -> str:
     """Return the rating scheme of the posts of a fetch; empty if the folder holds no fetch or the scheme is unknown."""
     try:
-        return str(tomllib.loads((folder / FETCH_STATE).read_text(encoding="utf-8-sig")).get("rating_scheme", ""))
-    except (OSError, ValueError):
+        return str(read_toml(folder / FETCH_STATE).get("rating_scheme", ""))
+    except ArenaError:
         return ""
 
 
@@ -156,8 +156,8 @@ class FetchFolder:
 
     def _post(self, number: int, line: bytes) -> Post:
         try:
-            post = json.loads(line)
-        except (ValueError, RecursionError):
+            post = parse_json(line, number, strict=False)
+        except ArenaError:
             post = None
         if post_id_of(post) is None:
             raise ArenaError(
@@ -177,7 +177,7 @@ class FetchFolder:
             self.save(self.checkpoint)
             return
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            table = read_toml(path)
             self._refuse_other(path, table)
             left_out = Counter({row["reason"]: row["posts"] for row in table.get("left_out", [])})
             known = {one.name: table[one.name] for one in fields(Checkpoint) if one.name != "left_out"}

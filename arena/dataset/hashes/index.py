@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import open_whole
+from arena.base.reading import parse_json
 from arena.dataset.hashes.algorithms import Algorithm
 
 INDEX_SCHEMA = 1
@@ -197,11 +198,11 @@ def _metadata(path: Path, schema: pa.Schema) -> dict[str, Any]:
             f"{path}: a Parquet file, but not an index: it does not record how its hashes were made (columns "
             f"{', '.join(schema.names[:9])}). arena hash makes an index"
         )
+    content: dict[str, Any] = parse_json(text, f"{path}: {METADATA.decode()}", fix="it is damaged; hash it again")
     try:
-        content: dict[str, Any] = json.loads(text)
         if content["schema"] != INDEX_SCHEMA:
             raise IncomparableError(
-                f"{path}: an index of schema {content['schema']!r}, this release reads {INDEX_SCHEMA}; hash it again"
+                f"{path}: an index of schema {content['schema']!r:.40}, this release reads {INDEX_SCHEMA}; hash it again"
             )
         for made in content["algorithms"].values():
             Algorithm(**made)

@@ -6,11 +6,12 @@ metadata), or `.a_meta.json` (waifuc). If an image has both, the tags come from 
 comes from the object.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from arena.base.errors import ArenaError
+from arena.base.reading import parse_json
 from arena.dataset.readers import identifiers
 from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
 from arena.dataset.sources.facts import row_facts
@@ -85,9 +86,9 @@ def parse_object(text: str, where: str) -> Mapping[str, Any]:
         RowRefusedError: the text is not JSON, or not an object.
     """
     try:
-        table = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RowRefusedError("unreadable row", f"{where}: {str(error)[:100]}") from None
+        table = parse_json(text, where, strict=False)
+    except ArenaError as error:
+        raise RowRefusedError("unreadable row", str(error)[:200]) from None
     if not isinstance(table, dict):
         raise RowRefusedError("unreadable row", f"{where}: {type(table).__name__} instead of an object")
     return table

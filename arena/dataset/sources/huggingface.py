@@ -4,7 +4,6 @@ The image is a struct of `bytes` and `path`; a path without bytes names a file b
 come from the dataset's features. Neither the package `datasets` nor a network is needed.
 """
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from arena.base.errors import ArenaError
+from arena.base.reading import parse_json, read_json
 from arena.dataset.records import Content, Reject, RowRefusedError, SourceItems
 from arena.dataset.sources.columns import TAG_COLUMN_NAMES, TableColumns, read_tag_name_list
 from arena.dataset.sources.hints import Hints
@@ -99,11 +99,9 @@ def _features(file: Path, schema: pa.Schema) -> Mapping[str, Any]:
     """Return the features of the dataset, from the file's schema or from `dataset_info.json` in the same folder."""
     metadata = (schema.metadata or {}).get(b"huggingface", b"")
     try:
-        info = (
-            json.loads(metadata)["info"] if metadata else json.loads((file.parent / "dataset_info.json").read_bytes())
-        )
+        info = parse_json(metadata, file)["info"] if metadata else read_json(file.parent / "dataset_info.json")
         features = info["features"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ArenaError, KeyError, TypeError):
         return {}
     return features if isinstance(features, dict) else {}
 

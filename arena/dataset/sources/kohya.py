@@ -5,17 +5,20 @@ write `{IMAGE: {"tags": "1girl, solo", "caption": ...}}`, where IMAGE is a stem 
 under the key `images`, and a list of texts in `tags`. Tag editors write a list of tags.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from arena.base.errors import ArenaError
+from arena.base.reading import read_json
 from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import parse_tags
 from arena.dataset.sources.tree import Tree, escape_name
 from arena.images.formats import has_image_suffix
+
+_MAX_BYTES = 512 << 20
+"""Largest size of the metadata; that of a million images has about 300 MB."""
 
 _KEYS = ("tags", "caption", "train_resolution", "image_size")
 """Keys of an image in the metadata; a JSON file without any of them is not such metadata."""
@@ -56,8 +59,8 @@ def count_images(path: Path) -> int:
 def _images(path: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return the objects of a file of metadata by image; empty if it is another file."""
     try:
-        table = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        table = read_json(path, most=_MAX_BYTES, strict=False)
+    except ArenaError:
         return {}
     if isinstance(table, dict) and isinstance(table.get("images"), dict):
         table = table["images"]

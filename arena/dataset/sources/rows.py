@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
+from arena.base.reading import parse_json
 from arena.dataset.records import Reject
 from arena.dataset.sources.text_lines import MAX_ROW_BYTES, TextLines, is_image_name
 
@@ -192,8 +193,8 @@ def _json_lines(file: IO[bytes], name: str) -> _Rows:
 
 def _json_row(where: str, line: bytes) -> TableRow | Reject:
     try:
-        return _mapping(where, json.loads(line))
-    except (ValueError, RecursionError) as error:
+        return _mapping(where, parse_json(line, where, strict=False))
+    except ArenaError as error:
         return _bad(where, error)
 
 

@@ -23,6 +23,9 @@ from arena.images.formats import HEAD_BYTES, IMAGE_SUFFIXES, is_image_head
 _SIDECAR_SUFFIXES = (".json", ".txt", ".cls")
 
 
+_TOO_LONG = "its header says {:,} bytes, more than the archive has; nothing after it can be read"
+
+
 class _Member(NamedTuple):
     """A file of a shard, or a reject in its place."""
 
@@ -47,13 +50,16 @@ def list_shards(path: Path) -> list[Path]:
 
 def _members(shard: Path) -> Iterator[_Member]:
     """Yield the images and tag files of a shard in order, and a reject for a link, a device or a path out of the archive."""
-    where = shard.name
+    where, size_bytes = shard.name, shard.stat().st_size
     try:
         with tarfile.open(shard, "r|") as tar:
             for info in tar:
                 if info.isdir():
                     continue
                 where = f"{shard.name}:{escape_name(info.name)}"
+                if info.offset_data + info.size > size_bytes:  # skipping it would read to an end that never comes
+                    yield _Member("", "", b"", Reject(where, "", "unreadable row", _TOO_LONG.format(info.size)))
+                    return
                 key, suffix = _split(info.name)
                 if reason := _fault(info, suffix):
                     yield _Member(key, "", b"", Reject(where, key, *reason))

@@ -15,6 +15,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.format import encodable
+from arena.base.reading import read_json
 from arena.gate.verdict import Outcome, Verdict
 from arena.report.check.words import verdict_sentence
 
@@ -60,12 +61,7 @@ def read_check(path: Path) -> Verdict:
         ArenaError: the file is not a `check.json`, or it is damaged.
         IncomparableError: the file has another schema version.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArenaError(
-            f"{path}: not a readable check.json ({str(error).splitlines()[0]}); run arena check again"
-        ) from None
+    content = read_json(path, fix="run arena check again")
     if not isinstance(content, dict) or "schema" not in content:
         raise ArenaError(f"{path}: not a check.json (no key schema); name a file that arena check wrote")
     if content["schema"] not in READABLE:
@@ -117,7 +113,7 @@ def _read(content: Any, kind: Any, where: str) -> Any:
     if is_dataclass(kind):
         return _read_dataclass(_checked(content, dict, where), kind, where)
     if issubclass(kind, Enum):
-        if content not in {one.value for one in kind}:
+        if not isinstance(content, str) or content not in {one.value for one in kind}:
             raise _DamagedError(f"{where}: {content!r} is not an {kind.__name__.lower()}")
         return kind(content)
     return float(_checked(content, (int, float), where)) if kind is float else _checked(content, kind, where)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from arena.base.format import encodable
 from arena.report.exports.facts import ModelResults
-from arena.results.published.spreadsheet import guard_formula
+from arena.results.published.spreadsheet import with_guards
 
 JSON_SCHEMA = 1
 """Version of the JSON export."""
@@ -28,13 +28,8 @@ def spreadsheet_csv(table: pd.DataFrame) -> str:
     >>> spreadsheet_csv(pd.DataFrame({"tag": ["=_=", "cat"], "f1": [0.5, None]}))
     "tag,f1\\r\\n'=_=,0.5\\r\\ncat,\\r\\n"
     """
-    safe = table.copy()
-    for name in safe.columns:
-        if safe[name].dtype == object or pd.api.types.is_string_dtype(safe[name]):
-            texts = safe[name].astype(object)
-            safe[name] = [guard_formula(text) if isinstance(text, str) else text for text in texts]
     text = StringIO()
-    safe.to_csv(text, index=False, lineterminator="\r\n")
+    with_guards(table).to_csv(text, index=False, lineterminator="\r\n")
     return text.getvalue()
 
 

@@ -15,6 +15,8 @@ from filelock import FileLock, Timeout
 
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import remove_temporary, write_whole
+from arena.base.reading import read_json
+from arena.base.schema import INTEGER, TEXT, Schema, optional, table_of
 
 SITE = 1
 """Version of a site's layout."""
@@ -26,6 +28,8 @@ SITE_LOCK = ".arena-publish.lock"
 
 _HOST_FILES = frozenset(["CNAME"])
 """Files for the host that may be in an empty site folder; dot files may be too."""
+
+_MARKER = Schema(table_of({"arena_site": INTEGER}, {"feed": optional(TEXT), "url": optional(TEXT)}))
 
 NO_URL = "none"
 """Value of `--url` that removes the stored URL."""
@@ -156,12 +160,8 @@ def _open_marked(folder: Path, ids: Sequence[str], url: str | None, *, keep_url:
 def _read_marker(path: Path) -> dict[str, str | None]:
     if not path.exists():
         return {}
-    try:
-        marker = json.loads(path.read_text(encoding="utf-8-sig"))
-        version = marker["arena_site"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ArenaError(f"{path}: damaged ({error}); restore it, or name an empty folder") from None
-    if version != SITE:
+    marker = read_json(path, _MARKER, fix="restore it, or name an empty folder")
+    if (version := marker["arena_site"]) != SITE:
         raise IncomparableError(
             f"{path}: site of version {version}, but this arena writes version {SITE}; name an empty folder"
         )

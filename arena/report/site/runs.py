@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,9 +10,11 @@ from typing import Any
 
 from arena.base.errors import ArenaError
 from arena.base.provenance import digest
+from arena.base.reading import read_json
 from arena.report.site.folder import Site
 from arena.report.view import headline_view
 from arena.report.view_model.uncertainty import run_verdict
+from arena.results.content import RUN
 from arena.results.run_folder import CONTAMINATION, Result, read_result
 
 SITE_TABLES = ("per_tag", "slices", "differences", "tag_differences", CONTAMINATION)
@@ -137,8 +138,8 @@ def _read(folder: Path) -> PublishedRun:
 def _other(folder: Path, reason: str) -> OtherRun:
     """Return the title and time of an unreadable run, as far as its `run.json` has them."""
     try:
-        run = json.loads((folder / "run.json").read_text(encoding="utf-8-sig"))
-        title, created = " vs ".join(map(str, run["models"])), str(run.get("created", ""))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        run = read_json(folder / "run.json", RUN)
+        title, created = " vs ".join(run["models"]), run.get("created", "")
+    except ArenaError:
         title, created = "", ""
     return OtherRun(folder.name, folder, title or folder.name, created, reason)

@@ -8,12 +8,34 @@ from typing import Any
 
 from arena.base.errors import ArenaError, IncomparableError, nearest
 from arena.base.files import write_whole
+from arena.base.reading import MAX_JSON_BYTES, parse_json, read_text
+from arena.base.schema import COUNT, NUMBER, TEXT, Schema, list_of, optional, table_of
 
 LOG = "baselines.jsonl"
 """File name of the log in the folder of baselines, which also holds one folder per baseline."""
 
 LOG_SCHEMA = 1
 """Version of the log and of the baselines' folders."""
+
+_METRIC = table_of(
+    {"value": optional(NUMBER), "low": optional(NUMBER), "high": optional(NUMBER), "tags": optional(COUNT)},
+    {
+        "corrected": optional(NUMBER), "compared_with": list_of("string"),
+        "own": table_of({"value": optional(NUMBER), "tags": optional(COUNT)}),
+    },
+)  # fmt: skip
+
+_LINE = Schema(
+    table_of(
+        {
+            **dict.fromkeys(("name", "model", "run", "digest", "signature", "created", "reason"), TEXT),
+            "dataset": table_of(known={"name": TEXT, "title": TEXT, "digest": TEXT, "images": COUNT}),
+            "figures": table_of(others=_METRIC), "files": table_of(others=TEXT),
+        },
+        others=False,
+    )
+)  # fmt: skip
+"""A line of the log without its `schema`."""
 
 DIGEST_DIGITS = 12
 """Digits of a digest that are shown, and that name a baseline's folder."""
@@ -81,14 +103,14 @@ def read_log(home: Path) -> list[Baseline]:
     path = home / LOG
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path, most=MAX_JSON_BYTES, fix="restore the file").split("\n")
     return [_read_line(home, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def add_line(baseline: Baseline) -> None:
     """Append a baseline to the log; the log is written whole or not at all."""
     path = baseline.home / LOG
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = read_text(path, most=MAX_JSON_BYTES, fix="restore the file") if path.exists() else ""
     if before and not before.endswith("\n"):
         before += "\n"
     write_whole(path, f"{before}{baseline.line()}\n", durable=True)
@@ -117,15 +139,8 @@ def find_baseline(log: Sequence[Baseline], home: Path, name: str | None = None) 
 
 def _read_line(home: Path, number: int, line: str) -> Baseline:
     where = f"{home / LOG}: line {number}"
-    try:
-        content = json.loads(line)
-        if (schema := content.pop("schema")) != LOG_SCHEMA:
-            raise IncomparableError(f"{where}: schema {schema}, this version reads {LOG_SCHEMA}; update arena")
-        found = Baseline(**content, home=home)
-        sound = all(isinstance(text, str) for text in (found.name, found.model, found.run, found.digest, found.reason))
-        sound = sound and all(isinstance(part, dict) for part in (found.dataset, found.figures, found.files))
-    except (ValueError, LookupError, TypeError, AttributeError):
-        sound = False
-    if not sound:
-        raise ArenaError(f"{where}: damaged, no baseline can be read from it; restore the file")
-    return found
+    content = parse_json(line, where)
+    if isinstance(content, dict) and (schema := content.pop("schema", LOG_SCHEMA)) != LOG_SCHEMA:
+        raise IncomparableError(f"{where}: schema {schema!r:.40}, this version reads {LOG_SCHEMA}; update arena")
+    _LINE.check(content, where, fix="restore the file")
+    return Baseline(**content, home=home)

@@ -1,6 +1,5 @@
 """animetimm's `metrics.json`: aggregates of a model, without tags."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pandas as pd
 
 from arena.base.errors import ArenaError
 from arena.base.files import digest_file
+from arena.base.reading import parse_json
 from arena.results.published.record import PUBLISHED_COLUMNS, Published
 from arena.results.published.rows import FLOATS, INTEGERS, read_published_text
 
@@ -49,10 +49,7 @@ def read_metrics_json(path: Path) -> dict[str, Published]:
 
 def _table(path: Path) -> tuple[str, dict[str, Any]]:
     """The name of a split and its aggregates; the name is empty if the file itself is the table."""
-    try:
-        content = json.loads(read_published_text(path))
-    except (ValueError, RecursionError) as error:
-        raise ArenaError(f"{path}: not readable JSON ({error}); fetch it again") from None
+    content = parse_json(read_published_text(path), path, fix="fetch it again")
     if not isinstance(content, dict):
         raise ArenaError(f"{path}: not a JSON object with metrics; fetch it again")
     for split in _SPLITS:
@@ -64,8 +61,8 @@ def _table(path: Path) -> tuple[str, dict[str, Any]]:
 def is_metrics_json(text: str) -> bool:
     """Whether text is a `metrics.json`: a JSON object with a known aggregate, at its top level or in a split."""
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = parse_json(text, "")
+    except ArenaError:
         return False
     if not isinstance(content, dict):
         return False

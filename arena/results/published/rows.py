@@ -11,12 +11,16 @@ import pandas as pd
 from arena.base.errors import ArenaError, nearest
 from arena.base.files import digest_file
 from arena.base.format import shown
+from arena.base.reading import read_text
 from arena.metrics.registry import AGGREGATES, TAG_TABLE
 from arena.results.published.record import PUBLISHED_COLUMNS, Published
 from arena.results.run_folder import Result
 
 INTEGERS = ("tp", "fp", "fn", "tn", "support", "index", "training_count")
 FLOATS = ("threshold", *TAG_TABLE)
+
+_MAX_BYTES = 256 << 20
+"""Largest size of a published file; a table of 70,000 tags has about 10 MB."""
 
 FLOAT32_SLACK = 2e-6
 """Allowed difference, beyond rounding, of a metric that the publisher computed in float32 or with an epsilon."""
@@ -109,12 +113,8 @@ def read_published_text(path: Path) -> str:
     Raises:
         ArenaError: the file cannot be read, or is not UTF-8.
     """
-    try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise ArenaError(f"{path}: not UTF-8 text (byte {error.start:,}); save it as UTF-8") from None
-    except OSError as error:
-        raise ArenaError(f"{path}: cannot be read ({error.strerror})") from None
+    text = read_text(path, most=_MAX_BYTES, fix="save the published file as UTF-8")
+    return text.replace("\r\n", "\n")
 
 
 def count_decimals(texts: Iterable[str]) -> int | None:

@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -32,7 +33,13 @@ CONNECT_SECONDS = 10
 """Seconds after which a hub's host that does not answer counts as unreachable."""
 
 WAITS_SECONDS = (1.0, 3.0, 9.0)
-"""Seconds before each retry of a file; the sequence restarts whenever new bytes have arrived."""
+"""Seconds before each retry of a file; the sequence restarts whenever more of the file has arrived than ever before."""
+
+MAX_TRIES = 500
+"""Largest number of tries of one file; a file of 5 GB whose connection is lost after each 10 MB needs as many."""
+
+MAX_UNANNOUNCED_BYTES = 64 << 20
+"""Largest size of a file whose size the hub does not announce; it announces that of every large file."""
 
 _HEX = {40: "git's SHA-1", 64: "SHA-256"}
 """Length of an ETag -> its kind: the hub announces git's SHA-1 of a small file, and the SHA-256 of a large one."""
@@ -76,7 +83,7 @@ def commit_of(path: Path) -> str | None:
 
 
 def _pull_patiently(card: ModelCard, name: str, revision: str | None, progress: Progress) -> PulledFile:
-    """Download one file; retry after errors of the hub or the connection, without limit while new bytes arrive."""
+    """Download one file; retry after errors of the hub or the connection while more of it arrives, up to `MAX_TRIES` times."""
     from huggingface_hub import constants
     from huggingface_hub.utils import disable_progress_bars, logging  # type: ignore[attr-defined]
 
@@ -85,7 +92,7 @@ def _pull_patiently(card: ModelCard, name: str, revision: str | None, progress: 
         disable_progress_bars()
     waits = iter(WAITS_SECONDS)
     arrived = _Arrived()
-    while True:
+    for tried in count(1):
         before = arrived.bytes
         try:
             _refuse_unreachable_hub()
@@ -93,15 +100,16 @@ def _pull_patiently(card: ModelCard, name: str, revision: str | None, progress: 
         except _failures() as error:
             reason = _reason_of(error)
             waits = iter(WAITS_SECONDS) if arrived.bytes > before else waits
-            wait = next(waits, None) if _is_temporary(error) else None
+            wait = next(waits, None) if _is_temporary(error) and tried < MAX_TRIES else None
             if wait is None:
                 raise WeightsError(_failure_message(card, name, error, reason)) from None
             progress.note(f"{card.name}: {name}: {reason}; next try in {wait:.0f} s")
             time.sleep(wait)
+    raise AssertionError("every try returns or raises")
 
 
 class _Arrived:
-    """Number of bytes of a file received over all tries."""
+    """Largest number of bytes of a file that were on the disk at any time."""
 
     bytes = 0
 
@@ -165,23 +173,52 @@ def _stream(url: str, blob: Path, size: int | None, what: str, arrived: _Arrived
         present = 0
     _refuse_full_disk(partial, (size or 0) - present)
     headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
-    with progress.count(what, size, present, unit="bytes") as advance, _Counted(partial, arrived, advance) as file:
-        http_get(url, file, resume_size=present, headers=headers, expected_size=size)
+    most = MAX_UNANNOUNCED_BYTES if size is None else size
+    try:
+        with (
+            progress.count(what, size, present, unit="bytes") as advance,
+            _Counted(partial, arrived, advance, most=most) as file,
+        ):
+            http_get(url, file, resume_size=present, headers=headers, expected_size=size)
+    except _LongerBodyError:
+        partial.unlink()
+        said = f"the hub announced {size:,}" if size is not None else "the hub announced no size"
+        raise WeightsError(
+            f"{what}: the body is longer than {most:,} bytes, but {said}; it is deleted; the hub or a proxy is faulty, pull "
+            "from another network or set HF_ENDPOINT"
+        ) from None
     _refuse_altered(partial, blob.name, what)
     partial.replace(blob)
 
 
-class _Counted(io.BufferedWriter):
-    """A file opened for appending that counts the received bytes; an interruption keeps what was written."""
+class _LongerBodyError(Exception):
+    """The hub sends more bytes than it announced."""
 
-    def __init__(self, path: Path, arrived: _Arrived, advance: Callable[[int], None]) -> None:
+
+class _Counted(io.BufferedWriter):
+    """A file opened for appending that counts the received bytes; an interruption keeps what was written.
+
+    Args:
+        most: a chunk beyond this size is not written.
+    """
+
+    def __init__(self, path: Path, arrived: _Arrived, advance: Callable[[int], None], *, most: int) -> None:
         super().__init__(io.FileIO(path, "a"))
         self._arrived = arrived
         self._advance = advance
+        self._most = most
+        self._size = path.stat().st_size
 
     def write(self, chunk: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
-        """Append a chunk and count it."""
-        self._arrived.bytes += len(chunk)
+        """Append a chunk and count it.
+
+        Raises:
+            _LongerBodyError: the file would be larger than announced.
+        """
+        if self._size + len(chunk) > self._most:
+            raise _LongerBodyError
+        self._size += len(chunk)
+        self._arrived.bytes = max(self._arrived.bytes, self._size)
         self._advance(len(chunk))
         return super().write(chunk)
 
@@ -190,6 +227,7 @@ class _Counted(io.BufferedWriter):
         self.flush()
         before = os.fstat(self.fileno()).st_size
         after = super().truncate(size)
+        self._size = after
         self._advance(after - before)
         return after
 

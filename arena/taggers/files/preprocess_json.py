@@ -64,7 +64,7 @@ def _transforms(steps: list[_Transform], so_far: Preprocessing) -> Preprocessing
         raise UnsupportedValueError("has a transform after normalize; normalize must be the last")
     for step in steps:
         kind, options = step["type"], {key: value for key, value in step.items() if key != "type"}
-        if kind not in _STEPS:
+        if not isinstance(kind, str) or kind not in _STEPS:
             raise UnsupportedValueError(f"transform {kind!r} is unknown. {nearest(str(kind), _STEPS)}")
         so_far = _STEPS[kind](so_far, options)
     if not so_far.preprocess.size:
@@ -172,8 +172,8 @@ def _table(content: Mapping[str, Any], so_far: Preprocessing) -> Preprocessing:
 
 def _square_side(kind: str, options: _Transform) -> int:
     size = options.get("size")
-    sides = set(size) if isinstance(size, list) and size else {size}
-    side = sides.pop() if len(sides) == 1 else None
+    sides = size if isinstance(size, list) and size else [size]
+    side = sides[0] if all(one == sides[0] for one in sides) else None
     if not isinstance(side, int) or isinstance(side, bool) or side < 1:
         raise UnsupportedValueError(f"{kind}: size = {size!r}; it must be the side of a square, or two equal sides")
     return side

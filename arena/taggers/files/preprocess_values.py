@@ -1,10 +1,10 @@
 """Preprocessing read from a model's own file, and checked readers of its values."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena.base.errors import WeightsError
+from arena.base.reading import read_json
 from arena.cards import FILTERS, InputSpec, Preprocess
 
 _MAX_MAGNITUDE = 1e6
@@ -33,10 +33,7 @@ def read_json_file(path: Path) -> Any:
     Raises:
         WeightsError: not readable JSON.
     """
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: not readable JSON ({error}); download the file again") from None
+    return read_json(path, fix="download the file again", error=WeightsError)
 
 
 def is_number(value: Any) -> bool:
@@ -89,6 +86,6 @@ def read_filter(where: str, name: Any) -> str:
     Raises:
         UnclearError: Pillow has no such filter.
     """
-    if name not in FILTERS["pil"]:
+    if not isinstance(name, str) or name not in FILTERS["pil"]:
         raise UnsupportedValueError(f"{where} = {name!r}; allowed: {', '.join(FILTERS['pil'])}")
     return str(name)

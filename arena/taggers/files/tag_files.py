@@ -5,12 +5,12 @@ underscores instead of spaces, brackets not escaped. A list with a gap, an unnam
 score's tag would be a guess.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError, WeightsError
+from arena.base.reading import MAX_JSON_BYTES, parse_json, read_text
 from arena.cards import ModelCard
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagSpace
 from arena.tags.rows import read_csv
@@ -230,10 +230,7 @@ def read_utf8(path: Path) -> str:
     Raises:
         WeightsError: it is not UTF-8.
     """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise WeightsError(f"{path}: not UTF-8 text; download the file again") from None
+    return read_text(path, most=MAX_JSON_BYTES, fix="download the file again", error=WeightsError)
 
 
 def read_unique_json(path: Path) -> Any:
@@ -242,21 +239,7 @@ def read_unique_json(path: Path) -> Any:
     Raises:
         WeightsError: not readable JSON, or an object in it has a key twice.
     """
-    try:
-        return json.loads(read_utf8(path), object_pairs_hook=_without_duplicates)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise WeightsError(f"{path}: not readable JSON ({error}); download the file again") from None
-    except KeyError as error:
-        raise WeightsError(f"{path}: key {error.args[0]!r} is twice in one object; download the file again") from None
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object's pairs as a dict; raise KeyError if a key is duplicate."""
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        known: set[str] = set()
-        raise KeyError(next(key for key, _ in pairs if key in known or known.add(key)))  # type: ignore[func-returns-value]
-    return table
+    return parse_json(read_utf8(path), path, fix="download the file again", error=WeightsError, unique_keys=True)
 
 
 def _table(path: Path, content: object) -> Mapping[str, Any]:

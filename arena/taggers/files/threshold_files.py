@@ -107,7 +107,7 @@ def _read_selected_tags(path: Path, profile: str) -> _Found:
 
     Source: animetimm; its thresholds maximise F1 on its own test images.
     """
-    rows = read_csv(path, ("name",))
+    rows = read_csv(path, ("name",), complete=True)
     values = {row["name"]: row.get("best_threshold") for row in rows}
     return _Found(
         tags=_numbers(path, "tag", ((canonical_spelling(name), value) for name, value in values.items() if value))
@@ -121,7 +121,7 @@ def _read_thresholds_csv(path: Path, profile: str) -> _Found:
 
     Source: animetimm and deepghs/pixai-tagger-v0.9-onnx: `category,name,alpha,threshold,...`.
     """
-    rows = read_csv(path, ("threshold",))
+    rows = read_csv(path, ("threshold",), complete=True)
     if rows and "tag" in rows[0]:
         names = [canonical_spelling(row["tag"]) for row in rows]
         refuse_twice(path, "tag", names)

@@ -200,3 +200,16 @@ def test_what_is_no_source_says_what_was_seen(tmp_path: Path) -> None:
         open_source(tmp_path / "none")
     with pytest.raises(ArenaError, match="no joytag source recognised"):
         open_source(tmp_path, "joytag")
+
+
+@pytest.mark.parametrize("claimed", [10**15, 2**40, 20_481])
+def test_a_member_that_claims_more_bytes_than_the_archive_has_ends_it(tmp_path: Path, claimed: int) -> None:
+    path = shard(tmp_path / "0.tar", member("a.png", picture(1)), member("a.txt", b"hat"))
+    info, _ = member("b.png")
+    info.size = claimed
+    content = path.read_bytes()
+    end = content.rindex(b"hat") + 512
+    path.write_bytes(content[:end] + info.tobuf() + b"\0" * 1024)
+    records, rejects = read(tmp_path)
+    assert [record.tags for record in records] == [("hat",)]
+    assert f"its header says {claimed:,} bytes, more than the archive has" in rejects[0].detail

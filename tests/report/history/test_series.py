@@ -104,7 +104,9 @@ def test_a_baseline_that_lacks_a_newer_column_stays_readable(make_run: MakeRun, 
     kept = current_baseline(home, "older").copy / "per_tag.parquet"
     table = pd.read_parquet(kept)
     table.drop(columns="support").to_parquet(tmp_path / "older" / "per_tag.parquet")
-    with pytest.raises(ArenaError, match=r"damaged run \(per_tag.parquet lacks support\); score it again"):
+    with pytest.raises(
+        ArenaError, match=r"per_tag.parquet: no column support; .*; this is a damaged run; score it again"
+    ):
         releases_of(tmp_path / "none", [find_run(str(tmp_path / "older"))])
 
 

@@ -410,3 +410,39 @@ def test_a_full_disk_is_told_before(hub: SmallHub, tmp_path: Path, monkeypatch: 
     with pytest.raises(WeightsError, match=r"are needed, .* are free; free some space"):
         catalogue.pull_model(find_model("tiny", tmp_path))
     assert hub.ranges() == []
+
+
+def longer_by(more: int) -> Answer:
+    """Send more bytes than the hub announces, as `Content-Length` of this answer says."""
+
+    def send(server: Answering, name: str) -> bool:
+        server.give(FILES[name] + b"x" * more, COMMIT, SHA256[name])
+        return True
+
+    return send
+
+
+@pytest.mark.parametrize("more", [10, 100_000])
+def test_a_body_longer_than_announced_is_given_up_at_once(
+    hub: SmallHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: int
+) -> None:
+    hub.faults = [("GET", longer_by(more))] * 3
+    write_card(tmp_path)
+    code, _, err = pull(tmp_path, capsys=capsys)
+    assert code == 2
+    assert f"the body is longer than {len(FILES[LARGE]):,} bytes" in last_line(err)
+    assert hub.ranges() == ["all"]
+    assert not list((tmp_path / "cache").rglob("*.incomplete"))
+
+
+def test_retries_end_without_progress_and_after_a_number_of_them(
+    hub: SmallHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MAX_TRIES", 3)
+    hub.faults = [("HEAD", refuse(503))] * 9
+    monkeypatch.setattr(hub_module, "WAITS_SECONDS", (0.0,) * 9)
+    write_card(tmp_path)
+    code, _, err = pull(tmp_path, capsys=capsys)
+    assert code == 2
+    assert "the hub answered 503" in last_line(err)
+    assert len(hub.faults) == 6

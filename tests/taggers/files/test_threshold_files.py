@@ -122,7 +122,7 @@ def test_a_config_may_hold_those_of_categories_or_of_tags(tmp_path: Path) -> Non
         ("threshold_json", PROFILES, "", "overall has profiles balanced, high_recall; name one in the card"),
         ("threshold_json", PROFILES, "balancd", "overall has no profile 'balancd'. Did you mean balanced?"),
         ("threshold_json", {"general": {"balanced": {"threshold": True}}}, "", "threshold of category 'general' is True"),
-        ("threshold_json", '{"general": NaN}', "", "threshold of category 'general' is nan"),
+        ("threshold_json", '{"general": NaN}', "", "NaN is not a number of JSON"),
         ("threshold_json", {"genral": 0.3}, "", "of category 'genral'. Did you mean general?"),
         ("threshold_json", [0.5], "", "has no thresholds; write them into the card"),
         ("camie_metadata", {"idx_to_tag": {"0": "a"}}, "", "has no thresholds; write them into the card"),
