@@ -73,11 +73,11 @@ def run_benchmark(
     planned = planned_recipe(given, settings, thresholds, [*model_inputs(models), *inputs_of(scoring)])
     open_run_folder(folder, planned, overwrite=execution.overwrite)
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-    score_images(
+    stores = score_images(
         cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=given.truth.relations,
         review=lambda tags: refuse_no_compared_tag(given.truth, tags, settings.min_positives),
     )  # fmt: skip
-    entries = [scored_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
+    entries = [scored_entry(card, stores[card.name], thresholds[card.name]) for card in cards]
     refuse_all_skipped(entries[0].scores)
     result = evaluate_run(given.truth, entries, settings, progress, against)
     weights = {entry.name: entry.facts.get("weights") for entry in entries}

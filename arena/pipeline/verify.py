@@ -111,7 +111,9 @@ def _scores(result: Result, folder: Path, name: str, named: Path | None) -> Path
     found = named or find_scores(result, name, [folder])
     if found is None or not found.exists():
         where = found or folder / "scores" / name
-        raise ArenaError(f"{where}: no scores of {name} there; name them with --scores {name}=FILE")
+        raise ArenaError(
+            f"{where}: no scores of {name} there, or scores of another key; name them with --scores {name}=FILE"
+        )
     return found
 
 

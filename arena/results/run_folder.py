@@ -7,7 +7,8 @@ reports are made from these files alone.
 import csv
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,16 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, IncomparableError
-from arena.base.files import open_whole, write_json, write_whole
+from arena.base.files import digest_file, open_whole, write_json, write_whole
 from arena.cards import Thresholds
 from arena.metrics.counts import PRF
 from arena.metrics.registry import TAG_METRIC_COLUMNS
 from arena.results.recipe import Recipe, read_recipe
+from arena.results.written import FILES, RUN_FILE, load_run_file, read_written, write_run_file
 from arena.tags.spelling import canonical_spelling
 
 RUN_SCHEMA = 2
 """Version of the files of a run folder."""
-
-RUN_FILE = "run.json"
-"""File of the provenance; it is written last, so a folder with it is a finished run."""
 
 TABLES: dict[str, str] = {
     "per_tag": "parquet",
@@ -123,7 +122,12 @@ class Result:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """Write all files of a run folder, `run.json` last, because it marks a finished run.
+    """Write all files of a run folder except its reports, `run.json` last, because it marks a finished run."""
+    write_run_file(folder, write_tables(result, folder).run)
+
+
+def write_tables(result: Result, folder: Path) -> Result:
+    """Write the summary and the tables of a run, and return the result with their digests in `run`.
 
     An undefined number is null in JSON and in Parquet.
     """
@@ -138,37 +142,36 @@ def write_result(result: Result, folder: Path) -> None:
             with open_whole(path) as file:
                 result.tables[name].to_parquet(file, index=False)
     write_json(folder / "summary.json", result.summary)
-    write_json(folder / RUN_FILE, result.run)
+    kinds = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in result.tables}
+    names = ("summary.json", *(f"{name}.{kind}" for name, kind in kinds.items()))
+    return replace(result, run={**result.run, FILES: {name: digest_file(folder / name) for name in names}})
 
 
-def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
-    """Read a run folder.
+def read_result(folder: Path, tables: Collection[str] | None = None, *, unfinished: bool = False) -> Result:
+    """Read a run folder; every file is compared with its digest in `run.json`.
 
     Args:
         tables: names of the tables to read; None reads all.
+        unfinished: whether a run whose reports are not finished is accepted too.
 
     Raises:
-        ArenaError: the folder holds no finished run, or a damaged one.
+        ArenaError: the folder holds no finished run, or one that is damaged or was changed.
         IncomparableError: the run has another schema.
     """
-    if not (folder / RUN_FILE).exists():
-        raise ArenaError(f"{folder}: no finished run in it (no {RUN_FILE}); make one with arena run or arena score")
     try:
-        run = json.loads((folder / RUN_FILE).read_text(encoding="utf-8-sig"))
-        if not isinstance(run, dict):
-            raise ValueError(f"{RUN_FILE} is not a JSON object")
+        run = load_run_file(folder, unfinished=unfinished)
         if run.get("schema") != RUN_SCHEMA:
             raise IncomparableError(
                 f"{folder}: schema {run.get('schema')}, this version reads {RUN_SCHEMA}; score it again"
             )
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8-sig"))
+        summary = json.loads(read_written(folder, "summary.json", run).decode("utf-8-sig"))
         if not isinstance(summary, dict) or not isinstance(summary.get("models"), dict):
             raise ValueError("no 'models'")
         if not summary["models"]:
             raise ValueError("it names no model")
         written = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
         wanted = written if tables is None else {name: kind for name, kind in written.items() if name in tables}
-        read = {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()}
+        read = {name: _read_table(read_written(folder, f"{name}.{kind}", run), kind) for name, kind in wanted.items()}
         result = Result(run, summary, read)
         _ = result.recipe  # raises ValueError if it is damaged
     except (OSError, ValueError) as error:
@@ -178,11 +181,11 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
     return result
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(content: bytes, kind: str) -> pd.DataFrame:
     """Read a table; text columns of a CSV stay text, so that a tag called `nan` is not read as missing."""
-    if path.suffix == ".csv":
+    if kind == "csv":
         metrics = (f"{metric}{end}" for metric in PRF._fields for end in ("", "_low", "_high"))
         empty = dict.fromkeys(("threshold", "strength", *metrics), "")
         texts = dict.fromkeys(("model", "regime", "tag", "category", "kind", "image_id"), str)
-        return pd.read_csv(path, keep_default_na=False, na_values=empty, dtype=texts)
-    return pd.read_parquet(path)
+        return pd.read_csv(BytesIO(content), keep_default_na=False, na_values=empty, dtype=texts)
+    return pd.read_parquet(BytesIO(content))

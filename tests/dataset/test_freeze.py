@@ -19,11 +19,11 @@ from arena.dataset.freeze import (
     REPRESENTATIVE_NOTE,
     CardOverrides,
     FreezeResult,
-    digest_rows,
     freeze_dataset,
     stored_path,
 )
 from arena.dataset.frozen import read_frozen, toml_text, write_frozen
+from arena.dataset.pins import digest_rows
 from arena.dataset.selection import INCLUDED_FOR, Selection
 from arena.dataset.verify import fault_lines, verify_dataset
 

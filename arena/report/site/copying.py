@@ -13,6 +13,7 @@ from arena.report.site.names import run_id
 from arena.report.site.run_page import add_site_navigation, read_page
 from arena.report.site.runs import SITE_TABLES, PublishedRun
 from arena.results.run_folder import TABLES, Result, read_result
+from arena.results.written import FILES, read_written
 
 COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
 """Files and folders for download. The page and the tables of `SITE_TABLES` are copied in addition."""
@@ -44,17 +45,41 @@ def read_run_source(folder: Path) -> RunSource:
     missing = [name for name in ("index.html", "summary.md", "detailed_metrics.txt") if not (folder / name).is_file()]
     if missing:
         raise ArenaError(f"{folder}: {missing[0]} is missing; write the reports again with arena report {folder}")
+    for name in result.run.get(FILES, {}):
+        if _is_report(name):
+            _read_report(folder, name, result)
     return RunSource(run_id(result), folder, result)
+
+
+def _is_report(name: str) -> bool:
+    return name == "index.html" or name.partition("/")[0] in COPIED
+
+
+def _read_report(folder: Path, name: str, result: Result) -> bytes:
+    """Return the bytes of a report.
+
+    Raises:
+        ArenaError: it is missing, or has another digest than in `run.json`.
+    """
+    try:
+        return read_written(folder, name, result.run)
+    except OSError:
+        reason = f"{name} is missing"
+    except ValueError as error:
+        reason = str(error)
+    raise ArenaError(f"{folder}: {reason}; write the reports again with arena report {folder}")
 
 
 def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
     """Copy the files of a run into the site. `run.json` is last: without it the run counts as unfinished.
 
+    Reports that `run.json` does not list are left out, unless an earlier version wrote the run, which lists none.
+
     Args:
         images: whether to copy the thumbnails; if not, thumbnails from an earlier call are removed.
 
     Raises:
-        ArenaError: the page is damaged, or it contains pictures although `images` is False.
+        ArenaError: a report was changed, or the page contains pictures although `images` is False.
     """
     page = read_page(source.folder)
     if page is None:
@@ -63,9 +88,14 @@ def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
         _refuse_pictures(source.folder, page)
     place = f"runs/{source.id}"
     names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in SITE_TABLES), _THUMBNAIL_FOLDER]
-    files = dict(_files(source.folder, names if images else names[:-1]))
-    for path, file in files.items():
-        site.write(f"{place}/{path}", file.read_bytes())
+    listed = source.result.run.get(FILES)
+    files = {
+        path
+        for path, _ in _files(source.folder, names if images else names[:-1])
+        if listed is None or path in listed or not _is_report(path)
+    }
+    for path in sorted(files):
+        site.write(f"{place}/{path}", _read_report(source.folder, path, source.result))
     for name in SPREADSHEETS:
         site.write(f"{place}/{name}.csv", spreadsheet_csv(source.result.tables[name]))
     for path, file in list(_files(site.folder / place, names)):
