@@ -5,9 +5,10 @@ is read. A dataset that was not frozen has no such digests.
 """
 
 import hashlib
+import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -87,23 +88,30 @@ def digest_rows(path: Path) -> str:
 
 def _encoded(column: pa.Array) -> list[str]:
     """Return each cell as JSON."""
-    encode: Callable[[Any], str] = _encode
     if column.null_count == 0:
         if _is_text(column.type):
-            encode = encode_basestring_ascii
-        elif pa.types.is_integer(column.type):
-            encode = str
-        elif pa.types.is_list(column.type) and column.flatten().null_count == 0 and _is_text(column.type.value_type):
-            encode = json.dumps
-    return list(map(encode, column.to_pylist()))
+            return list(map(encode_basestring_ascii, _cells(column)))
+        if pa.types.is_integer(column.type):
+            return list(map(str, _cells(column)))
+        if pa.types.is_list(column.type) and _is_text(column.type.value_type):
+            return _encoded_lists(column)
+    return [json.dumps(_plain(cell)) for cell in column.to_pylist()]
+
+
+def _encoded_lists(column: pa.Array) -> list[str]:
+    """Return each list of strings as JSON."""
+    items, ends = _encoded(column.flatten()), (column.offsets.to_numpy() - column.offsets[0].as_py()).tolist()
+    return [f"[{', '.join(items[start:end])}]" for start, end in itertools.pairwise(ends)]
+
+
+def _cells(column: pa.Array) -> list[Any]:
+    """Return the cells of a column without nulls, several times faster than pyarrow's `to_pylist`."""
+    cells: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return cells
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _encode(value: Any) -> str:
-    return json.dumps(_plain(value))
 
 
 def _plain(value: Any) -> Any:

@@ -204,7 +204,10 @@ def _stored(path: Path, file: Any, start: int) -> StoredMatrix | None:
     if version not in ((1, 0), (2, 0)):
         return None
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
+    try:
+        shape, fortran, dtype = read(file)
+    except Exception as error:  # numpy parses the header as Python, and its tokenizer has exceptions of its own
+        raise ValueError(f"not a readable header ({str(error).splitlines()[0] if str(error) else error!r})") from None
     if fortran or dtype.hasobject or len(shape) != 2:
         return None
     return StoredMatrix(path, start + file.tell(), shape, dtype)

@@ -133,6 +133,10 @@ class ScoreStore:
         """
         return read_store(self.folder, key=self.key)
 
+    def refuse_other_key(self) -> None:
+        """Raise ScoresError if another command has replaced the store by one of another key."""
+        _refuse_other_key(self.folder, self._header(), self.key)
+
     def missing(self) -> list[int]:
         """Return the numbers of the shards that are unfinished or damaged."""
         finished = self._finished()
@@ -330,23 +334,29 @@ def _read_shard(folder: Path, number: int, binding: _Binding) -> _Shard:
     path = folder / f"{number:05d}.npy"
     try:
         rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8-sig"))
+        if binding.required or DIGEST in rows:
+            _refuse_changed(path, rows, binding)
         stored = stored_npy(path)
         if stored is None or path.stat().st_size < stored.offset + stored.dtype.itemsize * math.prod(stored.shape):
             raise ValueError("truncated, or not a matrix")
         shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], stored, rows.get("machine", ""))
-        if shard.values.shape != (len(shard.image_ids), binding.columns) or shard.values.dtype.kind != "f":
-            found = f"{shard.values.dtype} {shard.values.shape}"
-            raise ValueError(f"{found} for {len(shard.image_ids)} images and {binding.columns} tags")
-        if not binding.required and DIGEST not in rows:
+        if shard.values.shape == (len(shard.image_ids), binding.columns) and shard.values.dtype.kind == "f":
             return shard
-        if not is_sealed(rows, {"store": binding.digest}):
-            raise ValueError(f"{path.with_suffix('.json').name} differs from its digest")
-        if digest_known(path) != rows["values"]:
-            raise ValueError(f"its digest differs from the one in {path.with_suffix('.json').name}")
-        return shard
+        reason = (
+            f"{shard.values.dtype} {shard.values.shape} for {len(shard.image_ids)} images and {binding.columns} tags"
+        )
     except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
         reason = str(error)
     raise ScoresError(f"{path}: unfinished or damaged ({reason}); run the command that made it again")
+
+
+def _refuse_changed(path: Path, rows: Mapping[str, Any], binding: _Binding) -> None:
+    """Raise ValueError if a shard or its JSON differs from its digest."""
+    name = path.with_suffix(".json").name
+    if not is_sealed(rows, {"store": binding.digest}):
+        raise ValueError(f"{name} differs from its digest")
+    if digest_known(path) != rows["values"]:
+        raise ValueError(f"its digest differs from the one in {name}")
 
 
 def _read_header(folder: Path) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _read_report(folder: Path, name: str, result: Result) -> bytes:
 def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
     """Copy the files of a run into the site. `run.json` is last: without it the run counts as unfinished.
 
-    Reports that `run.json` does not list are left out, unless an earlier version wrote the run, which lists none.
+    Reports that `run.json` does not list are left out, unless it lists none, as that of an earlier version.
 
     Args:
         images: whether to copy the thumbnails; if not, thumbnails from an earlier call are removed.
@@ -88,11 +88,11 @@ def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
         _refuse_pictures(source.folder, page)
     place = f"runs/{source.id}"
     names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in SITE_TABLES), _THUMBNAIL_FOLDER]
-    listed = source.result.run.get(FILES)
+    listed = source.result.run.get(FILES, {})
     files = {
         path
         for path, _ in _files(source.folder, names if images else names[:-1])
-        if listed is None or path in listed or not _is_report(path)
+        if path in listed or "index.html" not in listed or not _is_report(path)
     }
     for path in sorted(files):
         site.write(f"{place}/{path}", _read_report(source.folder, path, source.result))
