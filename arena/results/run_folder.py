@@ -21,7 +21,7 @@ from arena.cards import Thresholds
 from arena.metrics.counts import PRF
 from arena.metrics.registry import TAG_METRIC_COLUMNS
 from arena.results.recipe import Recipe, read_recipe
-from arena.results.written import FILES, RUN_FILE, load_run_file, read_written, write_run_file
+from arena.results.written import FILES, RUN_FILE, load_run_file, read_written, refuse_changed_run, write_run_file
 from arena.tags.spelling import canonical_spelling
 
 RUN_SCHEMA = 2
@@ -164,6 +164,7 @@ def read_result(folder: Path, tables: Collection[str] | None = None, *, unfinish
             raise IncomparableError(
                 f"{folder}: schema {run.get('schema')}, this version reads {RUN_SCHEMA}; score it again"
             )
+        refuse_changed_run(run)
         summary = json.loads(read_written(folder, "summary.json", run).decode("utf-8-sig"))
         if not isinstance(summary, dict) or not isinstance(summary.get("models"), dict):
             raise ValueError("no 'models'")

@@ -31,14 +31,14 @@ def holds_run(folder: Path) -> bool:
 
 
 def load_run_file(folder: Path, *, unfinished: bool = False) -> dict[str, Any]:
-    """Return the content of `run.json`, compared with its own digest.
+    """Return the content of `run.json`; `refuse_changed_run` compares it with its own digest.
 
     Args:
         unfinished: whether a run whose reports are not finished is accepted too.
 
     Raises:
         ArenaError: there is no run, or an unfinished one.
-        ValueError: the file is damaged, or was changed.
+        ValueError: the file is damaged.
         OSError: it cannot be read.
     """
     name = next(name for name in (RUN_FILE, UNFINISHED) if (folder / name).exists() or name == UNFINISHED)
@@ -49,9 +49,13 @@ def load_run_file(folder: Path, *, unfinished: bool = False) -> dict[str, Any]:
     run = json.loads((folder / name).read_text(encoding="utf-8-sig"))
     if not isinstance(run, dict):
         raise ValueError(f"{name} is not a JSON object")
-    if not is_sealed(run) if DIGEST in run or FILES in run else False:
-        raise ValueError(f"{name} differs from its own digest, so it was changed after the run")
     return run
+
+
+def refuse_changed_run(run: Mapping[str, Any]) -> None:
+    """Raise ValueError if the content of `run.json` differs from its own digest; a run of an earlier version has none."""
+    if (DIGEST in run or FILES in run) and not is_sealed(run):
+        raise ValueError(f"{RUN_FILE} differs from its own digest, so it was changed after the run")
 
 
 def read_written(folder: Path, name: str, run: Mapping[str, Any]) -> bytes:

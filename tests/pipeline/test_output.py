@@ -8,6 +8,7 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.output import RUN_MARK
+from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Execution, Scoring, write_reports
 from arena.results.recipe import Settings
@@ -110,3 +111,52 @@ def test_an_interrupted_run_and_a_run_of_an_earlier_version_continue(score: Scor
     (folder / "run.json").write_text(json.dumps(content))
     with pytest.raises(ArenaError, match="holds a run of another version"):
         score(0.1)
+
+
+class Killed(BaseException):
+    """Ends a command as a signal does."""
+
+
+def test_killed_at_any_file_a_run_is_unfinished_or_whole_and_continues_to_the_same_files(
+    score: Score, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score()
+    whole = contents(score.folder)
+    rename, number, renamed = Path.replace, 0, 0
+
+    def counted(path: Path, target: Path) -> Path:
+        nonlocal renamed
+        renamed += 1
+        if renamed == number:
+            raise Killed
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", counted)
+    words = []
+    for number in range(1, 100):
+        renamed = 0
+        try:
+            score()
+        except Killed:
+            pass
+        else:
+            break
+        renamed = -100
+        try:
+            read_result(score.folder)
+        except ArenaError as error:
+            words.append(str(error).removeprefix(f"{score.folder}: ")[:10])
+        if words[-1:] == ["unfinished"]:
+            rewrite_reports(score.folder)
+            found = contents(score.folder)
+            assert found.keys() == whole.keys(), number
+            assert all(found[name] == whole[name] for name in whole if name != "run.json"), number
+    assert set(words) == {"no finishe", "unfinished"}
+    assert contents(score.folder).keys() == whole.keys()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the files of a run folder, and what the times of runs change removed from its page."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
