@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from arena.base.errors import ArenaError
+from arena.base.files import write_whole
+from arena.base.progress import Silent
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.output import RUN_MARK
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
-from arena.pipeline.stages import Execution, Scoring, write_reports
+from arena.pipeline.stages import Execution, Scoring, write_reports, write_run
 from arena.results.recipe import Settings
 from arena.results.run_folder import read_result
+from arena.results.written import RUN_FILE, UNFINISHED
 
 from .conftest import World
 
@@ -118,45 +121,47 @@ class Killed(BaseException):
 
 
 def test_killed_at_any_file_a_run_is_unfinished_or_whole_and_continues_to_the_same_files(
-    score: Score, monkeypatch: pytest.MonkeyPatch
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    score()
-    whole = contents(score.folder)
-    rename, number, renamed = Path.replace, 0, 0
+    result, folder = read_result(score()), tmp_path / "again"
+    rename, left = Path.replace, 100
+
+    def two_reports(result: object, folder: Path) -> list[Path]:
+        for name in ("index.html", "summary.md"):
+            write_whole(folder / name, name)
+        return [folder / "index.html", folder / "summary.md"]
+
+    def write(*, renames: int = 100) -> None:
+        nonlocal left
+        left = renames
+        write_run(folder, result, result.recipe, None, DisplayOptions("none"), Silent())
 
     def counted(path: Path, target: Path) -> Path:
-        nonlocal renamed
-        renamed += 1
-        if renamed == number:
+        nonlocal left
+        left -= 1
+        if left < 0:
             raise Killed
         return rename(path, target)
 
+    monkeypatch.setattr("arena.pipeline.stages._reports", two_reports)
     monkeypatch.setattr(Path, "replace", counted)
-    words = []
-    for number in range(1, 100):
-        renamed = 0
-        try:
-            score()
-        except Killed:
-            pass
-        else:
-            break
-        renamed = -100
-        try:
-            read_result(score.folder)
-        except ArenaError as error:
-            words.append(str(error).removeprefix(f"{score.folder}: ")[:10])
-        if words[-1:] == ["unfinished"]:
-            rewrite_reports(score.folder)
-            found = contents(score.folder)
-            assert found.keys() == whole.keys(), number
-            assert all(found[name] == whole[name] for name in whole if name != "run.json"), number
-    assert set(words) == {"no finishe", "unfinished"}
-    assert contents(score.folder).keys() == whole.keys()
+    folder.mkdir()
+    write()
+    whole, words = contents(folder), []
+    last = 100 - left
+    for renames in (0, 4, *range(last - 5, last)):
+        with pytest.raises(Killed):
+            write(renames=renames)
+        left = 100
+        with pytest.raises(ArenaError, match=r"unfinished|no finished run") as told:
+            read_result(folder)
+        words.append("unfinished, its reports" in str(told.value))
+        if words[-1]:
+            rewrite_reports(folder)
+            assert contents(folder) == whole, renames
+    assert words == [False] * (len(words) - words.count(True)) + [True] * words.count(True)
+    assert words.count(True) == len(("index.html", "summary.md", UNFINISHED, RUN_FILE))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the files of a run folder, and what the times of runs change removed from its page."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -114,7 +114,7 @@ def test_a_changed_bit_anywhere_in_a_store_is_noticed_or_changes_nothing(tmp_pat
     right = read_store(tmp_path)
     for path in sorted(tmp_path.iterdir()):
         whole = path.read_bytes()
-        for place in random.integers(0, len(whole), 40):
+        for place in random.integers(0, len(whole), 20):
             changed = bytearray(whole)
             changed[place] ^= 1 << int(random.integers(8))
             path.write_bytes(changed)
