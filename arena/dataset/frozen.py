@@ -276,6 +276,7 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     """
     images = read_image_table(card.folder / "images.parquet")
     refuse_changed_files(card)
+    refuse_changed_rows(card)
     tags = read_tag_table(card.folder / "tags.csv")
     known = set(map(canonical_spelling, tags.names))
     carried = {name for names in images["tags"] for name in names} - tags.index.keys()
@@ -292,7 +293,6 @@ def read_frozen(card: DatasetCard) -> HeldOut:
             f"{card.folder}: digest is {dataset.digest[:12]}, the card says {card.digest[:12]}; "
             "the dataset was changed after it was frozen. Restore it, or freeze it under a new name"
         )
-    refuse_changed_rows(card)
     return _respelled(dataset)
 
 

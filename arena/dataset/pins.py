@@ -63,7 +63,12 @@ def file_faults(card: DatasetCard) -> Iterator[Fault]:
 def row_faults(card: DatasetCard) -> Iterator[Fault]:
     """Yield a fault if the digest of all columns of `images.parquet` differs."""
     pinned = card.facts.get(ROWS)
-    if pinned and pinned != (rows := digest_rows(card.folder / "images.parquet")):
+    try:
+        rows = digest_rows(card.folder / "images.parquet") if pinned else ""
+    except (ValueError, OSError, pa.ArrowException) as error:
+        yield Fault("images.parquet", f"not readable ({str(error).splitlines()[0]})")
+        return
+    if pinned and pinned != rows:
         yield Fault("images.parquet", f"the digest of all its columns is {rows[:12]}, the card says {str(pinned)[:12]}")
 
 

@@ -8,7 +8,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from arena.base.errors import ArenaError, UnreadableImageError
-from arena.base.files import open_whole, remove_temporary, write_whole
+from arena.base.files import digest_file, open_whole, remove_temporary, write_whole
 from arena.base.progress import Progress, Silent
 from arena.images.decode import read_picture
 
@@ -56,6 +56,12 @@ class Thumbnail(NamedTuple):
     """Rating of the image, as a word of the dataset."""
     width: int
     height: int
+    sha256: str = ""
+    """Digest of the thumbnail's bytes; empty in a table of an earlier version."""
+
+
+_REQUIRED = ("file", "rating", "width", "height")
+"""Columns of the table besides `image_id`; one of an earlier version has no `sha256`."""
 
 
 class Limits(NamedTuple):
@@ -92,13 +98,14 @@ def write_thumbnails(
 ) -> WrittenThumbnails:
     """Write thumbnails of the first readable sources to a run folder, as many as the limits allow.
 
-    Existing thumbnails are kept. Thumbnails of other images are removed. The table is written last.
+    Existing thumbnails are kept, unless they were changed. Thumbnails of other images are removed. The table is written last.
     """
     folder, sources = run / THUMBNAIL_FOLDER, sources[: limits.images]
     folder.mkdir(parents=True, exist_ok=True)
+    changed = _changed_files(run)
     rows, total, unreadable = [], 0, 0
     with (progress or Silent()).count("thumbnails", len(sources), 0) as advance:
-        for source, made in _in_threads(lambda source: _make(folder, source), sources, advance):
+        for source, made in _in_threads(lambda source: _make(folder, source, changed), sources, advance):
             if made is None:
                 unreadable += 1
             elif total + made.bytes > limits.bytes:
@@ -116,7 +123,43 @@ def write_thumbnails(
 
 
 def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
-    """Return the thumbnails of a run folder by image, without missing files; empty if the run has no thumbnails.
+    """Return the thumbnails of a run folder by image, without files that are missing or were changed; empty without a table.
+
+    Raises:
+        ArenaError: the table cannot be read.
+    """
+    folder = run / THUMBNAIL_FOLDER
+    return {
+        image: one
+        for image, one in _listed(run).items()
+        if _OWN.fullmatch(one.file) and (folder / one.file).is_file() and not _is_changed(folder, one)
+    }
+
+
+def changed_thumbnails(run: Path) -> list[str]:
+    """Return the names of thumbnails that the table of a run folder lists, but that are missing or were changed.
+
+    Raises:
+        ArenaError: the table cannot be read.
+    """
+    folder = run / THUMBNAIL_FOLDER
+    return [one.file for one in _listed(run).values() if not (folder / one.file).is_file() or _is_changed(folder, one)]
+
+
+def _changed_files(run: Path) -> set[str]:
+    """Return `changed_thumbnails`; empty if the table cannot be read, because it is then written again."""
+    try:
+        return set(changed_thumbnails(run))
+    except ArenaError:
+        return set()
+
+
+def _is_changed(folder: Path, one: Thumbnail) -> bool:
+    return bool(one.sha256) and digest_file(folder / one.file) != one.sha256
+
+
+def _listed(run: Path) -> dict[str, Thumbnail]:
+    """Return the rows of the table by image; empty if there is none.
 
     Raises:
         ArenaError: the table cannot be read.
@@ -125,19 +168,20 @@ def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
     if not path.exists():
         return {}
     try:
-        table = pd.read_parquet(path, columns=["image_id", *Thumbnail._fields])
+        table = pd.read_parquet(path)
+        if missing := {"image_id", *_REQUIRED} - {*table.columns}:
+            raise ValueError(f"no column {', '.join(sorted(missing))}")
     except (OSError, ValueError) as error:
         what = str(error).splitlines()[0]
         raise ArenaError(
             f"{path}: not a readable table of thumbnails ({what}); remove the folder, or score again"
         ) from None
-    existing = {one.name for one in path.parent.iterdir()}
-    rows = [(str(row["image_id"]), _of_row(row)) for row in table.to_dict("records")]
-    return {image: one for image, one in rows if _OWN.fullmatch(one.file) and one.file in existing}
+    return {str(row["image_id"]): _of_row(row) for row in table.to_dict("records")}
 
 
 def _of_row(row: Mapping[Hashable, Any]) -> Thumbnail:
-    return Thumbnail(str(row["file"]), str(row["rating"]), int(row["width"]), int(row["height"]))
+    sizes = int(row["width"]), int(row["height"])
+    return Thumbnail(str(row["file"]), str(row["rating"]), *sizes, str(row.get("sha256", "")))
 
 
 def remove_thumbnails(run: Path) -> None:
@@ -170,9 +214,15 @@ class _Made(NamedTuple):
     bytes: int
 
 
-def _make(folder: Path, source: ThumbnailSource) -> _Made | None:
-    """Return the existing thumbnail, or write a new one; None if the image cannot be read."""
+def _make(folder: Path, source: ThumbnailSource, changed: Collection[str]) -> _Made | None:
+    """Return the existing thumbnail, or write a new one; None if the image cannot be read.
+
+    Args:
+        changed: names of existing thumbnails that are made again.
+    """
     path = folder / file_name(source)
+    if path.name in changed:
+        path.unlink(missing_ok=True)
     try:
         size = _size_of(path)
     except (OSError, SyntaxError):  # missing or damaged
@@ -182,7 +232,7 @@ def _make(folder: Path, source: ThumbnailSource) -> _Made | None:
             return None
         write_whole(path, content)
         size = _size_of(path)
-    return _Made(Thumbnail(path.name, source.rating, *size), path.stat().st_size)
+    return _Made(Thumbnail(path.name, source.rating, *size, digest_file(path)), path.stat().st_size)
 
 
 def _size_of(path: Path) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from arena.dataset.frozen import HeldOut, Truth
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.evaluate.matching import refuse_no_implications
 from arena.evaluate.slices import refuse_unknown_slices
-from arena.pipeline.display_options import DisplayOptions, prepare_thumbnails, thumbnails_of
+from arena.pipeline.display_options import THUMBNAIL_TABLE, DisplayOptions, prepare_thumbnails, thumbnails_of
 from arena.pipeline.thresholds import ModelThresholds
 from arena.results.recipe import Recipe, write_recipe
 from arena.results.run_folder import Result, write_tables
@@ -286,9 +286,10 @@ def write_reports(result: Result, folder: Path) -> None:
     Until then the run is unfinished. If the reports fail, they can be written again from the other files.
     """
     begin_reports(folder, result.run)
-    finish_reports(
-        folder, {path.relative_to(folder).as_posix(): digest_file(path) for path in _reports(result, folder)}
-    )
+    written = _reports(result, folder)
+    if (folder / THUMBNAIL_TABLE).exists() and THUMBNAIL_TABLE not in result.run.get(FILES, {}):
+        written.append(folder / THUMBNAIL_TABLE)  # it holds the digests of the thumbnails
+    finish_reports(folder, {path.relative_to(folder).as_posix(): digest_file(path) for path in written})
 
 
 def _reports(result: Result, folder: Path) -> list[Path]:

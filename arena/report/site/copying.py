@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.base.errors import ArenaError
+from arena.images.thumbnails import THUMBNAIL_FOLDER, changed_thumbnails
 from arena.report.exports.tables import spreadsheet_csv
 from arena.report.site.folder import Site
 from arena.report.site.names import run_id
@@ -20,9 +21,6 @@ COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", 
 
 SPREADSHEETS = ("per_tag", "thresholds")
 """Tables that are also published as CSV for spreadsheets."""
-
-_THUMBNAIL_FOLDER = "thumbnails"
-"""Folder of the thumbnails of a run, if it has one."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,10 @@ def read_run_source(folder: Path) -> RunSource:
     if missing:
         raise ArenaError(f"{folder}: {missing[0]} is missing; write the reports again with arena report {folder}")
     for name in result.run.get(FILES, {}):
-        if _is_report(name):
+        if _is_report(name) or name.startswith(f"{THUMBNAIL_FOLDER}/"):
             _read_report(folder, name, result)
+    if changed := changed_thumbnails(folder):
+        raise ArenaError(f"{folder}: {THUMBNAIL_FOLDER}/{changed[0]} is missing or was changed; score it again")
     return RunSource(run_id(result), folder, result)
 
 
@@ -87,7 +87,7 @@ def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
     if not images:
         _refuse_pictures(source.folder, page)
     place = f"runs/{source.id}"
-    names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in SITE_TABLES), _THUMBNAIL_FOLDER]
+    names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in SITE_TABLES), THUMBNAIL_FOLDER]
     listed = source.result.run.get(FILES, {})
     files = {
         path
