@@ -102,6 +102,11 @@ def write_run_file(folder: Path, run: Mapping[str, Any]) -> None:
     _write(folder / RUN_FILE, run)
 
 
-def _write(path: Path, run: Mapping[str, Any]) -> None:
+def run_file_text(run: Mapping[str, Any]) -> str:
+    """Return the content of `run.json` with its own digest."""
     plain = json.loads(to_json(run))  # the digest is over what a reader reads: NaN is null, a tuple is a list
-    write_whole(path, to_json(seal(plain)), durable=True)
+    return to_json(seal(plain))
+
+
+def _write(path: Path, run: Mapping[str, Any]) -> None:
+    write_whole(path, run_file_text(run), durable=True)

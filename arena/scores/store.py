@@ -4,17 +4,15 @@ A folder holds `store.json` (model, dataset and tags), and for every finished sh
 `NNNNN.json` (the images of its rows, and the images that could not be scored, with reasons). The JSON is written last; a shard
 without it is unfinished. Re-scoring needs only this folder.
 
-Every JSON holds its own digest. That of a shard covers the `.npy` file, the key of the store and the tags too, so a shard whose
-scores were changed, or that another command wrote, is never read as a shard of this store.
+Every JSON holds its own digest. That of a shard also covers the `.npy` file, the key of the store and the tags.
 """
 
 import json
 import math
 import re
 import shutil
-from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -129,7 +127,7 @@ class ScoreStore:
         """Read the scores, see `read_store`.
 
         Raises:
-            ScoresError: also if another command has replaced the store by one of another key.
+            ScoresError: also if another command has replaced the store.
         """
         return read_store(self.folder, key=self.key)
 
@@ -299,13 +297,7 @@ class _Shard(NamedTuple):
 
 
 class _Binding(NamedTuple):
-    """What a shard must agree with.
-
-    Attributes:
-        columns: number of tags.
-        digest: digest of the key and the tags, a part of the digest of every shard.
-        required: whether every shard has a digest; not so in a store of an earlier version.
-    """
+    """What a shard must agree with: number of tags, and digest of key and tags; `required` is false in an older store."""
 
     columns: int
     digest: str
@@ -320,9 +312,9 @@ class _Binding(NamedTuple):
 
 def _digest_ahead(folder: Path, shards: int) -> None:
     """Compute the digests of all shards in threads; `digest_known` keeps them, so that each file is read once."""
-    paths = [path for number in range(shards) if (path := folder / f"{number:05d}.npy").is_file()]
+    paths = [folder / f"{number:05d}.npy" for number in range(shards)]
     with ThreadPoolExecutor() as pool:  # hashlib releases the interpreter lock
-        deque(pool.map(digest_known, paths), maxlen=0)
+        wait([pool.submit(digest_known, path) for path in paths])  # a missing file is an error where the shard is read
 
 
 def _read_shard(folder: Path, number: int, binding: _Binding) -> _Shard:
@@ -401,5 +393,8 @@ def _remove(folder: Path) -> None:
         )
     removed = folder.with_name(folder.name + ".old")
     shutil.rmtree(removed, ignore_errors=True)
-    folder.rename(removed)
-    shutil.rmtree(removed)
+    try:
+        folder.rename(removed)
+    except OSError as error:
+        raise ScoresError(f"{folder}: another command is replacing it ({error.strerror}); run again later") from None
+    shutil.rmtree(removed, ignore_errors=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.base.errors import ArenaError
+from arena.base.files import digest_bytes
 from arena.images.thumbnails import THUMBNAIL_FOLDER, changed_thumbnails
 from arena.report.exports.tables import spreadsheet_csv
 from arena.report.site.folder import Site
@@ -14,7 +15,7 @@ from arena.report.site.names import run_id
 from arena.report.site.run_page import add_site_navigation, read_page
 from arena.report.site.runs import SITE_TABLES, PublishedRun
 from arena.results.run_folder import TABLES, Result, read_result
-from arena.results.written import FILES, read_written
+from arena.results.written import FILES, RUN_FILE, read_written, run_file_text
 
 COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
 """Files and folders for download. The page and the tables of `SITE_TABLES` are copied in addition."""
@@ -73,7 +74,8 @@ def _read_report(folder: Path, name: str, result: Result) -> bytes:
 def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
     """Copy the files of a run into the site. `run.json` is last: without it the run counts as unfinished.
 
-    Reports that `run.json` does not list are left out, unless it lists none, as that of an earlier version.
+    Reports that `run.json` does not list are left out, unless it lists none, as that of an earlier version. The `run.json`
+    of the site has the digests of the files in the site, without the page, whose navigation changes with other runs.
 
     Args:
         images: whether to copy the thumbnails; if not, thumbnails from an earlier call are removed.
@@ -94,16 +96,24 @@ def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
         for path, _ in _files(source.folder, names if images else names[:-1])
         if path in listed or "index.html" not in listed or not _is_report(path)
     }
+    digests: dict[str, str] = {}
     for path in sorted(files):
-        site.write(f"{place}/{path}", _read_report(source.folder, path, source.result))
+        content = _read_report(source.folder, path, source.result)
+        site.write(f"{place}/{path}", content)
+        digests |= {path: digest_bytes(content)} if path in listed and path != "index.html" else {}
     for name in SPREADSHEETS:
-        site.write(f"{place}/{name}.csv", spreadsheet_csv(source.result.tables[name]))
+        content = spreadsheet_csv(source.result.tables[name]).encode()
+        site.write(f"{place}/{name}.csv", content)
+        digests[f"{name}.csv"] = digest_bytes(content)
     for path, file in list(_files(site.folder / place, names)):
         if path not in files:
             site.remove(file)
     run = PublishedRun(source.id, site.folder / place, source.result)
     site.write(f"{place}/index.html", add_site_navigation(page, run, site))
-    site.write(f"{place}/run.json", (source.folder / "run.json").read_bytes())
+    run_file = (
+        run_file_text({**source.result.run, FILES: digests}) if listed else (source.folder / RUN_FILE).read_bytes()
+    )
+    site.write(f"{place}/{RUN_FILE}", run_file)
 
 
 def _refuse_pictures(folder: Path, page: str) -> None:
