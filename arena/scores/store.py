@@ -359,7 +359,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
     """
     path = folder / "store.json"
     try:
-        header = json.loads(path.read_text(encoding="utf-8-sig"))
+        header: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(header, dict) or header.get("schema") != STORE_SCHEMA:
             return {}
         sound = is_sealed(header) if DIGEST in header else header.keys() == _HEADER_KEYS
