@@ -50,6 +50,13 @@ def write_once(folder: Path, key: Hashable, build: Callable[[Path], object]) -> 
     return folder
 
 
+def forget_digests(run: Path) -> None:
+    """Make a run folder one of a version that stored no digests, whose files a test can edit."""
+    for path in (run / "run.json", *run.glob("scores/*/*.json")):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({key: content[key] for key in content if key not in ("digest", "files", "values")}))
+
+
 def arena_here(*arguments: object) -> "subprocess.CompletedProcess[str]":
     """Run the command `arena` in this process."""
     out, err, code = io.StringIO(), io.StringIO(), 0

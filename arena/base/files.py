@@ -36,6 +36,14 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_bytes(content: bytes | memoryview) -> str:
+    """SHA-256 of bytes, in hexadecimal.
+
+    SHA-256 has instructions on most processors: 0.9 GB/s on one core, as fast as CRC-32 and twice as fast as BLAKE2b.
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
 def digest_known(path: Path) -> str:
     """Return `digest_file`, cached by path, size and modification time, because weights have gigabytes."""
     stat = path.stat()
@@ -110,7 +118,7 @@ def open_whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> None:
+def write_whole(path: Path, content: str | bytes | memoryview, *, durable: bool = False) -> None:
     """Write a file whole or not at all; text as UTF-8 with unchanged line ends. See `open_whole`."""
     with open_whole(path, durable=durable) as file:
         file.write(content.encode() if isinstance(content, str) else content)
@@ -140,8 +148,12 @@ def remove_temporary(folder: Path, *, recursive: bool = False) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON in UTF-8, whole or not at all; NaN becomes null."""
-    text = json.dumps(_null_for_nan(content), ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(path, text + "\n")
+    write_whole(path, to_json(content))
+
+
+def to_json(content: Any) -> str:
+    """Return indented JSON with a line end; NaN becomes null."""
+    return json.dumps(_null_for_nan(content), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def _null_for_nan(content: Any) -> Any:

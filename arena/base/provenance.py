@@ -64,6 +64,31 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+DIGEST = "digest"
+"""Key under which a JSON object stores its own digest."""
+
+
+def seal(content: Mapping[str, Any], bound: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a JSON object with its own digest under `DIGEST`; `is_sealed` notices any later change.
+
+    Args:
+        content: values that JSON can hold; an earlier digest is replaced.
+        bound: further values that the digest covers, but that are not stored in the object.
+    """
+    plain = {key: value for key, value in content.items() if key != DIGEST}
+    return {**plain, DIGEST: digest({"content": plain, "bound": bound})}
+
+
+def is_sealed(content: Mapping[str, Any], bound: Mapping[str, Any] | None = None) -> bool:
+    """Return whether a JSON object has the digest that `seal` gave it.
+
+    >>> sealed = seal({"f1": 0.5})
+    >>> is_sealed(sealed), is_sealed({**sealed, "f1": 0.6}), is_sealed({"f1": 0.5})
+    (True, False, False)
+    """
+    return DIGEST in content and seal(content, bound)[DIGEST] == content[DIGEST]
+
+
 @dataclass(frozen=True)
 class ComparisonSignature:
     """What identifies a comparison.
@@ -76,6 +101,7 @@ class ComparisonSignature:
         models: for each model its name, the digest of all inputs of its scores, and its thresholds.
         imply: whether implications raised the scores; the line mentions it only if true.
         against: name and digest of each index of training images, if any.
+        result: digest of the figures; empty if they are not stored in files.
     """
 
     dataset: str
@@ -86,6 +112,7 @@ class ComparisonSignature:
     models: Sequence[str]
     imply: bool = False
     against: Sequence[str] = ()
+    result: str = ""
 
     @property
     def text(self) -> str:
@@ -97,4 +124,5 @@ class ComparisonSignature:
         how = f"minpos:{self.min_positives}|conv:{self.convention}" + ("|imply:max" if self.imply else "")
         indexes = f"|against:{';'.join(self.against)}" if self.against else ""
         counted = f"images:{self.images}|tags:{self.tags}"
-        return f"data:{self.dataset}|{counted}|{how}|models:{';'.join(self.models)}{indexes}|v:{__version__}"
+        figures = f"|result:{self.result[:8]}" if self.result else ""
+        return f"data:{self.dataset}|{counted}|{how}|models:{';'.join(self.models)}{indexes}{figures}|v:{__version__}"

@@ -4,18 +4,13 @@ The frozen folder depends only on the images and the options. It records no date
 people on two machines get the same digest and the same `dataset.toml`.
 """
 
-import hashlib
-import json
-import math
 import re
 import shutil
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
 from arena.base.files import digest_file
@@ -32,6 +27,7 @@ from arena.dataset.files import (
     stored_path,
 )
 from arena.dataset.frozen import NAMED_MISSING_FILES, HeldOut, read_frozen, toml_text, write_frozen
+from arena.dataset.pins import FILES, ROWS, digest_rows
 from arena.dataset.selection import INCLUDED_FOR, Selected, Selection, select
 
 PINNED_FILES = ("tags.csv", *CARRIED_FILES)
@@ -107,36 +103,6 @@ def freeze_dataset(
     return FreezeResult(read_dataset_card(output / "dataset.toml"), len(selected.images), written=True)
 
 
-def digest_rows(path: Path) -> str:
-    """Return the SHA-256 (hexadecimal) over every column of every row of a Parquet file; independent of the writer.
-
-    `digest_images` pins identifiers, files and tags; this digest also pins size, hashes, rating, group and any other column.
-    """
-    digest = hashlib.sha256()
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=8_192):
-            for row in batch.to_pylist():
-                digest.update(json.dumps({key: _plain(row[key]) for key in sorted(row)}).encode() + b"\n")
-    return digest.hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    """Convert a cell to a JSON value; NaN and a missing cell both become None."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in sorted(value.items())}
-    if isinstance(value, bytes):
-        return value.hex()
-    return value if isinstance(value, str | int | float | bool | None) else _moment(value)
-
-
-def _moment(value: Any) -> str:
-    return value.isoformat() if isinstance(value, date | datetime | pd.Timestamp) else str(value)
-
-
 def _refuse_overlap(source: Path, output: Path) -> None:
     """Raise if one of the two folders lies inside the other, or they are equal."""
     inner, outer = output.resolve(), source.resolve()
@@ -174,14 +140,14 @@ def _write_tables(
     steps = card.pop("steps", [])
     text = toml_text({
         **card, "images": len(images), "tags": len(selected.tags), "digest": digest,
-        "rows_digest": digest_rows(partial / "images.parquet"), "steps": steps, "files": pinned,
+        ROWS: digest_rows(partial / "images.parquet"), "steps": steps, FILES: pinned,
     })  # fmt: skip
     (partial / "dataset.toml").write_text(text, encoding="utf-8")
 
 
 def _card(heldout: HeldOut, selected: Selected, about: CardOverrides, selection: Selection) -> dict[str, Any]:
     """Return the content of `dataset.toml`: entries of the source's card, selection options, and what each step dropped."""
-    made = {"name", "title", "licence", "images", "tags", "digest", "rows_digest", "steps", "files"}
+    made = {"name", "title", "licence", "images", "tags", "digest", ROWS, "steps", FILES}
     made |= {"frozen_from", "frozen_from_digest", SAMPLING, f"{SAMPLING}_note"}
     old = heldout.card.facts
     sampling = _sampling(str(old.get(SAMPLING, "all")), selected, selection)

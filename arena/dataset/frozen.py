@@ -22,6 +22,7 @@ from scipy.sparse import coo_array, csc_array, csr_array
 from arena.base.errors import ArenaError, refuse_twice
 from arena.base.tables import Kind, read_frame
 from arena.cards import DatasetCard
+from arena.dataset.pins import refuse_changed_files, refuse_changed_rows
 from arena.tags import TagRelations, TagSpace
 from arena.tags.rows import read_csv
 from arena.tags.spelling import canonical_spelling, respelling_note
@@ -277,9 +278,11 @@ def read_frozen(card: DatasetCard) -> HeldOut:
 
     Raises:
         ArenaError: a file is missing or damaged, there is no image, an identifier is listed twice, a tag is missing from
-            `tags.csv` or is an alias, or the digest differs from the card's.
+            `tags.csv` or is an alias, or a file or a cell differs from what was frozen.
     """
     images = read_image_table(card.folder / "images.parquet")
+    refuse_changed_files(card)
+    refuse_changed_rows(card)
     tags = read_tag_table(card.folder / "tags.csv")
     known = set(map(canonical_spelling, tags.names))
     carried = {name for names in images["tags"] for name in names} - tags.index.keys()

@@ -28,7 +28,7 @@ class ImageListing(NamedTuple):
 
     def prefixed(self) -> Iterator[ImageFile]:
         """Yield the images with prefixed identifiers."""
-        return (ImageFile(self.prefix + item.image_id, item.path) for item in self.items())
+        return (item._replace(image_id=self.prefix + item.image_id) for item in self.items())
 
 
 def list_source(source: str, root: Path | None) -> ImageListing:
@@ -47,7 +47,8 @@ def list_source(source: str, root: Path | None) -> ImageListing:
         name = os.fsencode(path.resolve().name).decode("utf-8", "backslashreplace")
         return ImageListing(name, f"{name}/", lambda: _walk(path))
     dataset = read_frozen(find_dataset(source, root))
-    items = [ImageFile(name, str(path)) for name, path in zip(dataset.image_ids, dataset.paths, strict=True)]
+    columns = (dataset.image_ids, map(str, dataset.paths), dataset.images["sha256"])
+    items = [ImageFile(*row) for row in zip(*columns, strict=True)]
     return ImageListing(dataset.card.name, f"{dataset.card.name}/", lambda: iter(items))
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,21 +14,14 @@ from arena.base.files import digest_file
 from arena.base.progress import Progress, Silent
 from arena.cards import DatasetCard
 from arena.dataset.files import default_workers, in_threads, is_inside
-from arena.dataset.freeze import digest_rows
 from arena.dataset.frozen import digest_images, read_image_table, read_tag_table
+from arena.dataset.pins import Fault, file_faults, row_faults
 from arena.images.decode import decode
 from arena.tags import TagRelations
 from arena.tags.rows import read_csv
 
 NAMED_FAULTS = 20
 """Largest number of faults that are listed; further ones are only counted."""
-
-
-class Fault(NamedTuple):
-    """A fault of a file of the folder; displayed as `path: what`."""
-
-    path: str
-    what: str
 
 
 @dataclass(frozen=True)
@@ -100,22 +93,8 @@ def _table_faults(card: DatasetCard, images: pd.DataFrame) -> Iterator[Fault]:
     declared = card.facts.get("images", len(images))
     if declared != len(images):
         yield Fault("images.parquet", f"it has {len(images)} rows, the card says {declared}")
-    pinned = card.facts.get("rows_digest")
-    if pinned and pinned != (rows := digest_rows(card.folder / "images.parquet")):
-        yield Fault("images.parquet", f"the digest of all its columns is {rows[:12]}, the card says {str(pinned)[:12]}")
-    for row in card.facts.get("files", []):
-        yield from _file_faults(card.folder, row)
-
-
-def _file_faults(folder: Path, row: object) -> Iterator[Fault]:
-    """A row of `[[files]]`: a name and a digest."""
-    name, sha256 = (row.get("name"), row.get("sha256")) if isinstance(row, Mapping) else (None, None)
-    if not isinstance(name, str) or not is_inside(name) or not isinstance(sha256, str):
-        yield Fault("dataset.toml", f"a row of files is {row!r}; it must be a name and its sha256")
-    elif not (folder / name).is_file():
-        yield Fault(name, "missing")
-    elif (found := digest_file(folder / name)) != sha256:
-        yield Fault(name, f"its sha256 is {found[:12]}, the card says {sha256[:12]}")
+    yield from row_faults(card)
+    yield from file_faults(card)
 
 
 def _tag_faults(folder: Path, images: pd.DataFrame) -> Iterator[Fault]:

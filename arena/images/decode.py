@@ -40,6 +40,9 @@ _PROGRAM_FORMATS = frozenset({"EPS", "WMF"})
 ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF", "JXL", "FLI"})
 """Pillow's names of formats whose frames form an animation, unlike the pages of a TIFF or the preview in an MPO."""
 
+CHANGED_IMAGE = "the file changed after the dataset was frozen (SHA-256 differs)"
+"""Reason why an image of a frozen dataset is not used."""
+
 RGB = NDArray[np.uint8]
 """Pixels, uint8 (height, width, 3), red, green, blue, 0 to 255."""
 

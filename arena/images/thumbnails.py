@@ -8,7 +8,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from PIL import Image
 
-from arena.base.errors import UnreadableImageError
-from arena.base.files import open_whole, remove_temporary, write_whole
+from arena.base.errors import ArenaError, UnreadableImageError
+from arena.base.files import digest_file, open_whole, remove_temporary, write_whole
 from arena.base.progress import Progress, Silent
 from arena.base.tables import Kind, read_frame
 from arena.images.decode import read_picture
@@ -38,6 +38,9 @@ _BATCH = 64
 _COLUMNS = {
     "image_id": Kind.IDENTIFIER, "file": Kind.TEXT, "rating": Kind.TEXT, "width": Kind.INTEGER, "height": Kind.INTEGER,
 }  # fmt: skip
+
+_OPTIONAL = {"sha256": Kind.TEXT}
+"""Columns that a table of an earlier version does not have."""
 
 _OWN = re.compile(r"[0-9a-f]{16}\.webp")
 """Names of the files written here; other files are never removed."""
@@ -61,6 +64,8 @@ class Thumbnail(NamedTuple):
     """Rating of the image, as a word of the dataset."""
     width: int
     height: int
+    sha256: str = ""
+    """Digest of the thumbnail's bytes; empty in a table of an earlier version."""
 
 
 class Limits(NamedTuple):
@@ -97,13 +102,14 @@ def write_thumbnails(
 ) -> WrittenThumbnails:
     """Write thumbnails of the first readable sources to a run folder, as many as the limits allow.
 
-    Existing thumbnails are kept. Thumbnails of other images are removed. The table is written last.
+    Existing thumbnails are kept, unless they were changed. Thumbnails of other images are removed. The table is written last.
     """
     folder, sources = run / THUMBNAIL_FOLDER, sources[: limits.images]
     folder.mkdir(parents=True, exist_ok=True)
+    changed = _changed_files(run)
     rows, total, unreadable = [], 0, 0
     with (progress or Silent()).count("thumbnails", len(sources), 0) as advance:
-        for source, made in _in_threads(lambda source: _make(folder, source), sources, advance):
+        for source, made in _in_threads(lambda source: _make(folder, source, changed), sources, advance):
             if made is None:
                 unreadable += 1
             elif total + made.bytes > limits.bytes:
@@ -121,7 +127,43 @@ def write_thumbnails(
 
 
 def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
-    """Return the thumbnails of a run folder by image, without missing files; empty if the run has no thumbnails.
+    """Return the thumbnails of a run folder by image, without files that are missing or were changed; empty without a table.
+
+    Raises:
+        ArenaError: the table cannot be read.
+    """
+    folder = run / THUMBNAIL_FOLDER
+    return {
+        image: one
+        for image, one in _listed(run).items()
+        if _OWN.fullmatch(one.file) and (folder / one.file).is_file() and not _is_changed(folder, one)
+    }
+
+
+def changed_thumbnails(run: Path) -> list[str]:
+    """Return the names of thumbnails that the table of a run folder lists, but that are missing or were changed.
+
+    Raises:
+        ArenaError: the table cannot be read.
+    """
+    folder = run / THUMBNAIL_FOLDER
+    return [one.file for one in _listed(run).values() if not (folder / one.file).is_file() or _is_changed(folder, one)]
+
+
+def _changed_files(run: Path) -> set[str]:
+    """Return `changed_thumbnails`; empty if the table cannot be read, because it is then written again."""
+    try:
+        return set(changed_thumbnails(run))
+    except ArenaError:
+        return set()
+
+
+def _is_changed(folder: Path, one: Thumbnail) -> bool:
+    return bool(one.sha256) and digest_file(folder / one.file) != one.sha256
+
+
+def _listed(run: Path) -> dict[str, Thumbnail]:
+    """Return the rows of the table by image; empty if there is none.
 
     Raises:
         ArenaError: the table cannot be read.
@@ -129,14 +171,14 @@ def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
     path = run / THUMBNAIL_FOLDER / TABLE
     if not path.exists():
         return {}
-    table = read_frame(path, _COLUMNS, fix="remove the folder, or score again").dropna()
-    existing = {one.name for one in path.parent.iterdir()}
-    rows = [(str(row["image_id"]), _of_row(row)) for row in table.to_dict("records")]
-    return {image: one for image, one in rows if _OWN.fullmatch(one.file) and one.file in existing}
+    table = read_frame(path, _COLUMNS, optional=_OPTIONAL, fix="remove the folder, or score again")
+    complete = table.dropna(subset=list(_COLUMNS))
+    return {str(row["image_id"]): _of_row(row) for row in complete.to_dict("records")}
 
 
 def _of_row(row: Mapping[Hashable, Any]) -> Thumbnail:
-    return Thumbnail(str(row["file"]), str(row["rating"]), int(row["width"]), int(row["height"]))
+    sizes = int(row["width"]), int(row["height"])
+    return Thumbnail(str(row["file"]), str(row["rating"]), *sizes, str(row.get("sha256", "")))
 
 
 def remove_thumbnails(run: Path) -> None:
@@ -169,9 +211,15 @@ class _Made(NamedTuple):
     bytes: int
 
 
-def _make(folder: Path, source: ThumbnailSource) -> _Made | None:
-    """Return the existing thumbnail, or write a new one; None if the image cannot be read."""
+def _make(folder: Path, source: ThumbnailSource, changed: Collection[str]) -> _Made | None:
+    """Return the existing thumbnail, or write a new one; None if the image cannot be read.
+
+    Args:
+        changed: names of existing thumbnails that are made again.
+    """
     path = folder / file_name(source)
+    if path.name in changed:
+        path.unlink(missing_ok=True)
     try:
         size = _size_of(path)
     except (OSError, SyntaxError):  # missing or damaged
@@ -181,7 +229,7 @@ def _make(folder: Path, source: ThumbnailSource) -> _Made | None:
             return None
         write_whole(path, content)
         size = _size_of(path)
-    return _Made(Thumbnail(path.name, source.rating, *size), path.stat().st_size)
+    return _Made(Thumbnail(path.name, source.rating, *size, digest_file(path)), path.stat().st_size)
 
 
 def _size_of(path: Path) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from arena.dataset.files import is_inside
 from arena.dataset.frozen import HeldOut
 from arena.dataset.ratings import RATING_SCHEMES, UNKNOWN_SCHEME, rating_word
 from arena.images.thumbnails import (
+    TABLE,
     THUMBNAIL_FOLDER,
     Limits,
     ThumbnailSource,
@@ -20,6 +21,10 @@ from arena.images.thumbnails import (
 from arena.report.page.pictures import RunThumbnails
 from arena.report.view import shown_images
 from arena.results.run_folder import Result
+from arena.results.written import refuse_changed_file
+
+THUMBNAIL_TABLE = f"{THUMBNAIL_FOLDER}/{TABLE}"
+"""Path of the table of the thumbnails below the run folder."""
 
 THUMBNAIL_LIMITS = {"some": Limits(2_000, 16_000_000), "all": Limits(1_000_000, 4_000_000_000)}
 """Limits of a run folder's thumbnails: `some` for the first images that its page shows, `all` for all of them."""
@@ -81,9 +86,15 @@ def thumbnails_of(result: Result, folder: Path) -> RunThumbnails | None:
     """The thumbnails of a run folder; None if its pages show none.
 
     The result decides, not the folder, which may still hold thumbnails of an earlier run.
+
+    Raises:
+        ArenaError: the table of the thumbnails cannot be read, or was changed after the run.
     """
     if result.run.get("shows", {}).get("thumbnails", "none") == "none":
         return None
+    if not (folder / THUMBNAIL_TABLE).exists():
+        return RunThumbnails(folder, {})
+    refuse_changed_file(folder, THUMBNAIL_TABLE, result.run, fix="remove the folder thumbnails, or score again")
     return RunThumbnails(folder, read_thumbnails(folder))
 
 

@@ -16,7 +16,8 @@ from arena.results.named import ModelOfRun, refuse_damaged
 from arena.results.published.read import is_published, read_published, renamed
 from arena.results.published.record import Published
 from arena.results.published.rows import published_of
-from arena.results.run_folder import RUN_FILE, read_result
+from arena.results.run_folder import read_result
+from arena.results.written import RUN_FILE, holds_run
 
 BASELINES = Path("baselines")
 """Default folder of recorded baselines."""
@@ -124,7 +125,7 @@ def find_run(spec: str, *, baselines: Path = BASELINES) -> RunEntrant:
         ArenaError: the spec names nothing, something that is not a run, or a damaged run.
         IncomparableError: the run has another schema.
     """
-    if not (Path(parse(spec).place) / RUN_FILE).is_file() and parse(spec).place != RECORDED:
+    if not holds_run(Path(parse(spec).place)) and parse(spec).place != RECORDED:
         raise ArenaError(f"{spec}: no finished run in it (no {RUN_FILE}); name RUN, RUN:MODEL or {RECORDED}")
     found = find_entrant(spec, baselines=baselines)
     assert isinstance(found, RunEntrant)
@@ -218,7 +219,7 @@ def short_name(spec: str) -> str:
 
 def _resolve(spec: str, parts: Spec, root: Path | None, baselines: Path) -> Sequence[Entrant]:
     place = Path(parts.place)
-    if (place / RUN_FILE).is_file():
+    if holds_run(place):
         return _models_of_run(spec, parts)
     if parts.place == RECORDED:
         return [_recorded(spec, parts, baselines)]

@@ -17,13 +17,14 @@ from arena.taggers.files import weights
 def find_scores(result: Result, model: str, folders: Sequence[Path]) -> Path | None:
     """The path of a model's scores: in the run folder, else at their path in the recipe; None if they are gone or changed.
 
+    Scores are recognised by the key in `run.json`; another command may have stored other scores under the model's name.
+
     Args:
         folders: the run folder, then other folders that paths in the recipe may start from.
     """
-    kept = folders[0] / "scores" / model
-    if (kept / "store.json").is_file():
+    kept, key = folders[0] / "scores" / model, result.run["models"][model].get("key")
+    if (kept / "store.json").is_file() and key in (None, digest_of_scores(kept)):
         return kept
-    key = result.run["models"][model].get("key")
     paths = result.recipe.paths(("scores",), folders, model)
     return next((path for path in paths if key and digest_of_scores(path) == key), None)
 
@@ -57,7 +58,7 @@ def scores_of_run(run: RunEntrant) -> Scores:
         ArenaError: there are none, or they have changed.
         ScoresError: they are damaged.
     """
-    return read_scores_of(locate_scores(run))
+    return read_scores_of(locate_scores(run), run.result.run["models"][run.model].get("key"))
 
 
 def digest_of_scores(path: Path) -> str:

@@ -10,8 +10,9 @@ from arena.evaluate import Settings
 from arena.pipeline.thresholds import ModelThresholds
 from arena.pipeline.truth import LoadedTruth
 from arena.results.recipe import Recipe, RecipeInput, ThresholdsUsed
-from arena.results.run_folder import RUN_FILE, read_result
+from arena.results.run_folder import read_result
 from arena.results.same_recipe import recipe_differences
+from arena.results.written import RUN_FILE, UNFINISHED, holds_run
 
 RUN_MARK = ".arena"
 """File that marks a folder as an output of arena. It is written before every other file."""
@@ -19,7 +20,7 @@ RUN_MARK = ".arena"
 OVERWRITE_FIX = "name another folder with --output, or replace it with --overwrite"
 """End of an error: what a user can do if the output folder holds another result."""
 
-_OUTPUTS = (RUN_MARK, RUN_FILE, "check.json", "bisect.json", "scores/*/store.json", "*/store.json")
+_OUTPUTS = (RUN_MARK, RUN_FILE, UNFINISHED, "check.json", "bisect.json", "scores/*/store.json", "*/store.json")
 """Patterns of files by which an output folder is recognised. Folders of earlier versions have no mark."""
 
 
@@ -50,7 +51,7 @@ def open_run_folder(folder: Path, recipe: Recipe, *, overwrite: bool) -> None:
             cannot be written.
     """
     if not overwrite:
-        _refuse_other_recipe(folder, recipe)
+        refuse_other_recipe(folder, recipe)
     claim_folder(folder)
     (folder / "check.json").unlink(missing_ok=True)  # it judges an earlier run; a check writes it last
 
@@ -77,12 +78,16 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _refuse_other_recipe(folder: Path, recipe: Recipe) -> None:
-    """Refuse a folder with a readable run whose recipe differs."""
-    if not (folder / RUN_FILE).exists():
+def refuse_other_recipe(folder: Path, recipe: Recipe) -> None:
+    """Refuse a folder with a readable run whose recipe differs.
+
+    Raises:
+        ArenaError: the message names the differences.
+    """
+    if not holds_run(folder):
         return
     try:
-        found = read_result(folder, ())
+        found = read_result(folder, (), unfinished=True)
     except IncomparableError:  # a run of an older schema, which this version cannot compare
         raise ArenaError(f"{folder}: holds a run of another version; {OVERWRITE_FIX}") from None
     except ArenaError:  # a damaged run is replaced, because it can only be scored again

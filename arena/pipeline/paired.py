@@ -24,7 +24,7 @@ from arena.pipeline.entrants import (
     ScoresEntrant,
 )
 from arena.pipeline.grammar import parse
-from arena.pipeline.inputs import digest_of_scores, locate_scores
+from arena.pipeline.inputs import digest_of_scores, locate_scores, scores_of_run
 from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import make_recipe, model_inputs, scores_input
 from arena.pipeline.same_images import (
@@ -248,11 +248,11 @@ def score_models_of(
         for entrant in entrants
     }
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-    score_images(
+    stores = score_images(
         cards, source, folder / "scores", compute=asked.compute, progress=progress, relations=ground.truth.relations,
         review=lambda tags: refuse_no_common_tag(ground, tags),
     )  # fmt: skip
-    return {card.name: scored_entry(card, folder / "scores" / card.name, own[card.name]) for card in cards}
+    return {card.name: scored_entry(card, stores[card.name], own[card.name]) for card in cards}
 
 
 def _images(ground: LoadedTruth, entrant: ModelEntrant) -> HeldOut:
@@ -283,7 +283,7 @@ def entry_of(entrant: RunEntrant | ScoresEntrant, asked: ComparisonOptions, prog
     own = thresholds_of_entrant(entrant, asked.thresholds.get(entrant.name), progress)
     path = locate_scores(entrant) if isinstance(entrant, RunEntrant) else entrant.path
     progress.note(f"{entrant.name}: reading {path}")
-    scores = read_scores_of(path)
+    scores = scores_of_run(entrant) if isinstance(entrant, RunEntrant) else read_scores_of(path)
     for note in scores.notes:
         progress.note(f"{entrant.name}: {note}")
     if isinstance(entrant, RunEntrant):

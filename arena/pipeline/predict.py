@@ -13,7 +13,7 @@ from arena.dataset.readers import list_images
 from arena.pipeline.output import claim_folder
 from arena.pipeline.stages import Compute, refuse_all_skipped, score_images
 from arena.scores.npz import read_scores, write_scores
-from arena.scores.store import Scores, read_store
+from arena.scores.store import Scores
 from arena.taggers.predict import ImageSource
 
 
@@ -49,8 +49,8 @@ def predict_folder(
     make_folder(output.parent)
     parts = output.with_name(output.name + ".parts")
     claim_folder(parts)
-    score_images([card], source, parts, compute=compute, progress=progress)
-    scores = read_store(parts / card.name)
+    stores = score_images([card], source, parts, compute=compute, progress=progress)
+    scores = stores[card.name].read()
     refuse_all_skipped(scores)
     write_scores(output, scores)
     shutil.rmtree(parts)

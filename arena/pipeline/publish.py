@@ -41,6 +41,7 @@ def image_ids_of(result: Result, folder: Path) -> list[str] | None:
     stores = [folder / "scores" / model for model in result.models]
     if not may_name_images(result) or not all((store / "store.json").is_file() for store in stores):
         return None
-    scored = [read_store(store).image_ids for store in stores]
+    keys = [result.run["models"][model].get("key") for model in result.models]
+    scored = [read_store(store, key=key).image_ids for store, key in zip(stores, keys, strict=True)]
     common = set(scored[0]).intersection(*scored[1:])
     return sorted(common) if len(common) == result.summary["images"] else None

@@ -9,7 +9,7 @@ from arena.results.run_folder import read_result
 
 
 def rewrite_reports(folder: Path, showing: DisplayOptions = DisplayOptions()) -> None:
-    """Write all reports of a finished run again, from its folder alone."""
-    result = read_result(folder)
+    """Write all reports of a run again, from its folder alone; a run whose reports were not finished is finished."""
+    result = read_result(folder, unfinished=True)
     result.run["shows"] = asdict(showing.again(result.run))
     write_reports(result, folder)

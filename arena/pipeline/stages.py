@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from arena import taggers
 from arena.base import provenance
 from arena.base.errors import ScoresError
-from arena.base.files import write_whole
+from arena.base.files import digest_file, write_whole
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, roots
 from arena.dataset.contamination import Contamination
@@ -20,11 +20,13 @@ from arena.dataset.frozen import HeldOut, Truth
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.evaluate.matching import refuse_no_implications
 from arena.evaluate.slices import refuse_unknown_slices
-from arena.pipeline.display_options import DisplayOptions, prepare_thumbnails, thumbnails_of
+from arena.pipeline.display_options import THUMBNAIL_TABLE, DisplayOptions, prepare_thumbnails, thumbnails_of
 from arena.pipeline.thresholds import ModelThresholds
 from arena.results.recipe import Recipe, write_recipe
-from arena.results.run_folder import Result, write_result
-from arena.scores.store import Scores, ScoreStore, describe_throughput, read_store, read_store_facts
+from arena.results.run_folder import Result, write_tables
+from arena.results.written import FILES, RUN_FILE, UNFINISHED, begin_reports, finish_reports
+from arena.scores.store import Scores, ScoreStore, read_store_facts
+from arena.scores.throughput import describe_throughput
 from arena.taggers.adapters.precomputed import refuse_own_scores
 from arena.taggers.base import Tagger, tagger_notes
 from arena.taggers.files.weights import fetch_files
@@ -102,13 +104,16 @@ def score_images(
     progress: Progress,
     relations: TagRelations = TagRelations(),
     review: Callable[[Mapping[str, TagSpace]], None] = lambda tags: None,
-) -> None:
+) -> dict[str, ScoreStore]:
     """Write the scores of every model to `folder/<model>/`; a model is loaded only if some of its scores are missing.
 
     Args:
         relations: aliases and implications of tags; an ensemble matches the tags of its members by the aliases.
         review: called with the name and tags of every model before the first image; it raises if they cannot be compared.
+
+    Returns: the finished store of every model, by name.
     """
+    stores: dict[str, ScoreStore] = {}
     pending: list[_Pending] = []
     tags: dict[str, TagSpace] = {}
     for card in cards:
@@ -116,11 +121,15 @@ def score_images(
             fetch_files(one, progress)
         hardware = {"device": compute.device, "precision": compute.precision}
         facts = taggers.identify(card, **hardware, relations=relations)
-        store = _open_store(card, source, folder, facts)
+        store = stores[card.name] = _open_store(card, source, folder, facts)
         if not store.missing():
-            progress.note(f"{card.name}: all scores exist already")
-            tags[card.name] = read_store(store.folder).tags
+            scores = store.read()
+            for line in ("all scores exist already", *scores.notes):
+                progress.note(f"{card.name}: {line}")
+            tags[card.name] = scores.tags
             continue
+        for line in store.damaged():
+            progress.note(f"{card.name}: scoring again: {line}")
         progress.note(f"{card.name}: loading")
         loaded = [one.tagger for one in pending]
         tagger = taggers.load(card, **hardware, among=loaded, relations=relations)
@@ -132,12 +141,13 @@ def score_images(
     review(tags)
     jobs = [_prepared_job(one, progress) for one in pending]
     if not jobs:
-        return
+        return stores
     missing = {number for job in jobs for number in job.store.missing()}
     todo = sum(len(shard) for number, shard in enumerate(source.shards) if number in missing)
     total = len(source.image_ids)
     with progress.count("images", total, total - todo) as advance:
         predict_scores(source, jobs, batch_size=compute.batch_size, advance=advance)
+    return stores
 
 
 def _open_store(card: ModelCard, source: ImageSource, folder: Path, facts: Mapping[str, Any]) -> ScoreStore:
@@ -170,18 +180,24 @@ def _prepared_job(one: _Pending, progress: Progress) -> ScoringJob:
     pixels = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
     record = {"weights": one.weights, "tags": tagger.tags.digest, "precision": tagger.precision} | pixels
     if store.prepare(tagger.tags, {**record, **size._asdict(), "device": tagger.device, "key": store.key}):
-        progress.note(f"{card.name}: the stored scores are of other weights, images or settings; scoring again")
+        progress.note(
+            f"{card.name}: the stored scores are damaged, or of other weights, images or settings; scoring again"
+        )
     return ScoringJob(tagger, store, provenance.device_name(tagger.device))
 
 
-def scored_entry(card: ModelCard, folder: Path, own: ModelThresholds) -> Entry:
-    """A model with its stored scores, ready for evaluation."""
-    scores = read_store(folder)
+def scored_entry(card: ModelCard, store: ScoreStore, own: ModelThresholds) -> Entry:
+    """A model with its stored scores, ready for evaluation.
+
+    Raises:
+        ScoresError: the scores are damaged, or another command has replaced them by those of another model.
+    """
+    scores = store.read()
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,
         "licence": card.licence, "trained_until": card.trained_until, "verified": card.known_verified,
         "notes": card.notes or None, "family": card.family or None,
-        **read_store_facts(folder), **describe_throughput(scores.timed),
+        **read_store_facts(store.folder, key=store.key), **describe_throughput(scores.timed),
     }  # fmt: skip
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
 
@@ -219,7 +235,7 @@ def evaluate_run(
 
 
 def sign_result(result: Result, recipe: Recipe, folder: Path | None = None) -> Result:
-    """The result with its recipe and its signature, one line that identifies the comparison.
+    """The result with its recipe and its signature, one line that identifies the comparison and its figures.
 
     Args:
         folder: the run folder; paths of inputs in the recipe are then relative to it.
@@ -235,6 +251,7 @@ def sign_result(result: Result, recipe: Recipe, folder: Path | None = None) -> R
         imply=summary["imply"],
         models=models,
         against=[f"{one['name']}@{one['digest'][:8]}" for one in recipe.against],
+        result=provenance.digest(result.run[FILES]) if FILES in result.run else "",
     )
     return replace(result, run={**write_recipe(recipe, result.run, folder), "signature": signature.text})
 
@@ -254,18 +271,29 @@ def write_run(
     """
     if published:
         result.summary["published"] = list(published)
-    result = sign_result(result, recipe, folder)
-    for name in ("run.json", "index.html"):  # left by an earlier run
+    for name in (RUN_FILE, UNFINISHED, "index.html"):  # left by an earlier run
         (folder / name).unlink(missing_ok=True)
     prepare_thumbnails(result, folder, heldout, showing, progress)
-    write_result(result, folder)  # before the reports: if they fail, they can be written again from it
+    result = sign_result(write_tables(result, folder), recipe, folder)
     progress.note("writing the reports")
     write_reports(result, folder)
     return result
 
 
 def write_reports(result: Result, folder: Path) -> None:
-    """Write the page, the plots and the text files of a run folder."""
+    """Write the page, the plots and the text files of a run folder, then `run.json`.
+
+    Until then the run is unfinished. If the reports fail, they can be written again from the other files.
+    """
+    begin_reports(folder, result.run)
+    written = _reports(result, folder)
+    if (folder / THUMBNAIL_TABLE).exists() and THUMBNAIL_TABLE not in result.run.get(FILES, {}):
+        written.append(folder / THUMBNAIL_TABLE)  # it holds the digests of the thumbnails
+    finish_reports(folder, {path.relative_to(folder).as_posix(): digest_file(path) for path in written})
+
+
+def _reports(result: Result, folder: Path) -> list[Path]:
+    """Write the page, the plots and the text files of a run folder, and return their paths."""
     from arena.report import html, plots, text, view
 
     headline = view.headline_view(result)
@@ -277,7 +305,7 @@ def write_reports(result: Result, folder: Path) -> None:
         _remove_earlier_reports(folder / name)
     for name, content in files.items():
         write_whole(folder / name, content)
-    plots.write_plots(result, folder / "plots", headline)
+    return [*(folder / name for name in files), *plots.write_plots(result, folder / "plots", headline)]
 
 
 _OWN_PLOT = re.compile(r"[a-z]+(-dark)?\.(svg|png)")

@@ -12,7 +12,8 @@ from arena.dataset.frozen import WEIGHT, HeldOut, Truth, read_frozen
 from arena.dataset.readers import truth_from_rows
 from arena.results.recipe import DatasetUsed, RecipeInput, Sample
 from arena.scores.npz import read_npz, read_scores, to_strings
-from arena.scores.store import Scores, describe_throughput, read_store, read_store_facts
+from arena.scores.store import Scores, read_store, read_store_facts
+from arena.scores.throughput import describe_throughput
 
 
 class LoadedTruth(NamedTuple):
@@ -105,9 +106,13 @@ def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
     return replace(truth, relations=replace(truth.relations, aliases=aliases))
 
 
-def read_scores_of(path: Path) -> Scores:
-    """Read scores from an `.npz` file or from the scores folder of a run."""
-    return read_store(path) if path.is_dir() else read_scores(path)
+def read_scores_of(path: Path, key: str | None = None) -> Scores:
+    """Read scores from an `.npz` file or from the scores folder of a run.
+
+    Args:
+        key: the key that a scores folder must have; None accepts any. A file is identified by its digest, not by a key.
+    """
+    return read_store(path, key=key) if path.is_dir() else read_scores(path)
 
 
 def note_respelling(progress: Progress, note: str) -> None:

@@ -108,10 +108,10 @@ def _truth(result: Result, folder: Path, dataset: str | None, root: Path | None)
 
 def _scores(result: Result, folder: Path, name: str, named: Path | None) -> Path:
     """The path of a model's scores: the named one, else the one in the run's recipe."""
-    found = named or find_scores(result, name, [folder])
+    kept = folder / "scores" / name  # scores of another key are a difference, which is listed
+    found = named or find_scores(result, name, [folder]) or (kept if (kept / "store.json").is_file() else None)
     if found is None or not found.exists():
-        where = found or folder / "scores" / name
-        raise ArenaError(f"{where}: no scores of {name} there; name them with --scores {name}=FILE")
+        raise ArenaError(f"{found or kept}: no scores of {name} there; name them with --scores {name}=FILE")
     return found
 
 

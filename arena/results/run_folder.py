@@ -6,7 +6,7 @@ reports are made from these files alone.
 
 import csv
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,27 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, IncomparableError
-from arena.base.files import open_whole, write_json
-from arena.base.reading import read_json
+from arena.base.files import digest_file, open_whole, write_json
+from arena.base.reading import parse_json
 from arena.base.tables import read_csv_frame, read_frame
 from arena.cards import Thresholds
 from arena.metrics.registry import TAG_METRIC_COLUMNS
 from arena.results.content import RUN, SUMMARY, TABLE_CONTENT
 from arena.results.published.spreadsheet import with_guards, without_guards
 from arena.results.recipe import Recipe, read_recipe
+from arena.results.written import (
+    FILES,
+    RUN_FILE,
+    load_run_file,
+    read_written,
+    refuse_changed_file,
+    refuse_changed_run,
+    write_run_file,
+)
 from arena.tags.spelling import canonical_spelling
 
 RUN_SCHEMA = 2
 """Version of the files of a run folder."""
-
-RUN_FILE = "run.json"
-"""File of the provenance; it is written last, so a folder with it is a finished run."""
 
 TABLES: dict[str, str] = {
     "per_tag": "parquet",
@@ -51,8 +57,6 @@ CONTAMINATION = "contamination"
 
 OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
 """Tables that not every run has; `summary.json` has an entry of the same name if the table exists."""
-
-_AGAIN = "this is a damaged run; score it again"
 
 _CSV_ROWS = 50_000
 """Rows of a CSV that are text in memory at a time."""
@@ -130,7 +134,12 @@ class Result:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """Write all files of a run folder, `run.json` last, because it marks a finished run.
+    """Write all files of a run folder except its reports, `run.json` last, because it marks a finished run."""
+    write_run_file(folder, write_tables(result, folder).run)
+
+
+def write_tables(result: Result, folder: Path) -> Result:
+    """Write the summary and the tables of a run, and return the result with their digests in `run`.
 
     An undefined number is null in JSON and in Parquet.
     """
@@ -144,7 +153,9 @@ def write_result(result: Result, folder: Path) -> None:
             with open_whole(path) as file:
                 result.tables[name].to_parquet(file, index=False)
     write_json(folder / "summary.json", result.summary)
-    write_json(folder / RUN_FILE, result.run)
+    kinds = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in result.tables}
+    names = ("summary.json", *(f"{name}.{kind}" for name, kind in kinds.items()))
+    return replace(result, run={**result.run, FILES: {name: digest_file(folder / name) for name in names}})
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -156,37 +167,40 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
             file.write(text.encode())
 
 
-def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
-    """Read a run folder.
+def read_result(folder: Path, tables: Collection[str] | None = None, *, unfinished: bool = False) -> Result:
+    """Read a run folder; every file is compared with its digest in `run.json`.
 
     Args:
         tables: names of the tables to read; None reads all.
+        unfinished: whether a run whose reports are not finished is accepted too.
 
     Raises:
-        ArenaError: the folder holds no finished run, or a damaged one.
+        ArenaError: the folder holds no finished run, or one that is damaged or was changed.
         IncomparableError: the run has another schema.
     """
-    if not (folder / RUN_FILE).exists():
-        raise ArenaError(f"{folder}: no finished run in it (no {RUN_FILE}); make one with arena run or arena score")
-    run = read_json(folder / RUN_FILE, fix=_AGAIN)
-    if isinstance(run, dict) and run.get("schema") != RUN_SCHEMA:
+    run = load_run_file(folder, unfinished=unfinished)
+    if run.get("schema") != RUN_SCHEMA:
         raise IncomparableError(
             f"{folder}: schema {run.get('schema')!r:.40}, this version reads {RUN_SCHEMA}; score it again"
         )
-    RUN.check(run, folder / RUN_FILE, fix=_AGAIN)
-    summary = read_json(folder / "summary.json", SUMMARY, fix=_AGAIN)
+    refuse_changed_run(folder, run)
+    RUN.check(run, folder / RUN_FILE, fix=SCORE_AGAIN)
+    path = folder / "summary.json"
+    summary = parse_json(read_written(folder, path.name, run), path, SUMMARY, fix=SCORE_AGAIN)
     for metric, ranks in summary["ranks"].items():
         if missing := [name for name in summary["models"] if name not in ranks]:
-            raise ArenaError(f"{folder / 'summary.json'}: ranks.{metric} has no model {missing[0]}; {_AGAIN}")
+            raise ArenaError(f"{path}: ranks.{metric} has no model {missing[0]}; {SCORE_AGAIN}")
     written = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
     wanted = written if tables is None else {name: kind for name, kind in written.items() if name in tables}
-    return Result(run, summary, {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()})
+    return Result(run, summary, {name: _read_table(folder, f"{name}.{kind}", run) for name, kind in wanted.items()})
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(folder: Path, name: str, run: Mapping[str, Any]) -> pd.DataFrame:
     """Read a table. In a CSV only an empty cell of a column of numbers is missing, so that a tag may be called `nan`."""
+    path = folder / name
+    refuse_changed_file(folder, name, run)
     required, optional = TABLE_CONTENT[path.stem]
     if path.suffix == ".csv":
         numbered = "score_"  # one column for each model
-        return without_guards(read_csv_frame(path, required, optional=optional, numbered=numbered, fix=_AGAIN))
-    return read_frame(path, required, optional=optional, fix=_AGAIN)
+        return without_guards(read_csv_frame(path, required, optional=optional, numbered=numbered, fix=SCORE_AGAIN))
+    return read_frame(path, required, optional=optional, fix=SCORE_AGAIN)

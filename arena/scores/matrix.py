@@ -2,6 +2,7 @@
 
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 
 TILE_BYTES = 32 << 20
 """Bytes of rows mapped at a time; a larger tile is not faster and counts as memory of this process."""
+
+
+_READ_BYTES = 1 << 20
+"""Bytes read at a time for a checksum."""
 
 
 class MatrixPart(Protocol):
@@ -158,7 +163,13 @@ def stored_npy(path: Path) -> StoredMatrix | None:
 
 
 def stored_member(path: Path, member: str) -> StoredMatrix | None:
-    """Return the location of an array in an `.npz` file; None if it is compressed or cannot be mapped."""
+    """Return the location of an array in an `.npz` file; None if it is compressed or cannot be mapped.
+
+    Its bytes are compared with their CRC-32, because `zipfile` checks only what it reads itself.
+
+    Raises:
+        ValueError: the array is cut short, or its CRC-32 differs.
+    """
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(f"{member}.npy")
         if info.compress_type != zipfile.ZIP_STORED:
@@ -172,7 +183,20 @@ def stored_member(path: Path, member: str) -> StoredMatrix | None:
     with path.open("rb") as file:  # lengths in the local header may differ from those in the central directory
         file.seek(info.header_offset + 26)
         lengths = np.frombuffer(file.read(4), "<u2")
-    return inside._replace(offset=info.header_offset + 30 + int(lengths.sum()) + inside.offset)
+    start = info.header_offset + 30 + int(lengths.sum())
+    if _crc32(path, start, info.file_size) != info.CRC:
+        raise ValueError(f"the CRC-32 of {member} differs, so its bytes were changed")
+    return inside._replace(offset=start + inside.offset)
+
+
+def _crc32(path: Path, start: int, size: int) -> int:
+    """Return the CRC-32 of some bytes of a file; about 1 s for a gigabyte."""
+    buffer, found = memoryview(bytearray(_READ_BYTES)), 0
+    with path.open("rb") as file:
+        file.seek(start)
+        while size > 0 and (read := file.readinto(buffer[: min(size, _READ_BYTES)])):
+            found, size = zlib.crc32(buffer[:read], found), size - read
+    return found
 
 
 def _stored(path: Path, file: Any, start: int) -> StoredMatrix | None:
@@ -180,7 +204,10 @@ def _stored(path: Path, file: Any, start: int) -> StoredMatrix | None:
     if version not in ((1, 0), (2, 0)):
         return None
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
+    try:
+        shape, fortran, dtype = read(file)
+    except Exception as error:  # numpy parses the header as Python, and its tokenizer has exceptions of its own
+        raise ValueError(f"not a readable header ({str(error).splitlines()[0] if str(error) else error!r})") from None
     if fortran or dtype.hasobject or len(shape) != 2:
         return None
     return StoredMatrix(path, start + file.tell(), shape, dtype)

@@ -3,25 +3,32 @@
 A folder holds `store.json` (model, dataset and tags), and for every finished shard `NNNNN.npy` (float32, images x tags) and
 `NNNNN.json` (the images of its rows, and the images that could not be scored, with reasons). The JSON is written last; a shard
 without it is unfinished. Re-scoring needs only this folder.
+
+Every JSON holds its own digest. That of a shard also covers the `.npy` file, the key of the store and the tags.
 """
 
 import json
 import math
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.base import provenance
 from arena.base.errors import ScoresError
-from arena.base.files import is_temporary, open_whole, remove_temporary, write_whole
+from arena.base.files import digest_bytes, digest_known, is_temporary, remove_temporary, write_whole
+from arena.base.provenance import DIGEST, is_sealed, seal
 from arena.base.reading import read_json
 from arena.base.schema import COUNT, NUMBER, TABLE, TEXT, Schema, list_of, optional, table_of
 from arena.scores.matrix import Matrix, StoredMatrix, stored_npy
+from arena.scores.throughput import MachineTime, sum_by_machine
 from arena.tags import TagSpace
 from arena.tags.spelling import spell_names
 
@@ -43,17 +50,16 @@ _HEADER = Schema(
 )  # fmt: skip
 
 _SHARD = Schema(
-    table_of({"image_ids": list_of("string"), "skipped": table_of(others=TEXT), "seconds": NUMBER}, {"machine": TEXT})
+    table_of(
+        {"image_ids": list_of("string"), "skipped": table_of(others=TEXT), "seconds": NUMBER},
+        {"machine": TEXT, "values": TEXT},
+    )
 )
 
+_HEADER_KEYS = frozenset(("schema", "key", "facts", "shards", "tags"))
+"""Keys of `store.json` without a digest, as earlier versions wrote it."""
+
 _OWN_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
-
-
-class MachineTime(NamedTuple):
-    """Number of images that one machine scored, and the time of its network."""
-
-    images: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Scores:
         timed: time of the network by machine.
         respelled: one line on tag names that were respelled; empty if none was.
         clipped: number of scores that were outside [0, 1] by at most `ROUNDING`; `values` has them clipped.
+        checked: whether digests or checksums in the file confirm the scores; false for a store of an earlier version.
     """
 
     image_ids: tuple[str, ...]
@@ -79,6 +86,7 @@ class Scores:
     timed: Mapping[str, MachineTime] = field(default_factory=dict)
     respelled: str = ""
     clipped: int = 0
+    checked: bool = True
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -87,6 +95,10 @@ class Scores:
         if self.clipped:
             scores = "1 score was" if self.clipped == 1 else f"{self.clipped:,} scores were"
             found.append(f"{scores} outside [0, 1] by at most {ROUNDING:g}, which is rounding, and clipped")
+        if not self.checked:
+            found.append(
+                "an earlier version stored the scores without digests, so a later change of them is not noticed"
+            )
         return tuple(found)
 
     @classmethod
@@ -118,7 +130,7 @@ class ScoreStore:
 
         Returns: whether a store of another key was removed.
         """
-        if _header_of_key(self.folder, self.key):
+        if self._header().get("key") == self.key:
             remove_temporary(self.folder)
             return False
         stale = self.folder.exists() and any(self.folder.iterdir())
@@ -127,14 +139,37 @@ class ScoreStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         columns = {"names": tags.names, "categories": tags.categories, "counts": tags.counts}
         content = {"schema": STORE_SCHEMA, "key": self.key, "facts": dict(facts), "shards": len(self.shards)}
-        text = json.dumps({**content, "tags": columns}, ensure_ascii=False)
+        text = json.dumps(seal({**content, "tags": columns}), ensure_ascii=False)
         write_whole(self.folder / "store.json", text, durable=True)
         return stale
+
+    def read(self) -> Scores:
+        """Read the scores, see `read_store`.
+
+        Raises:
+            ScoresError: also if another command has replaced the store.
+        """
+        return read_store(self.folder, key=self.key)
+
+    def refuse_other_key(self) -> None:
+        """Raise ScoresError if another command has replaced the store by one of another key."""
+        _refuse_other_key(self.folder, self._header(), self.key)
 
     def missing(self) -> list[int]:
         """Return the numbers of the shards that are unfinished or damaged."""
         finished = self._finished()
         return [number for number in range(len(self.shards)) if number not in finished]
+
+    def damaged(self) -> list[str]:
+        """Return one line for each shard that was completed, but was changed or damaged since."""
+        header, found = self._header(), []
+        for number in self.missing() if header.get("key") == self.key else ():
+            if self._path(number, "json").exists() and self._path(number, "npy").exists():
+                try:
+                    _read_shard(self.folder, number, _Binding.of(header))
+                except ScoresError as error:
+                    found.append(str(error))
+        return found
 
     def skipped(self) -> dict[int, list[str]]:
         """Return the images without scores, by number of the finished shard; shards without any are left out."""
@@ -158,55 +193,83 @@ class ScoreStore:
         Args:
             seconds: time of the network for this shard; stored, so that a continued run can report its throughput.
             machine: machine of the network; a run may continue on another machine.
+
+        Raises:
+            ScoresError: another command has replaced the store by one of another key.
         """
+        header = self._header()
+        _refuse_other_key(self.folder, header, self.key)
         scored = [image_id for image_id in self.shards[number] if image_id not in skipped]
         assert len(values) == len(scored), "one row per image"
-        with open_whole(self._path(number, "npy"), durable=True) as file:
-            np.save(file, values.astype(np.float32, copy=False))
+        content = BytesIO()
+        np.save(content, values.astype(np.float32, copy=False))
+        write_whole(self._path(number, "npy"), content.getbuffer(), durable=True)
         rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds, "machine": machine}
-        write_whole(self._path(number, "json"), json.dumps(rows), durable=True)
+        rows["values"] = digest_bytes(content.getbuffer())
+        text = json.dumps(seal(rows, {"store": _Binding.of(header).digest}))
+        write_whole(self._path(number, "json"), text, durable=True)
 
     def _finished(self) -> "dict[int, _Shard]":
         """Return the complete shards by number; their values stay on disk."""
-        if not (header := _header_of_key(self.folder, self.key)):
+        header = self._header()
+        if header.get("key") != self.key:
             return {}
-        columns, found = len(header["tags"]["names"]), {}
+        binding, found = _Binding.of(header), {}
+        _digest_ahead(self.folder, len(self.shards))
         for number in range(len(self.shards)):
             try:
-                found[number] = _read_shard(self.folder, number, columns)
+                found[number] = _read_shard(self.folder, number, binding)
             except ScoresError:
                 continue
         return found
+
+    def _header(self) -> dict[str, Any]:
+        """Return the content of `store.json`; empty if it is missing or damaged, because the scores are then made again."""
+        try:
+            return _read_header(self.folder)
+        except ScoresError:
+            return {}
 
     def _path(self, number: int, suffix: str) -> Path:
         return self.folder / f"{number:05d}.{suffix}"
 
 
-def read_store(folder: Path) -> Scores:
-    """Read a finished store.
+def read_store(folder: Path, *, key: str | None = None) -> Scores:
+    """Read a finished store; every shard is compared with its digest.
+
+    Args:
+        key: the key that the store must have; None accepts any.
 
     Raises:
-        ScoresError: no store, an unfinished store, a damaged shard, or a score outside [0, 1].
+        ScoresError: no store, an unfinished store, a damaged or changed shard, a score outside [0, 1], or another key.
     """
     header = _read_header(folder)
     if not header:
         raise ScoresError(f"{folder}: no scores in it; make some with arena run or arena predict")
+    _refuse_other_key(folder, header, key)
     listed = header["tags"]
     names, note = spell_names(folder, listed["names"])
     tags = TagSpace(names, *(None if listed[key] is None else tuple(listed[key]) for key in ("categories", "counts")))
-    shards = [_read_shard(folder, number, len(tags)) for number in range(header["shards"])]
+    _digest_ahead(folder, header["shards"])
+    shards = [_read_shard(folder, number, _Binding.of(header)) for number in range(header["shards"])]
     image_ids = tuple(image_id for shard in shards for image_id in shard.image_ids)
     values = Matrix([shard.values for shard in shards])
     values, clipped = check_values(folder, values, image_ids, tags.names)
     skipped = {image_id: reason for shard in shards for image_id, reason in shard.skipped.items()}
-    timed = _sum_by_machine((shard.machine, len(shard.image_ids), shard.seconds) for shard in shards)
+    timed = sum_by_machine((shard.machine, len(shard.image_ids), shard.seconds) for shard in shards)
     seconds = sum(shard.seconds for shard in shards)
-    return Scores(image_ids, tags, values, skipped, seconds, timed, note, clipped)
+    return Scores(image_ids, tags, values, skipped, seconds, timed, note, clipped, DIGEST in header)
 
 
-def read_store_facts(folder: Path) -> dict[str, Any]:
-    """Return the provenance stored with the scores; empty if there is none."""
-    return dict(_read_header(folder).get("facts", {}))
+def read_store_facts(folder: Path, *, key: str | None = None) -> dict[str, Any]:
+    """Return the provenance stored with the scores; empty if there is none.
+
+    Raises:
+        ScoresError: `store.json` is damaged, or the store has another key than `key`.
+    """
+    header = _read_header(folder)
+    _refuse_other_key(folder, header, key)
+    return dict(header.get("facts", {}))
 
 
 class CheckedValues(NamedTuple):
@@ -243,36 +306,6 @@ def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: 
     return CheckedValues(values.clipped() if clipped else values, clipped)
 
 
-def _sum_by_machine(shards: Iterable[tuple[str, int, float]]) -> dict[str, MachineTime]:
-    """Sum images and seconds of shards (machine, images, seconds) by machine; shards without a time are left out.
-
-    >>> _sum_by_machine([("a", 8, 2.0), ("b", 4, 1.0), ("a", 8, 1.0), ("a", 8, 0.0)])
-    {'a': MachineTime(images=16, seconds=3.0), 'b': MachineTime(images=4, seconds=1.0)}
-    """
-    found: dict[str, MachineTime] = {}
-    for machine, images, seconds in shards:
-        if images and seconds:
-            before = found.get(machine, MachineTime(0, 0.0))
-            found[machine] = MachineTime(before.images + images, before.seconds + seconds)
-    return found
-
-
-def describe_throughput(timed: Mapping[str, MachineTime]) -> dict[str, float | int | str]:
-    """Return the images per second of the network alone, on the machine that scored the most images; empty if no time is known.
-
-    Other machines of a shared run are left out, because a mean over machines is the speed of none of them.
-
-    >>> describe_throughput({"a": MachineTime(16, 3.0), "b": MachineTime(4, 1.0)})
-    {'images_per_second': 5.33, 'images_timed': 16, 'timed_on': 'a'}
-    """
-    if not timed:
-        return {}
-    machine = max(timed, key=lambda name: timed[name].images)
-    images, seconds = timed[machine]
-    facts: dict[str, float | int | str] = {"images_per_second": round(images / seconds, 2), "images_timed": images}
-    return facts | ({"timed_on": machine} if machine else {})
-
-
 class _Shard(NamedTuple):
     """One finished shard."""
 
@@ -283,27 +316,66 @@ class _Shard(NamedTuple):
     machine: str
 
 
-def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
+class _Binding(NamedTuple):
+    """What a shard must agree with: number of tags, and digest of key and tags; `required` is false in an older store."""
+
+    columns: int
+    digest: str
+    required: bool
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any]) -> "_Binding":
+        """Return the binding of a store by the content of its `store.json`."""
+        digest = provenance.digest({"key": header["key"], "tags": header["tags"]})
+        return cls(len(header["tags"]["names"]), digest, DIGEST in header)
+
+
+def _digest_ahead(folder: Path, shards: int) -> None:
+    """Compute the digests of all shards in threads; `digest_known` keeps them, so that each file is read once."""
+    paths = [folder / f"{number:05d}.npy" for number in range(shards)]
+    with ThreadPoolExecutor() as pool:  # hashlib releases the interpreter lock
+        wait([pool.submit(digest_known, path) for path in paths])  # a missing file is an error where the shard is read
+
+
+def _read_shard(folder: Path, number: int, binding: _Binding) -> _Shard:
+    """Read a shard; its values stay on disk.
+
+    Raises:
+        ScoresError: it is unfinished, damaged, or its digest differs.
+    """
     path = folder / f"{number:05d}.npy"
     try:
         rows = read_json(path.with_suffix(".json"), _SHARD, fix=_AGAIN, error=ScoresError)
+        if binding.required or DIGEST in rows:
+            _refuse_changed(path, rows, binding)
         stored = stored_npy(path)
         if stored is None or path.stat().st_size < stored.offset + stored.dtype.itemsize * math.prod(stored.shape):
             raise ValueError("truncated, or not a matrix")
         shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], stored, rows.get("machine", ""))
-        if shard.values.shape == (len(shard.image_ids), columns) and shard.values.dtype.kind == "f":
+        if shard.values.shape == (len(shard.image_ids), binding.columns) and shard.values.dtype.kind == "f":
             return shard
-        reason = f"{shard.values.dtype} {shard.values.shape} for {len(shard.image_ids)} images and {columns} tags"
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        reason = (
+            f"{shard.values.dtype} {shard.values.shape} for {len(shard.image_ids)} images and {binding.columns} tags"
+        )
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
         reason = str(error)
     raise ScoresError(f"{path}: unfinished or damaged ({reason}); {_AGAIN}")
+
+
+def _refuse_changed(path: Path, rows: Mapping[str, Any], binding: _Binding) -> None:
+    """Raise ValueError if a shard or its JSON differs from its digest."""
+    name = path.with_suffix(".json").name
+    if not is_sealed(rows, {"store": binding.digest}):
+        raise ValueError(f"{name} differs from its digest")
+    if digest_known(path) != rows["values"]:
+        raise ValueError(f"its digest differs from the one in {name}")
 
 
 def _read_header(folder: Path) -> dict[str, Any]:
     """Return the content of `store.json`; empty if there is none of this schema.
 
     Raises:
-        ScoresError: the file is damaged.
+        ScoresError: it is damaged.
     """
     path = folder / "store.json"
     if not path.is_file():
@@ -312,16 +384,20 @@ def _read_header(folder: Path) -> dict[str, Any]:
     if not isinstance(header, dict) or header.get("schema") != STORE_SCHEMA:
         return {}
     _HEADER.check(header, path, fix=_AGAIN, error=ScoresError)
+    if not (is_sealed(header) if DIGEST in header else header.keys() == _HEADER_KEYS):
+        raise ScoresError(f"{path}: damaged (it differs from its digest); {_AGAIN}")
     return header
 
 
-def _header_of_key(folder: Path, key: str) -> dict[str, Any]:
-    """Return the header if it has this key; empty if there is none, another one or a damaged one."""
-    try:
-        header = _read_header(folder)
-    except ScoresError:
-        return {}
-    return header if header.get("key") == key else {}
+def _refuse_other_key(folder: Path, header: Mapping[str, Any], key: str | None) -> None:
+    """Raise ScoresError if a store has another key than `key`; None accepts any."""
+    found = header.get("key", "")
+    if key is not None and found != key:
+        what = f"it has the key {found[:8]}" if found else "its store.json is missing or damaged"
+        raise ScoresError(
+            f"{folder}: no scores of these weights, images and settings ({what}, expected {key[:8]}), so another command "
+            "may have written to it; run again with another --output"
+        )
 
 
 def _remove(folder: Path) -> None:
@@ -333,5 +409,8 @@ def _remove(folder: Path) -> None:
         )
     removed = folder.with_name(folder.name + ".old")
     shutil.rmtree(removed, ignore_errors=True)
-    folder.rename(removed)
-    shutil.rmtree(removed)
+    try:
+        folder.rename(removed)
+    except OSError as error:
+        raise ScoresError(f"{folder}: another command is replacing it ({error.strerror}); run again later") from None
+    shutil.rmtree(removed, ignore_errors=True)

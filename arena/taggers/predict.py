@@ -20,7 +20,7 @@ import numpy as np
 
 from arena.base.errors import ScoresError, UnreadableImageError
 from arena.cards import Preprocess
-from arena.images.decode import RGB, decode_on, read_image_file
+from arena.images.decode import CHANGED_IMAGE, RGB, decode_on, read_image_file
 from arena.scores.store import ScoreStore
 from arena.taggers.adapters.ensemble import Ensemble, members_of
 from arena.taggers.adapters.precomputed import Precomputed
@@ -240,7 +240,7 @@ def _prepare(source: ImageSource, row: int, preprocesses: set[Preprocess]) -> _P
     try:
         content = read_image_file(source.paths[row])
         if source.verified and hashlib.sha256(content).hexdigest() != source.digests[row]:
-            return _Prepared(image_id, {}, "the file changed after the dataset was frozen (SHA-256 differs)")
+            return _Prepared(image_id, {}, CHANGED_IMAGE)
         pixels = decode_on(content, {preprocess.alpha for preprocess in preprocesses})
         squares = {preprocess: square(pixels[preprocess.alpha], preprocess) for preprocess in preprocesses}
         return _Prepared(image_id, squares, "")

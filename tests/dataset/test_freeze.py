@@ -1,14 +1,20 @@
 """Freezing: the same bytes from any order, whole or not at all, and every later change is seen."""
 
+import hashlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from arena.base.errors import ArenaError
@@ -19,11 +25,11 @@ from arena.dataset.freeze import (
     REPRESENTATIVE_NOTE,
     CardOverrides,
     FreezeResult,
-    digest_rows,
     freeze_dataset,
     stored_path,
 )
 from arena.dataset.frozen import read_frozen, toml_text, write_frozen
+from arena.dataset.pins import digest_rows
 from arena.dataset.selection import INCLUDED_FOR, Selection
 from arena.dataset.verify import fault_lines, verify_dataset
 
@@ -375,6 +381,40 @@ def test_tags_are_compared_with_the_images(small: DatasetCard) -> None:
     assert "tag_aliases.csv: missing" in lines
     assert "tags.csv: it lacks dog, which 2 images carry" in lines
     assert "tags.csv: cat has 2 positives, but 3 images carry it" in lines
+
+
+def change_rating(folder: Path) -> None:
+    images = pd.read_parquet(folder / "images.parquet")
+    images.assign(rating="e").to_parquet(folder / "images.parquet", index=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda folder: (folder / "tags.csv").write_text("name,category\ncat,meta\n"), r"tags\.csv: its sha256 is"),
+        (lambda folder: (folder / "tag_aliases.csv").unlink(), r"tag_aliases\.csv: missing"),
+        (lambda folder: (folder / "tag_aliases.csv").write_text("old,new\nkitten,cat\n"), r"tag_aliases\.csv: its sha256 is"),
+        (lambda folder: (folder / "tag_implications.csv").write_text(""), r"tag_implications\.csv: the card does not list it"),
+        (change_rating, r"images\.parquet: the digest of all its columns is"),
+    ],
+)  # fmt: skip
+def test_a_changed_set_is_not_opened(small: DatasetCard, change: Callable[[Path], object], words: str) -> None:
+    change(small.folder)
+    with pytest.raises(ArenaError, match=rf"{words}.*; the dataset was changed after it was frozen\. Restore it"):
+        read_frozen(small)
+
+
+def test_rows_are_digested_as_their_json(tmp_path: Path) -> None:
+    cells = {
+        "é": ['a "b"\n', "猫"], "n": [1, (1 << 64) - 1], "some": [1, None], "x": [0.1, float("nan")], "yes": [True, False],
+        "list": [["b", "a"], []], "gaps": [["b", None], None], "day": [date(2026, 1, 2), None], "raw": [b"a", b""],
+    }  # fmt: skip
+    table = pa.table({name: pa.array(values, pa.uint64() if name == "n" else None) for name, values in cells.items()})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    plain = {**cells, "x": [0.1, None], "day": ["2026-01-02", None], "raw": ["61", ""]}
+    rows = [{name: plain[name][place] for name in sorted(plain)} for place in range(2)]
+    expected = hashlib.sha256("".join(json.dumps(row) + "\n" for row in rows).encode()).hexdigest()
+    assert digest_rows(tmp_path / "rows.parquet") == expected
 
 
 def test_decoding_finds_what_a_digest_cannot(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from arena.images.thumbnails import (
     THUMBNAIL_SIDE,
     Limits,
     ThumbnailSource,
+    changed_thumbnails,
     file_name,
     read_thumbnails,
     remove_thumbnails,
@@ -165,3 +166,16 @@ def test_a_table_that_names_other_files_shows_none_of_them(tmp_path: Path) -> No
         read_thumbnails(tmp_path)
     remove_thumbnails(tmp_path)
     assert read_thumbnails(tmp_path) == {}
+
+
+def test_a_changed_thumbnail_is_not_shown_and_is_made_again(tmp_path: Path) -> None:
+    given, run = sources(tmp_path / "images", list("ab")), tmp_path / "run"
+    write_thumbnails(run, given, limits=MANY)
+    path = run / "thumbnails" / file_name(given[1])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    assert list(read_thumbnails(run)) == ["a"]
+    assert changed_thumbnails(run) == [path.name]
+    write_thumbnails(run, given, limits=MANY)
+    assert path.read_bytes() == whole
+    assert changed_thumbnails(run) == []

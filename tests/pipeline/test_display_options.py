@@ -16,10 +16,10 @@ from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.evaluate import Settings
 from arena.images.thumbnails import Limits, read_thumbnails
-from arena.pipeline.display_options import THUMBNAIL_LIMITS, DisplayOptions, prepare_thumbnails, rating_in_words
+from arena.pipeline.display_options import THUMBNAIL_LIMITS, DisplayOptions, rating_in_words
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
-from arena.pipeline.stages import Execution, Scoring, write_reports
+from arena.pipeline.stages import Execution, Scoring, write_run
 from arena.results.run_folder import read_result, write_result
 from tests.conftest import write_dataset
 from tests.report.unpacking import decompress
@@ -81,9 +81,7 @@ def given(scored: Given, tmp_path: Path) -> Given:
 def show(given: Given, showing: DisplayOptions = DisplayOptions(), progress: Progress = Silent()) -> Path:
     """The steps of a run after the evaluation."""
     result = read_result(given.run)
-    prepare_thumbnails(result, given.run, read_frozen(find_dataset(str(given.dataset))), showing, progress)
-    write_reports(result, given.run)
-    write_result(result, given.run)
+    write_run(given.run, result, result.recipe, read_frozen(find_dataset(str(given.dataset))), showing, progress)
     return given.run
 
 

@@ -22,7 +22,7 @@ from arena.results.baselines.releases import releases_of
 from arena.results.baselines.store import current_baseline, set_baseline
 from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
-from tests.conftest import DATA
+from tests.conftest import DATA, forget_digests
 from tests.pipeline.conftest import World
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -125,6 +125,7 @@ def test_its_sample_in_words_is_taken_again(world: World, monkeypatch: pytest.Mo
     del content["recipe"]
     content["dataset"] |= {"sample": "20 of seed 3", "digest": part.digest}
     (run / "run.json").write_text(json.dumps(content))
+    forget_digests(run)
     found, folder = compare_entrants([str(run), f"b={world.npz('b')}"], world.folder / "both", asked=QUICK)
     assert found.result.summary["images"] == 20
     assert read_result(folder, ()).recipe.dataset.sample == Sample(20, 3)

@@ -3,15 +3,22 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from arena.base.errors import ArenaError
+from arena.base.files import write_whole
+from arena.base.progress import Silent
+from arena.pipeline import run
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.output import RUN_MARK
+from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
-from arena.pipeline.stages import Execution, Scoring, write_reports
+from arena.pipeline.stages import Execution, Scoring, write_reports, write_run
 from arena.results.recipe import Settings
 from arena.results.run_folder import read_result
+from arena.results.written import RUN_FILE, UNFINISHED
+from arena.scores.store import read_store
 
 from .conftest import World
 
@@ -110,3 +117,92 @@ def test_an_interrupted_run_and_a_run_of_an_earlier_version_continue(score: Scor
     (folder / "run.json").write_text(json.dumps(content))
     with pytest.raises(ArenaError, match="holds a run of another version"):
         score(0.1)
+
+
+class Killed(BaseException):
+    """Ends a command as a signal does."""
+
+
+def test_killed_at_any_file_a_run_is_unfinished_or_whole_and_continues_to_the_same_files(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, folder = read_result(score()), tmp_path / "again"
+    rename, left = Path.replace, 100
+
+    def two_reports(result: object, folder: Path) -> list[Path]:
+        for name in ("index.html", "summary.md"):
+            write_whole(folder / name, name)
+        return [folder / "index.html", folder / "summary.md"]
+
+    def write(*, renames: int = 100) -> None:
+        nonlocal left
+        left = renames
+        write_run(folder, result, result.recipe, None, DisplayOptions("none"), Silent())
+
+    def counted(path: Path, target: Path) -> Path:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        return rename(path, target)
+
+    monkeypatch.setattr("arena.pipeline.stages._reports", two_reports)
+    monkeypatch.setattr(Path, "replace", counted)
+    folder.mkdir()
+    write()
+    whole, words = contents(folder), []
+    last = 100 - left
+    for renames in (0, 4, *range(last - 5, last)):
+        with pytest.raises(Killed):
+            write(renames=renames)
+        left = 100
+        with pytest.raises(ArenaError, match=r"unfinished|no finished run") as told:
+            read_result(folder)
+        words.append("unfinished, its reports" in str(told.value))
+        if words[-1]:
+            rewrite_reports(folder)
+            assert contents(folder) == whole, renames
+    assert words == [False] * (len(words) - words.count(True)) + [True] * words.count(True)
+    assert words.count(True) == len(("index.html", "summary.md", UNFINISHED, RUN_FILE))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("place", "same_path", "words"),
+    [
+        ("evaluate_run", False, "holds a run of another recipe"),
+        ("evaluate_run", True, "no scores of these weights, images and settings"),
+        ("open_run_folder", False, "holds a run of another recipe"),
+    ],
+)
+def test_of_two_models_of_one_name_at_work_at_once_one_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, place: str, same_path: bool, words: str
+) -> None:
+    first, second = world.npz("a"), world.npz("b", seed=9)
+    folder, work, started = world.folder / "run", getattr(run, place), False
+
+    def run_model(path: Path) -> None:
+        run.run_benchmark(
+            [f"x={path}"], str(world.dataset), folder, showing=DisplayOptions("none"),
+            scoring=Scoring(Settings(1, replicates=0)),
+        )  # fmt: skip
+
+    def with_another_command(*given: object, **named: object) -> object:
+        nonlocal started
+        done = work(*given, **named)
+        if not started:
+            started = True
+            if same_path:
+                first.write_bytes(second.read_bytes())
+            run_model(first if same_path else second)
+        return done
+
+    monkeypatch.setattr(run, place, with_another_command)
+    with pytest.raises(ArenaError, match=words):
+        run_model(first)
+    result = read_result(folder)
+    scores = read_store(folder / "scores/x", key=result.run["models"]["x"]["key"])
+    assert np.array_equal(scores.values.read(), np.load(second)["scores"])

@@ -143,7 +143,7 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
         models, str(drawn_dataset), tmp_path / "run", scoring=QUICK, execution=Execution(progress=notes)
     )
     assert "wd: all scores exist already" in notes.lines
-    assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
+    assert "tiny: the stored scores are damaged, or of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
     pipeline.run_benchmark(
         models,
@@ -152,7 +152,7 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
         scoring=QUICK,
         execution=Execution(progress=notes, compute=Compute(precision="bf16")),
     )
-    assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
+    assert "tiny: the stored scores are damaged, or of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
     pipeline.run_benchmark(
         models,
@@ -162,7 +162,7 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
         execution=Execution(progress=notes, overwrite=True),
         sample=Sample(limit=30),
     )
-    assert "wd: the stored scores are of other weights, images or settings; scoring again" in notes.lines
+    assert "wd: the stored scores are damaged, or of other weights, images or settings; scoring again" in notes.lines
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from arena.pipeline.verify import verify_run
 from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
 from tests.cli.test_cli import npz_pair
+from tests.conftest import forget_digests
 
 from ..conftest import Wd, write_dataset
 
@@ -126,7 +127,9 @@ def test_every_planted_fault_is_named_and_exits_with_1(
     publish_exports(run, run.parent / "forms")
     assert callable(change)
     change(run)
-    assert main("publish", run, "--forms", run.parent / "forms", "--verify", "-d", made[1]) == 1
+    forget_digests(run)
+    forms = () if change is change_key else ("--forms", run.parent / "forms")  # forms need scores of the right key
+    assert main("publish", run, *forms, "--verify", "-d", made[1]) == 1
     out = capsys.readouterr()
     assert told in out.out
     assert "from its scores" in out.err

@@ -1,15 +1,18 @@
 """A run folder is read as it was written, with any names of tags and images."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from arena.base.errors import ArenaError
 from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
 from arena.results.run_folder import TABLES, read_result, write_result
+from arena.results.written import RUN_FILE, UNFINISHED, begin_reports, finish_reports
 from arena.tags import TagSpace
 from tests.evaluate.worlds import entry, see
 
@@ -86,3 +89,78 @@ def test_reading_and_writing_again_changes_no_byte(tmp_path: Path) -> None:
     write_result(read_result(tmp_path / "one"), tmp_path / "two")
     for name in ("summary.json", "run.json", "thresholds.csv", "labels.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder without reports."""
+    folder = tmp_path_factory.mktemp("written")
+    write_result(compare([f"i{n}" for n in range(40)], ["cat", "dog"]), folder)
+    return folder
+
+
+@pytest.fixture
+def run(written: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(written, tmp_path / "run"))
+
+
+def test_a_changed_bit_anywhere_is_noticed_or_changes_nothing(run: Path) -> None:
+    random, right = np.random.default_rng(0), read_result(run)
+    for path in sorted(run.iterdir()):
+        whole = path.read_bytes()
+        for place in random.integers(0, len(whole), 6):
+            changed = bytearray(whole)
+            changed[place] ^= 1 << int(random.integers(8))
+            path.write_bytes(changed)
+            try:
+                found = read_result(run)
+            except ArenaError:
+                continue
+            assert path.name == RUN_FILE, place  # white space
+            assert (found.run, found.summary) == (right.run, right.summary), place
+        path.write_bytes(whole)
+
+
+def test_an_edited_figure_is_one_line(run: Path) -> None:
+    table = pd.read_parquet(run / "per_tag.parquet")
+    table.assign(f1=1.0).to_parquet(run / "per_tag.parquet", index=False)
+    assert read_result(run, ["sweep"]).models == ["nan", "1"]
+    with pytest.raises(
+        ArenaError,
+        match=r"run: damaged run \(per_tag\.parquet was changed after the run: its SHA-256 is \w{12}, run\.json has \w{12}\); "
+        "score it again$",
+    ):
+        read_result(run)
+
+
+@pytest.mark.parametrize("drop", [(), ("digest",), ("files",)])
+def test_an_edited_provenance_is_refused(run: Path, drop: tuple[str, ...]) -> None:
+    content = json.loads((run / RUN_FILE).read_text())
+    kept = {key: value for key, value in content.items() if key not in drop}
+    (run / RUN_FILE).write_text(
+        json.dumps({**kept, "models": {**content["models"], "nan": {"images_per_second": 9.9}}})
+    )
+    with pytest.raises(ArenaError, match=r"run\.json differs from its own digest, so it was changed after the run"):
+        read_result(run)
+
+
+def test_a_run_of_an_earlier_version_has_no_digests(run: Path) -> None:
+    content = json.loads((run / RUN_FILE).read_text())
+    (run / RUN_FILE).write_text(json.dumps({key: content[key] for key in content if key not in ("digest", "files")}))
+    assert read_result(run).models == ["nan", "1"]
+
+
+def test_a_run_is_unfinished_until_its_reports_are_written(run: Path) -> None:
+    whole = (run / RUN_FILE).read_bytes()
+    begin_reports(run, {})
+    with pytest.raises(ArenaError, match=rf"{run}: unfinished, .*; run: arena report {run}$"):
+        read_result(run)
+    assert read_result(run, unfinished=True).models == ["nan", "1"]
+    begin_reports(run, {})
+    finish_reports(run, {})
+    assert (run / RUN_FILE).read_bytes() == whole
+    assert not (run / UNFINISHED).exists()
+    begin_reports(run, {})
+    finish_reports(run, {"index.html": "ab" * 32})
+    assert read_result(run).run["files"]["index.html"] == "ab" * 32

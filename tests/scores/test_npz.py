@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from arena.base.errors import ArenaError, ScoresError
-from arena.scores.npz import read_scores
+from arena.scores.npz import read_npz, read_scores
 
 VALUES = np.float32([[0.1, 0.9], [0.5, 0.2]])
 
@@ -43,3 +44,32 @@ def test_skipped_images_without_reasons(tmp_path: Path) -> None:
     )
     with pytest.raises(ScoresError, match="1 skipped_ids, but 2 skipped_reasons; give one reason"):
         read_scores(write(tmp_path / "s.npz", skipped_ids=np.array(["c"]), skipped_reasons=np.array(["x", "y"])))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_changed_bit_of_a_file_is_noticed_or_changes_nothing(tmp_path: Path, save: Any) -> None:
+    path, random = write(tmp_path / "s.npz"), np.random.default_rng(0)
+    save(path, scores=VALUES, tags=np.array(["long_hair", "hat"]), image_ids=np.array(["a", "b"]))
+    whole, right = path.read_bytes(), read_scores(path)
+    for place in random.integers(0, len(whole), 60):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(changed)
+        try:
+            found = read_scores(path)
+        except ScoresError:
+            continue
+        assert replace(found, values=right.values) == right, place
+        assert np.array_equal(found.values.read(), right.values.read()), place
+
+
+@pytest.mark.parametrize("member", ["scores", "truth"])
+def test_a_changed_bit_of_a_mapped_array_is_named(tmp_path: Path, member: str) -> None:
+    path = tmp_path / "s.npz"
+    values = np.full((300, 40), 0.5, np.float32)  # so large that zipfile reads only its begin
+    np.savez(path, **{member: values > 0.3 if member == "truth" else values})
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ScoresError, match=rf"s\.npz: .*the CRC-32 of {member} differs, so its bytes were changed"):
+        read_npz(path, (member,), large=member)

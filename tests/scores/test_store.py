@@ -1,5 +1,9 @@
 import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +12,7 @@ from hypothesis import strategies as st
 
 from arena.base.errors import ArenaError, ScoresError
 from arena.scores.npz import read_scores, write_scores
-from arena.scores.store import Scores, ScoreStore, read_store
+from arena.scores.store import Scores, ScoreStore, read_store, read_store_facts
 from arena.tags import TagSpace
 from arena.tags.spelling import canonical_spelling
 
@@ -75,8 +79,7 @@ def test_skipped_images_of_finished_shards_are_known_and_a_shard_can_be_forgotte
 
 @pytest.mark.parametrize("value", [np.nan, 7.0, -3.0])
 def test_stored_scores_are_checked_when_they_are_read(tmp_path: Path, value: float) -> None:
-    filled(tmp_path)
-    np.save(tmp_path / "00001.npy", np.float32([[0.5, value]]))
+    filled(tmp_path).write(1, np.float32([[0.5, value]]), {})
     with pytest.raises(ScoresError, match="of image '4', tag 'b'"):
         read_store(tmp_path)
 
@@ -104,6 +107,98 @@ def test_a_damaged_header_counts_as_another_key(tmp_path: Path) -> None:
     (tmp_path / "store.json").write_text('{"schema"')
     assert store.missing() == [0, 1]
     assert store.prepare(TAGS, {}) is True
+
+
+def test_a_changed_bit_anywhere_in_a_store_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    store, random = filled(tmp_path), np.random.default_rng(0)
+    right = read_store(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        whole = path.read_bytes()
+        for place in random.integers(0, len(whole), 20):
+            changed = bytearray(whole)
+            changed[place] ^= 1 << int(random.integers(8))
+            path.write_bytes(changed)
+            try:
+                found = read_store(tmp_path)
+            except ScoresError:
+                assert store.missing(), (path, place)
+                continue
+            assert replace(found, values=right.values) == right, (path, place)
+            assert np.array_equal(found.values.read(), right.values.read()), (path, place)
+        path.write_bytes(whole)
+
+
+def swap(*keys: str) -> Callable[[dict[str, Any]], None]:
+    """Swap the first two items of a list in a JSON object."""
+
+    def change(content: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]][:2] = content[keys[-1]][1::-1]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("00000.json", swap("image_ids"), r"00000\.json differs from its digest"),
+        ("00000.json", lambda shard: shard["skipped"].update({"2": "another reason"}), r"00000\.json differs"),
+        ("00000.json", lambda shard: shard.pop("digest"), r"00000\.json differs"),
+        ("store.json", swap("tags", "names"), r"store\.json: damaged \(it differs from its digest\)"),
+        ("store.json", lambda store: store["facts"].update({"device": "cuda"}), r"store\.json: damaged"),
+    ],
+)
+def test_swapped_images_tags_and_other_edits_are_noticed(
+    tmp_path: Path, name: str, change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    filled(tmp_path)
+    content = json.loads((tmp_path / name).read_text())
+    change(content)
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(ScoresError, match=words):
+        read_store(tmp_path)
+
+
+def test_a_damaged_shard_is_named_and_scored_again(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    np.save(tmp_path / "00001.npy", np.float32([[0.7, 0.9]]))
+    (tmp_path / "00000.json").unlink()
+    assert store.missing() == [0, 1]
+    (line,) = store.damaged()
+    assert "00001.npy: unfinished or damaged (its digest differs" in line
+
+
+def test_a_store_of_another_key_is_neither_read_nor_written_to(tmp_path: Path) -> None:
+    first = filled(tmp_path)
+    second = ScoreStore(tmp_path, key="other", shards=SHARDS)
+    second.prepare(TAGS, {})
+    for use in (first.read, first.refuse_other_key, lambda: first.write(0, np.zeros((3, 2), np.float32), {})):
+        with pytest.raises(ScoresError, match=r"it has the key other, expected k.*another command may have written"):
+            use()
+    with pytest.raises(ScoresError, match="it has the key other"):
+        read_store_facts(tmp_path, key="k")
+
+
+def test_a_shard_of_another_store_is_not_taken(tmp_path: Path) -> None:
+    store = filled(tmp_path / "a")
+    filled(tmp_path / "b", key="other")
+    for suffix in ("npy", "json"):
+        shutil.copy(tmp_path / f"b/00001.{suffix}", tmp_path / f"a/00001.{suffix}")
+    assert store.missing() == [1]
+
+
+def test_a_store_of_an_earlier_version_is_read_with_a_note(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    for name in ("store.json", "00000.json", "00001.json"):
+        content = json.loads((tmp_path / name).read_text())
+        del content["digest"]
+        content.pop("values", None)
+        (tmp_path / name).write_text(json.dumps(content))
+    assert store.missing() == []
+    scores = store.read()
+    assert scores.image_ids == ("1", "3", "4")
+    assert "without digests" in scores.notes[0]
 
 
 def test_a_folder_without_scores_is_told(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def find_image_files(image_ids: Collection[str], sources: Sequence[ImageListing]
     wanted, found = set(image_ids), dict[str, Path]()
     for source in sources:
         for plain, prefixed in zip(source.items(), source.prefixed(), strict=True):
-            for image_id, path in (plain, prefixed):
+            for image_id, path, _ in (plain, prefixed):
                 if image_id in wanted:
                     found.setdefault(image_id, Path(path))
     return found

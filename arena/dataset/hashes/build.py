@@ -76,6 +76,7 @@ def hash_sources(
     job = _Job(output, columns, listing)
     finished = job.finished()
     if finished is not None:
+        job.remove_parts()  # a process that was killed after it wrote the index leaves them
         (progress or Silent()).note(f"{output}: nothing has changed")
         return finished
     parts = job.hash(workers or os.cpu_count() or 1, progress or Silent())
@@ -191,13 +192,19 @@ class _Job:
             self.output, chain.from_iterable(map(read_blocks, parts)), algorithms=self.algorithms, digests=self.digests,
             facts={"key": _digest(part.name for part in parts), "rejects": rejects, "made_with": self.made_with},
         )  # fmt: skip
+        self.remove_parts()
+        return HashResult(images, rejects, self.rejects_file)
+
+    def remove_parts(self) -> None:
+        """Remove the parts, and their folder if nothing else is in it."""
+        if not self.folder.is_dir():
+            return
         for path in self.folder.iterdir():
             if _PART.fullmatch(path.name):
                 path.unlink()
         remove_temporary(self.folder)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
-        return HashResult(images, rejects, self.rejects_file)
 
 
 def _block(

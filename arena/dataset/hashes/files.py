@@ -23,7 +23,7 @@ from arena.base.errors import UnreadableImageError
 from arena.base.files import digest_file
 from arena.dataset.hashes.algorithms import SCALED_SIDE, dhash_grey, grey_601, joytag, phash_grey
 from arena.dataset.records import Reject
-from arena.images.decode import RGB, DecodedImage, pixel_digest, read_picture
+from arena.images.decode import CHANGED_IMAGE, RGB, DecodedImage, pixel_digest, read_picture
 
 CHUNK = 16
 """Images sent to a worker process at a time."""
@@ -34,6 +34,8 @@ class ImageFile(NamedTuple):
 
     image_id: str
     path: str
+    sha256: str = ""
+    """Digest of the file in a frozen dataset; empty for other files."""
 
 
 class _Views:
@@ -88,13 +90,19 @@ def hash_file(path: Path, columns: Sequence[str]) -> dict[str, int | str]:
 
 
 def hash_item(item: ImageFile, columns: Sequence[str]) -> dict[str, int | str] | Reject:
-    """Return hashes and digests of one image of a source, or a reject if it cannot be read."""
+    """Return hashes and digests of one image of a source, or a reject if it cannot be read or was changed.
+
+    Args:
+        columns: with `sha256`, the file of a frozen dataset is compared with its digest.
+    """
     try:
-        return hash_file(Path(item.path), columns)
+        row = hash_file(Path(item.path), columns)
+        if not item.sha256 or row.get("sha256") in (None, item.sha256):
+            return row
+        reason = CHANGED_IMAGE
     except UnreadableImageError as error:
-        return Reject(
-            os.fsencode(item.path).decode("utf-8", "backslashreplace"), item.image_id, "unreadable", str(error)
-        )
+        reason = str(error)
+    return Reject(os.fsencode(item.path).decode("utf-8", "backslashreplace"), item.image_id, "unreadable", reason)
 
 
 HashImages = Callable[[Sequence[ImageFile], Sequence[str]], Iterable[Mapping[str, int | str] | Reject]]

@@ -26,7 +26,7 @@ from arena.pipeline.paired import thresholds_of_entrant
 from arena.pipeline.stages import DEMO_DATASET, Execution, score_images
 from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
-from arena.scores.store import Scores, ScoreStore, read_store
+from arena.scores.store import Scores, ScoreStore
 from arena.taggers.predict import ImageSource
 from arena.tags import TagSpace, project
 
@@ -92,9 +92,8 @@ class CheckpointScores:
         checkpoint = self.checkpoints[place]
         if isinstance(checkpoint, RunEntrant):
             return True
-        folder = self.output / "scores" / checkpoint.name
         try:
-            return len(read_store(folder).image_ids) > 0 and not self._store(_card_of(checkpoint)).missing()
+            return len(self._store(_card_of(checkpoint)).read().image_ids) > 0
         except ArenaError:
             return False
 
@@ -126,8 +125,10 @@ class CheckpointScores:
     def _of_model(self, checkpoint: ModelEntrant | ScoresEntrant) -> tuple[Scores, Thresholds]:
         card, relations = _card_of(checkpoint), self.heldout.truth.relations
         folder = self.output / "scores"
-        score_images([card], self.source, folder, compute=self.compute, progress=self.progress, relations=relations)
-        return read_store(folder / card.name), thresholds_of_entrant(checkpoint, None, self.progress).thresholds
+        stores = score_images(
+            [card], self.source, folder, compute=self.compute, progress=self.progress, relations=relations
+        )
+        return stores[card.name].read(), thresholds_of_entrant(checkpoint, None, self.progress).thresholds
 
     def _store(self, card: ModelCard) -> ScoreStore:
         from arena import taggers

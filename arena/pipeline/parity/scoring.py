@@ -23,7 +23,7 @@ from arena.pipeline.thresholds import ModelThresholds
 from arena.pipeline.truth import read_scores_of
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores
-from arena.scores.store import ROUNDING, Scores, read_store, read_store_facts
+from arena.scores.store import ROUNDING, Scores, ScoreStore, read_store_facts
 from arena.taggers.predict import ImageSource
 from arena.taggers.preprocess import square
 from arena.tags import TagRelations
@@ -134,15 +134,15 @@ def score_models(
     for caution in dict.fromkeys(one.card.caution for one in ran if one.card.caution):
         progress.note(caution)
     try:
-        _run(ran, images, folder, progress)
+        stores = _run(ran, images, folder, progress)
     except ScoresError as error:
         repaired = [_with_sigmoid(one, images.source) for one in ran]
         if repaired == list(ran):
             raise
         progress.note(f"{error}; scoring again with one")
-        _run(repaired, images, folder, progress)
-        return [_scored_model(new, folder, new != old) for new, old in zip(repaired, ran, strict=True)]
-    return [_scored_model(one, folder) for one in ran]
+        stores = _run(repaired, images, folder, progress)
+        return [_scored_model(new, stores[new.card.name], new != old) for new, old in zip(repaired, ran, strict=True)]
+    return [_scored_model(one, stores[one.card.name]) for one in ran]
 
 
 def files_of(source: ImageSource, image_ids: Sequence[str]) -> list[Path]:
@@ -155,20 +155,23 @@ def _first(image_ids: Sequence[str]) -> str:
     return repr(image_ids[0]) if image_ids else "none"
 
 
-def _run(ran: Sequence[RunnableModel], images: ParityImages, folder: Path, progress: Progress) -> None:
+def _run(ran: Sequence[RunnableModel], images: ParityImages, folder: Path, progress: Progress) -> dict[str, ScoreStore]:
+    stores: dict[str, ScoreStore] = {}
     for compute in dict.fromkeys(one.compute for one in ran):
         cards = [one.card for one in ran if one.compute == compute]
-        score_images(cards, images.source, folder, compute=compute, progress=progress, relations=images.relations)
+        stores |= score_images(
+            cards, images.source, folder, compute=compute, progress=progress, relations=images.relations
+        )
+    return stores
 
 
-def _scored_model(runner: RunnableModel, folder: Path, missing_sigmoid: bool = False) -> ScoredModel:
-    name = runner.card.name
+def _scored_model(runner: RunnableModel, store: ScoreStore, missing_sigmoid: bool = False) -> ScoredModel:
     return ScoredModel(
-        name,
-        read_store(folder / name),
+        runner.card.name,
+        store.read(),
         runner.card.thresholds,
         missing_sigmoid,
-        ran=_ran(read_store_facts(folder / name)),
+        ran=_ran(read_store_facts(store.folder, key=store.key)),
     )
 
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.base.errors import ArenaError
+from arena.base.files import digest_bytes
+from arena.images.thumbnails import THUMBNAIL_FOLDER, changed_thumbnails
 from arena.report.exports.tables import spreadsheet_csv
 from arena.report.site.folder import Site
 from arena.report.site.names import run_id
 from arena.report.site.run_page import add_site_navigation, read_page
 from arena.report.site.runs import SITE_TABLES, PublishedRun
 from arena.results.run_folder import TABLES, Result, read_result
+from arena.results.written import FILES, RUN_FILE, read_written, run_file_text
 
 COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
 """Files and folders for download. The page and the tables of `SITE_TABLES` are copied in addition."""
 
 SPREADSHEETS = ("per_tag", "thresholds")
 """Tables that are also published as CSV for spreadsheets."""
-
-_THUMBNAIL_FOLDER = "thumbnails"
-"""Folder of the thumbnails of a run, if it has one."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,38 @@ def read_run_source(folder: Path) -> RunSource:
     missing = [name for name in ("index.html", "summary.md", "detailed_metrics.txt") if not (folder / name).is_file()]
     if missing:
         raise ArenaError(f"{folder}: {missing[0]} is missing; write the reports again with arena report {folder}")
+    for name in result.run.get(FILES, {}):
+        if _is_report(name) or name.startswith(f"{THUMBNAIL_FOLDER}/"):
+            _read_report(folder, name, result)
+    if changed := changed_thumbnails(folder):
+        raise ArenaError(f"{folder}: {THUMBNAIL_FOLDER}/{changed[0]} is missing or was changed; score it again")
     return RunSource(run_id(result), folder, result)
+
+
+def _is_report(name: str) -> bool:
+    return name == "index.html" or name.partition("/")[0] in COPIED
+
+
+def _read_report(folder: Path, name: str, result: Result) -> bytes:
+    """Return the bytes of a report.
+
+    Raises:
+        ArenaError: it is missing, or has another digest than in `run.json`.
+    """
+    return read_written(folder, name, result.run, fix=f"write the reports again with arena report {folder}")
 
 
 def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
     """Copy the files of a run into the site. `run.json` is last: without it the run counts as unfinished.
 
+    Reports that `run.json` does not list are left out, unless it lists none, as that of an earlier version. The `run.json`
+    of the site has the digests of the files in the site, without the page, whose navigation changes with other runs.
+
     Args:
         images: whether to copy the thumbnails; if not, thumbnails from an earlier call are removed.
 
     Raises:
-        ArenaError: the page is damaged, or it contains pictures although `images` is False.
+        ArenaError: a report was changed, or the page contains pictures although `images` is False.
     """
     page = read_page(source.folder)
     if page is None:
@@ -62,18 +83,31 @@ def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
     if not images:
         _refuse_pictures(source.folder, page)
     place = f"runs/{source.id}"
-    names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in SITE_TABLES), _THUMBNAIL_FOLDER]
-    files = dict(_files(source.folder, names if images else names[:-1]))
-    for path, file in files.items():
-        site.write(f"{place}/{path}", file.read_bytes())
+    names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in SITE_TABLES), THUMBNAIL_FOLDER]
+    listed = source.result.run.get(FILES, {})
+    files = {
+        path
+        for path, _ in _files(source.folder, names if images else names[:-1])
+        if path in listed or "index.html" not in listed or not _is_report(path)
+    }
+    digests: dict[str, str] = {}
+    for path in sorted(files):
+        content = _read_report(source.folder, path, source.result)
+        site.write(f"{place}/{path}", content)
+        digests |= {path: digest_bytes(content)} if path in listed and path != "index.html" else {}
     for name in SPREADSHEETS:
-        site.write(f"{place}/{name}.csv", spreadsheet_csv(source.result.tables[name]))
+        content = spreadsheet_csv(source.result.tables[name]).encode()
+        site.write(f"{place}/{name}.csv", content)
+        digests[f"{name}.csv"] = digest_bytes(content)
     for path, file in list(_files(site.folder / place, names)):
         if path not in files:
             site.remove(file)
     run = PublishedRun(source.id, site.folder / place, source.result)
     site.write(f"{place}/index.html", add_site_navigation(page, run, site))
-    site.write(f"{place}/run.json", (source.folder / "run.json").read_bytes())
+    run_file = (
+        run_file_text({**source.result.run, FILES: digests}) if listed else (source.folder / RUN_FILE).read_bytes()
+    )
+    site.write(f"{place}/{RUN_FILE}", run_file)
 
 
 def _refuse_pictures(folder: Path, page: str) -> None:

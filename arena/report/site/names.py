@@ -3,8 +3,9 @@
 import hashlib
 import re
 
-from arena.base.provenance import digest
+from arena.base.provenance import DIGEST, digest
 from arena.results.run_folder import Result
+from arena.results.written import FILES
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_()-]{0,79}")
 _OTHER = re.compile(r"[^a-z0-9_]+")
@@ -44,4 +45,7 @@ def run_id(result: Result) -> str:
     """
     created = result.recipe.created[:10]
     date = created if _DATE.fullmatch(created) else "undated"
-    return f"{date}-{digest({'run': result.run, 'summary': result.summary})[:12]}"
+    run = {
+        key: value for key, value in result.run.items() if key not in (FILES, DIGEST)
+    }  # they change with the reports
+    return f"{date}-{digest({'run': run, 'summary': result.summary})[:12]}"

@@ -17,6 +17,7 @@ from arena.report.history.series import build_history
 from arena.results.baselines.releases import releases_of
 from arena.results.baselines.store import current_baseline, set_baseline
 from arena.tags.relations import TagRelations, read_aliases
+from tests.conftest import forget_digests
 from tests.results.baselines.conftest import MakeRun
 
 
@@ -44,6 +45,7 @@ def without_corrected(run: Path) -> None:
             for key in [key for key in figures if key.endswith(("_corrected", "_bias"))]:
                 del figures[key]
     (run / "summary.json").write_text(json.dumps(summary))
+    forget_digests(run)
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -88,6 +90,7 @@ def test_a_baseline_that_lacks_a_newer_column_stays_readable(make_run: MakeRun, 
         if name == "older":  # as a version wrote it that did not know these metrics
             table = pd.read_parquet(run / "per_tag.parquet")
             table.drop(columns=["mcc", "roc_auc", "ece"]).to_parquet(run / "per_tag.parquet")
+            forget_digests(run)
         set_baseline(find_run(str(run), baselines=home), home, reason=name)
     releases = releases_of(home)
     assert [point.value is None for one in build_history(releases).headlines[0].series for point in one.points] == [
@@ -121,6 +124,7 @@ def test_other_compared_tags_part_the_means_but_not_the_tags(make_run: MakeRun, 
     table = pd.read_parquet(part / "per_tag.parquet")
     table.loc[table["tag"] == "dog", "compared"] = False
     table.to_parquet(part / "per_tag.parquet")
+    forget_digests(part)
     found = build_history(releases_of(tmp_path / "none", [find_run(str(whole)), find_run(str(part))]), tags=["cat"])
     assert [len(track.series) for track in found.tracks] == [2, 2, 2, 1]
 

@@ -21,6 +21,7 @@ from arena.report.view import page_view
 from arena.results.run_folder import write_result
 from arena.scores.store import Scores
 from arena.tags import TagSpace
+from tests.conftest import forget_digests
 
 TAGS = ("cat", "dog", "hatsune_miku_(vocaloid)", "Cat", "1girl", "thin")
 
@@ -69,6 +70,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def change_json(path: Path, **values: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    if path.name == "run.json":
+        forget_digests(path.parent)
 
 
 @pytest.fixture(scope="session")

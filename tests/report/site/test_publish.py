@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from filelock import FileLock
 
 from arena import cli
 from arena.base.errors import ArenaError, IncomparableError
-from arena.base.files import write_whole
+from arena.base.files import digest_file, write_whole
 from arena.report.exports.tables import spreadsheet_csv
 from arena.report.site import folder
 from arena.report.site.folder import MARKER, SITE_LOCK, Site, check_url
 from arena.report.site.publish import publish_site
+from arena.results.written import begin_reports, finish_reports
 
 from .conftest import change_json, files_of
 
@@ -52,6 +54,30 @@ def test_another_run_leaves_the_old_ones_files_as_they_are(runs: list[Path], tmp
     }
     changed = {name for name in before if before[name] != after[name]}
     assert changed <= {name for name in before if name.startswith(("tags/", "models/", "index.html", "feed.xml"))}
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize("name", ["index.html", "summary.md", "full-metrics/model-0.txt", "plots/sweep.svg"])
+@pytest.mark.parametrize("damage", [cut, Path.unlink])
+def test_a_run_with_a_changed_report_is_not_published(
+    runs: list[Path], tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    run = Path(shutil.copytree(runs[0], tmp_path / "run"))
+    (run / "plots").mkdir()
+    (run / "plots/sweep.svg").write_text("<svg>a long picture of a threshold sweep</svg>")
+    (run / "plots/mine.txt").write_text("mine")
+    begin_reports(run, {})
+    reports = ("index.html", "summary.md", "detailed_metrics.txt", "full-metrics/model-0.txt", "plots/sweep.svg")
+    finish_reports(run, {report: digest_file(run / report) for report in reports})
+    publish_site([run], tmp_path / "whole")
+    assert [path.name for path in (tmp_path / "whole").glob("runs/*/plots/*")] == ["sweep.svg"]
+    damage(run / name)
+    with pytest.raises(ArenaError, match=rf"{name} (was changed after the run|is missing).*with arena report {run}$"):
+        publish_site([run], tmp_path / "site")
+    assert not (tmp_path / "site").exists()
 
 
 @pytest.mark.parametrize("stop", [1, 3, 9, 16, 22])

@@ -54,7 +54,7 @@ def write_evaluated(
         for tag in lost:
             seen[:, tags.index(tag)] = noise.random(len(ids)) < 0.4
         values = np.clip(0.25 + 0.5 * seen + noise.normal(0, 0.12, seen.shape), 0, 1).astype(np.float32)
-        store = ScoreStore(folder / "scores" / model, key="k", shards=[ids])
+        store = ScoreStore(folder / "scores" / model, key="ab" * 32, shards=[ids])
         store.prepare(own, {})
         store.write(0, values, {})
         facts = {"key": "ab" * 32}
