@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,6 +122,14 @@ def randomise(network: nn.Module, seed: int) -> None:
             tensor.copy_(gain * values / math.sqrt(tensor[0].numel()))
 
 
+def adapt_decoder(network: nn.Module) -> None:
+    """Give the reference's decoder layers the attribute that today's `nn.TransformerDecoder` reads; it changes no number."""
+    for module in network.modules():
+        if isinstance(module, nn.TransformerDecoder):
+            for layer in module.layers:
+                layer.self_attn = SimpleNamespace(batch_first=False)
+
+
 def reference_input(path: Path, size: int) -> Tensor:
     """Return the input of the reference, (3, size, size): padded to a white square, resized, normalised."""
     image = Image.open(path).convert("RGB")
@@ -180,6 +188,7 @@ def compare(
     size = RELEASED_SIZE if RELEASED in names else TRAINER_SIZE
     whole = {**config, "image_size": size, "n_tags": N_TAGS, "loss_type": "focal2", "use_amp": False}
     network = models.VisionModel.from_config(whole).eval()
+    adapt_decoder(network)
     randomise(network, seed=0)
     write_checkpoint(build, whole, network)
     parameters = sum(parameter.numel() for parameter in network.parameters())

@@ -32,6 +32,9 @@ _TABLE_NAMES = {
 }
 """Kinds whose rows are in one file -> the usual names of that file; an imagefolder has `metadata.*`."""
 
+_GALLERY_DL_KEYS = {"tags", "category", "subcategory", "filename", "extension"}
+"""Keys of a post in gallery-dl's `data.jsonl` that every site with tags has."""
+
 _MAX_ROWS_READ, _MAX_IMAGES_READ = 20_000, 1_000
 """Rows that are read to recognise the forms of texts, and rows with image bytes, which are slower to read."""
 
@@ -148,7 +151,10 @@ def _in_file(path: Path) -> DatasetSource | None:
             return DatasetSource("huggingface", path, "a table of images", rows=count_rows(path))
         if {"tags", "hash"} <= {*columns} and _are_numbers(schema.field("tags").type):
             return DatasetSource("joytag", path, "JoyTag's table of tag numbers", rows=count_rows(path))
-    if {*columns} & {"tag_string", "tag_string_general"} and {*columns} & {"id", "md5"}:
+    if ({*columns} & {"tag_string", "tag_string_general"} or {*columns} >= _GALLERY_DL_KEYS) and {*columns} & {
+        "id",
+        "md5",
+    }:
         return DatasetSource("posts", path, f"posts in {path.name}", rows=count_rows(path))
     if first_column(PATH_COLUMN_NAMES, columns):
         return DatasetSource("table", path, f"a table with {', '.join(columns[:8])}", rows=count_rows(path))

@@ -31,6 +31,8 @@ _QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _PYTHON_LIST = re.compile(rf"\s*[\[({{]\s*(?:{_QUOTED}(?:\s*,\s*|\s+|(?=\s*[\])}}])))*[\])}}]\s*", re.DOTALL)
 _BROKEN_LIST = re.compile(r"""\s*(?:array\()?[\[({][\s\[({]*['"]\w""")
 _WEIGHTED = re.compile(r"(?<![\\\w])\(((?:\\.|[^()\\])+?):\s*\d+(?:\.\d+)?\s*\)")
+_ADDRESS = re.compile(r"\s*(?:source:\s*)?https?://", re.IGNORECASE)
+_MARKED = re.compile(r"[a-z]+:\S|\S*[^\W_]_[^\W_]")
 _NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
 _ARTICLES = re.compile(r"\b(?:a|an|the|is|are|with|of|in|on|and|her|his|their)\b", re.IGNORECASE)
 
@@ -45,6 +47,13 @@ _MIN_CLASS_TEXTS = 4
 
 _LONG_PART_WORDS = 7
 """Words of a part between commas from which the text is prose; the longest common tags of booru sites have six."""
+
+
+_CUT_NAMES = (
+    "no text has an underscore, so names with spaces are cut into words, if there are any; then write the texts again with a "
+    "separator (in Grabber %all:separator=\\n%)"
+)
+"""Note on texts of words without an underscore."""
 
 
 class TagForm(NamedTuple):
@@ -83,6 +92,23 @@ def _at_commas(text: str) -> list[str]:
     return [part for line in text.splitlines() for part in _COMMA.split(line)]
 
 
+def _has_lines(text: str) -> bool:
+    return "\n" in text.strip() and not any(map(_is_spaced, text.splitlines()))
+
+
+def _has_spaces(text: str) -> bool:
+    return len(text.split()) > 1 and ("_" in text or any(map(_is_spaced, text.splitlines())))
+
+
+def _is_spaced(line: str) -> bool:
+    """Return whether two words with an underscore or a namespace show that spaces separate the tags of a line.
+
+    >>> [_is_spaced(line) for line in ("artist:a character:b", "long_hair blue_eyes", "artist:a b", "series:re:zero")]
+    [True, True, False, False]
+    """
+    return sum(1 for word in line.split() if _MARKED.match(word)) > 1
+
+
 def _at_semicolons(text: str) -> list[str]:
     """Return the parts of a text between semicolons; a name such as `steins;gate` is one part."""
     plain = decode_entities(text.strip())
@@ -96,10 +122,10 @@ FORMS: Mapping[str, TagForm] = {
     "json": TagForm("as JSON lists", lambda text: _json_list(text) is not None, lambda text: _json_list(text) or []),
     "python": TagForm("as Python or NumPy lists", lambda text: bool(_PYTHON_LIST.fullmatch(text)), _python_list),
     "comma": TagForm("separated by commas", _has_commas, _at_commas),
-    "line": TagForm("one per line", lambda text: "\n" in text.strip(), str.splitlines),
+    "line": TagForm("one per line", _has_lines, str.splitlines),
     "bar": TagForm("separated by bars", lambda text: bool(_BAR.search(text)), _AT_BARS.split),
     "semicolon": TagForm("separated by semicolons", lambda text: len(_at_semicolons(text)) > 1, _at_semicolons),
-    "space": TagForm("separated by spaces", lambda text: "_" in text and len(text.split()) > 1, str.split),
+    "space": TagForm("separated by spaces", _has_spaces, str.split),
 }  # fmt: skip
 """Name, which is a value of `--separator` -> form. A text counts for the first form that it fits."""
 
@@ -149,6 +175,11 @@ class TextTally:
             self.undecided += 1
             self.undecided_words += words
             self.undecided_hashes.add(hash(text.strip()))
+
+    @property
+    def may_cut_names(self) -> bool:
+        """Whether texts are split at spaces without a sign that tags have none, such as an underscore in any text."""
+        return not self.votes and self.undecided > 1 and self.best_form() == "space"
 
     def best_form(self) -> str:
         """Return the most frequent form; if no text fits one: `line` for class names, `space` for lists, else `default`."""
@@ -200,6 +231,7 @@ class TagForms:
         self._names: Counter[str] = Counter()
         self._case: dict[str, str] = {}
         self._cleaned: Counter[str] = Counter()
+        self._layouts: list[str] = []
 
     def split(self, text: str, place: str = "", default: str = "space") -> list[str]:
         """Return the tags in a text, in the canonical spelling, each once, in order.
@@ -221,12 +253,15 @@ class TagForms:
         return self.names(FORMS[form].split(text))
 
     def names(self, parts: list[str]) -> list[str]:
-        """Return names in the canonical spelling, each once, without empty ones.
+        """Return names in the canonical spelling, each once, without empty ones and web addresses.
 
         After `decide`, names that differ only in capitals are one name: the most frequent.
         """
         found = []
         for part in parts:
+            if _ADDRESS.match(part):
+                self._cleaned["web addresses"] += self.recognising
+                continue
             name = canonical_spelling(part)
             if self.recognising:
                 self._names[name] += 1
@@ -264,16 +299,31 @@ class TagForms:
                 self._case |= {name: kept for name in names if name != kept}
         self._names.clear()
 
-    def notes(self) -> list[str]:
-        """Return one line on the form of each place, one on what was cleaned, and one on merged names; none without `auto`."""
-        found = []
+    def describe(self, layout: str) -> None:
+        """Record how a source holds its tags other than in texts, such as "one tag per column"."""
+        if layout not in self._layouts:
+            self._layouts.append(layout)
+
+    def recognised(self) -> list[str]:
+        """Return one line on each layout, and one on the form of each place, or on the form that the user chose."""
+        found = [f"tags: {layout}" for layout in self._layouts]
+        if self.name != AUTO:
+            return [*found, f"tags: {FORMS[self.name].title} (--separator {self.name})"]
         for place, form in self._chosen.items():
             tally = self._tallies[place]
             others = {name: count for name, count in tally.votes.items() if name not in (form, *LIST_FORMS)}
             texts = plural(tally.texts, "text", "texts")
             reason = f"{tally.votes[form]:,} of {texts}" if tally.votes else f"no separator in {texts}"
             also = "".join(f"; {count:,} look {FORMS[name].title}" for name, count in others.items())
-            found.append(f"tags in {place!r}: {FORMS[form].title} ({reason}{also}); --separator chooses another form")
+            found.append(f"tags in {place!r}: {FORMS[form].title} ({reason}{also})")
+        return found
+
+    def notes(self) -> list[str]:
+        """Return the lines of `recognised` with the fix, one on what was cleaned, and one on merged names."""
+        found = [
+            f"{line}; --separator chooses another form" for line in (self.recognised() if self.name == AUTO else [])
+        ]
+        found += [f"{place!r}: {_CUT_NAMES}" for place in self._chosen if self._tallies[place].may_cut_names]
         if cleaned := [f"{what} ({count:,})" for what, count in self._cleaned.items() if count]:
             found.append(f"tags: cleaned of {listed(cleaned)}")
         if self._case:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError, WeightsError
+from arena.base.text_files import decode_text
 from arena.cards import ModelCard
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagSpace
 from arena.tags.rows import read_csv
@@ -97,7 +98,7 @@ def named_file(card: ModelCard, files: Mapping[str, Path], name: str, what: str)
 
 def read_top_tags(path: Path) -> TagSpace:
     """Read JoyTag's `top_tags.txt`: one name per line, no categories; blank lines are skipped."""
-    return _space(path, [line for line in read_utf8(path).splitlines() if line.strip()])
+    return _space(path, [line for line in read_text(path).splitlines() if line.strip()])
 
 
 def read_selected_tags(path: Path) -> TagSpace:
@@ -224,14 +225,14 @@ TAG_READERS: Mapping[str, Callable[[Path], TagSpace]] = {
 """Reader of each of `arena.cards.model.TAG_FORMATS`."""
 
 
-def read_utf8(path: Path) -> str:
+def read_text(path: Path) -> str:
     """Return the content of a text file, without a byte order mark.
 
     Raises:
-        WeightsError: it is not UTF-8.
+        WeightsError: it is neither UTF-8 nor UTF-16 with a byte order mark.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return decode_text(path.read_bytes())
     except UnicodeDecodeError:
         raise WeightsError(f"{path}: not UTF-8 text; download the file again") from None
 
@@ -243,7 +244,7 @@ def read_unique_json(path: Path) -> Any:
         WeightsError: not readable JSON, or an object in it has a key twice.
     """
     try:
-        return json.loads(read_utf8(path), object_pairs_hook=_without_duplicates)
+        return json.loads(read_text(path), object_pairs_hook=_without_duplicates)
     except (json.JSONDecodeError, RecursionError) as error:
         raise WeightsError(f"{path}: not readable JSON ({error}); download the file again") from None
     except KeyError as error:
