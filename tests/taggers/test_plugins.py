@@ -171,7 +171,7 @@ def test_the_tags_of_a_plugin_have_the_canonical_spelling_when_it_is_opened(inst
     assert taggers.load(installed(listed, 'TagSpace(("long hair", "hat"))')).tags.names == ("long_hair", "hat")
     card = installed(listed, 'TagSpace(("long hair", "hat", "long_hair"))')
     with pytest.raises(
-        ArenaError, match="mean-colour .*tags 'long hair' and 'long_hair' are one tag, long_hair; keep one of them"
+        ArenaError, match=r"mean-colour .*tags 'long hair' and 'long_hair' are one tag, long_hair; keep one of them"
     ):
         taggers.load(card)
 
