@@ -197,6 +197,7 @@ def evaluate_entrants(
     planned = planned_recipe(ground, settings, own, locate_entrants(entrants))
     known = {name: entry.scores.tags for name, entry in read.items()}
     refuse = partial(refuse_no_compared_tag, min_positives=settings.min_positives, paired=True)
+    refuse_missing_images(ground.truth.image_ids, list(read.values()))
     refuse(ground.truth, known)
     open_run_folder(folder, planned, overwrite=asked.overwrite)
     models = [entrant for entrant in entrants if isinstance(entrant, ModelEntrant)]
