@@ -73,7 +73,6 @@ def summarise_dataset(heldout: HeldOut, *, min_positives: int = 10, pairs: int =
         "included_for": _included(heldout),
         "weighted": heldout.weights is not None,
         "steps": [_step(row) for row in facts.get("steps", []) if isinstance(row, Mapping)],
-        "labels_read": [str(line) for line in facts.get("labels_read", []) if _is_plain_list(facts.get("labels_read"))],
         "facts": {
             key: value for key, value in facts.items() if isinstance(value, str | int | float) or _is_plain_list(value)
         },
