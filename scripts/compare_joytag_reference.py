@@ -14,7 +14,7 @@ import importlib.util
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -44,6 +44,8 @@ N_TAGS = 5_813
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """Normalisation in the reference's README."""
 
+BATCH_SIZE = 5
+
 TOLERANCE = 1e-5
 """Largest accepted difference of a probability."""
 
@@ -61,6 +63,7 @@ class Comparison(NamedTuple):
         names: configurations that have this network.
         parameters: number of parameters.
         size: side of the input in pixels.
+        images: number of images.
         difference: largest difference of a probability; None if both implementations refuse the network.
         spread: mean standard deviation of a tag's probability over the images; near 0, the comparison would show little.
         cpu_s: CPU seconds of both implementations.
@@ -69,6 +72,7 @@ class Comparison(NamedTuple):
     names: tuple[str, ...]
     parameters: int
     size: int
+    images: int
     difference: float | None
     spread: float
     cpu_s: float
@@ -144,8 +148,15 @@ def reference_input(path: Path, size: int) -> Tensor:
 
 def opaque_images(count: int) -> list[Path]:
     """Return images without transparency, evenly spaced in the demo set; the reference defines no background for others."""
-    paths = [path for path in map(Path, read_frozen(find_dataset(str(DEMO), None)).paths) if Image.open(path).mode == "RGB"]
+    paths = [
+        path for path in map(Path, read_frozen(find_dataset(str(DEMO), None)).paths) if Image.open(path).mode == "RGB"
+    ]
     return [paths[place] for place in np.linspace(0, len(paths) - 1, count).astype(int)]
+
+
+def batches(images: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    """Yield the images in batches."""
+    yield from (images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE))
 
 
 def write_checkpoint(folder: Path, config: Mapping[str, Any], network: nn.Module) -> None:
@@ -158,22 +169,26 @@ def write_checkpoint(folder: Path, config: Mapping[str, Any], network: nn.Module
 
 @torch.inference_mode()
 def reference_scores(network: nn.Module, images: Sequence[Path], size: int) -> np.ndarray | None:
-    """Return the reference's probabilities, (images, tags), in batches of one; None if it cannot run the network."""
+    """Return the reference's probabilities, (images, tags); None if it cannot run the network."""
     try:
-        rows = [network({"image": reference_input(path, size)[None]})["tags"].sigmoid() for path in images]
+        rows = [
+            network({"image": torch.stack([reference_input(path, size) for path in part])})["tags"].sigmoid()
+            for part in batches(images)
+        ]
     except RuntimeError:
         return None
     return torch.cat(rows).numpy()
 
 
 def arena_scores(folder: Path, images: Sequence[Path]) -> np.ndarray | None:
-    """Return the probabilities of the adapter, (images, tags), in batches of one; None if it refuses the network."""
+    """Return the probabilities of the adapter, (images, tags); None if it refuses the network."""
     try:
         tagger = taggers.load(find_model(f"random={folder}"), device="cpu", precision="fp32")
     except ArenaError as error:
         print(f"refused: {error}", file=sys.stderr)
         return None
-    return np.concatenate([tagger.scores(_square(path, tagger.preprocess)[None]) for path in images])
+    squares = ([_square(path, tagger.preprocess) for path in part] for part in batches(images))
+    return np.concatenate([tagger.scores(np.stack(part)) for part in squares])
 
 
 def _square(path: Path, preprocess: Preprocess) -> np.ndarray:
@@ -199,7 +214,7 @@ def compare(
         sys.exit(f"{names[0]}: {'the reference' if theirs is None else 'arena'} refuses the network, the other runs it")
     both = None if theirs is None or ours is None else float(np.abs(ours - theirs).max())
     spread = 0.0 if ours is None else float(ours.std(axis=0).mean())
-    return Comparison(names, parameters, size, both, spread, their_time.cpu_s + our_time.cpu_s)
+    return Comparison(names, parameters, size, len(images), both, spread, their_time.cpu_s + our_time.cpu_s)
 
 
 def as_lines(facts: Mapping[str, Any]) -> list[str]:
@@ -208,15 +223,15 @@ def as_lines(facts: Mapping[str, Any]) -> list[str]:
     return [
         "# JoyTag's networks at real size against the reference",
         "",
-        f"Random weights, {N_TAGS:,} tags, {facts['images']} images of the demo set, float32, {machine_line(facts)}",
+        f"Random weights, {N_TAGS:,} tags, images of the demo set, float32, {machine_line(facts)}",
         "Made by `python scripts/compare_joytag_reference.py --reference JOYTAG`.",
         "Configurations in one row have the same network. Differences are of probabilities.",
         f"Largest difference of all: {max(compared, default=math.nan):.1e}; accepted are {TOLERANCE:.0e}.",
         "",
-        "| configurations | parameters | pixels | largest difference | standard deviation of a tag | CPU s |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| configurations | parameters | images | pixels | largest difference | standard deviation of a tag | CPU s |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
         *(
-            f"| {', '.join(row.names)} | {row.parameters:,} | {row.size} | "
+            f"| {', '.join(row.names)} | {row.parameters:,} | {row.images} | {row.size} | "
             f"{'both refuse it' if row.difference is None else f'{row.difference:.1e}'} | {row.spread:.3f} | {row.cpu_s:.0f} |"
             for row in rows
         ),
@@ -245,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not wanted or wanted & {*names}:
             found.append(compare(names, config, models, images, options.build))
             print(found[-1], file=sys.stderr, flush=True)
-    facts = machine_facts("torch") | {"images": options.images}
+    facts = machine_facts("torch")
     facts["rows"] = merged_rows(options.out / "joytag_reference.json", found, list(networks))
     write_report(options.out, "joytag_reference", facts, as_lines(facts))
     return 0 if all(row.agrees for row in found) else 1
