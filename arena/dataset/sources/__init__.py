@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.format import shown
-from arena.dataset.records import Record, SourceItems
+from arena.dataset.records import Record, Reject, SourceItems
 from arena.dataset.sources import folder, huggingface, joytag, kohya, posts, table, webdataset
 from arena.dataset.sources.columns import PATH_COLUMN_NAMES, first_column
 from arena.dataset.sources.forms import AUTO, SEPARATORS, TagForms
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.rows import count_rows, is_table_name, read_column_names, read_schema
+from arena.dataset.sources.rows import count_rows, is_table_name, read_column_names, read_schema, read_table_rows
 
 SOURCE_READERS: Mapping[str, Callable[[Path, Hints], SourceItems]] = {
     "folder": folder.read, "table": table.read, "posts": posts.read, "kohya": kohya.read, "joytag": joytag.read,
@@ -192,6 +192,9 @@ def _content_summary(path: Path) -> str:
     For a table it also returns the columns, and the fix.
     """
     if path.is_file() and is_table_name(path):
+        first = next(iter(read_table_rows(path, path.name)), None)
+        if isinstance(first, Reject):
+            return f"the table {path.name}, which cannot be read ({first.detail})"
         columns = ", ".join(map(shown, read_column_names(path)[:8])) or "none"
         return (
             f"the table {path.name} with the columns {columns}; it needs a column of paths ({', '.join(PATH_COLUMN_NAMES)}), "

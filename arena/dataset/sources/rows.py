@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
+from arena.base.text_files import UTF_16_MARKS
 from arena.dataset.records import Reject
 from arena.dataset.sources.text_lines import MAX_ROW_BYTES, TextLines, is_image_name
 
@@ -191,10 +192,14 @@ def _header(cells: list[str], lines: TextLines) -> list[str]:
 def _json_rows(path: Path, name: str) -> _Rows:
     with _open(path) as file:
         try:
-            head = file.read(JSON_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
+            start = file.read(JSON_HEAD)
         except (OSError, EOFError) as error:
             yield _bad(name, error)
             return
+    if start.startswith(UTF_16_MARKS):
+        yield _bad(name, "JSON in UTF-16; save it as UTF-8")
+        return
+    head = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     with _open(path) as file:
         yield from _json_array(file, name) if head.startswith(b"[") else _json_lines(file, name)
 

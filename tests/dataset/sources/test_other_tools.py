@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from arena.base.errors import ArenaError
 from arena.dataset.sources import open_source
 
 from .kinds import lines, put, read, reasons, tags_of
-
-BOM = "\ufeff"
 
 
 @pytest.mark.parametrize(
@@ -100,8 +99,16 @@ def test_a_mark_that_is_neither_0_nor_1_is_a_reject(tmp_path: Path) -> None:
     assert rejects[0].detail == "column cat is '0.7'; it stands for one tag, so it must be 0 or 1"
 
 
+def test_json_in_utf_16_names_the_fix(tmp_path: Path) -> None:
+    put(tmp_path / "t.jsonl", '{"path": "a.png", "tags": "x"}'.encode("utf-16"))
+    with pytest.raises(
+        ArenaError, match=r"the table t.jsonl, which cannot be read \(JSON in UTF-16; save it as UTF-8\)"
+    ):
+        open_source(tmp_path / "t.jsonl")
+
+
 def test_a_table_with_other_columns_has_no_marks(tmp_path: Path) -> None:
     put(tmp_path / "0.png", 1)
     put(tmp_path / "t.jsonl", json.dumps({"path": "0.png", "split": "train", "blurred": 0, "deleted": 1}) + "\n")
-    with pytest.raises(Exception, match="no column of tags; it has path, split, blurred, deleted"):
+    with pytest.raises(ArenaError, match="no column of tags; it has path, split, blurred, deleted"):
         read(tmp_path)
