@@ -88,14 +88,7 @@ class TableColumns:
         Raises:
             ArenaError: a required or named column is missing, or `keep` names a column that an import writes itself.
         """
-        for option, name in (
-            ("--path-column", hints.path_column), ("--tags-column", hints.tags_column), ("--id-column", hints.id_column),
-            ("--rating-column", hints.rating_column), *(("--keep", name) for name in hints.keep),
-        ):  # fmt: skip
-            if name and name not in present:
-                raise ArenaError(f"{where}: {option} {name}: no such column; it has {', '.join(present) or 'none'}")
-        if reserved := sorted({*hints.keep} & {*_RESERVED_COLUMNS}):
-            raise ArenaError(f"{where}: --keep {reserved[0]}: the import writes a column of this name; rename yours")
+        _refuse_wrong_options(where, present, hints)
         path = hints.path_column or first_column(PATH_COLUMN_NAMES, present)
         if not path:
             raise ArenaError(f"{where}: no column of paths; it has {', '.join(present)}. Name it with --path-column")
@@ -155,6 +148,18 @@ class TableColumns:
         """Return the tags of a row whose columns hold, or stand for, one tag each."""
         named = [str(values[name]).strip() for name in self.cells if values.get(name) not in (None, "")]
         return named + [name for name in self.marks if _marked(name, values.get(name))]
+
+
+def _refuse_wrong_options(where: Path, present: Sequence[str], hints: Hints) -> None:
+    """Raise ArenaError if an option names a column that is missing, or one that an import writes itself."""
+    for option, name in (
+        ("--path-column", hints.path_column), ("--tags-column", hints.tags_column), ("--id-column", hints.id_column),
+        ("--rating-column", hints.rating_column), *(("--keep", name) for name in hints.keep),
+    ):  # fmt: skip
+        if name and name not in present:
+            raise ArenaError(f"{where}: {option} {name}: no such column; it has {', '.join(present) or 'none'}")
+    if reserved := sorted({*hints.keep} & {*_RESERVED_COLUMNS}):
+        raise ArenaError(f"{where}: --keep {reserved[0]}: the import writes a column of this name; rename yours")
 
 
 def _mark_columns(first: Mapping[str, Any], others: set[str]) -> tuple[str, ...]:
