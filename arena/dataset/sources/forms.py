@@ -323,7 +323,7 @@ class TagForms:
         found = [
             f"{line}; --separator chooses another form" for line in (self.recognised() if self.name == AUTO else [])
         ]
-        found += [f"{place!r}: {_CUT_NAMES}" for place in self._chosen if self._tallies[place].may_cut_names]
+        found += [f"{place!r}: {_CUT_NAMES}" for place in self._chosen if self._may_cut_names(place)]
         if cleaned := [f"{what} ({count:,})" for what, count in self._cleaned.items() if count]:
             found.append(f"tags: cleaned of {listed(cleaned)}")
         if self._case:
@@ -331,6 +331,10 @@ class TagForms:
             names = plural(len(self._case), "name that differs", "names that differ")
             found.append(f"tags: merged {names} from another only in capitals, such as {old} into {new}")
         return found
+
+    def _may_cut_names(self, place: str) -> bool:
+        """Return whether names with spaces may have been cut; a `tag_string` of a site has none."""
+        return self._tallies[place].may_cut_names and not place.startswith("tag_string")
 
     def _form(self, text: str, place: str, default: str) -> str:
         """Return the form of a text, and count the text while `recognising`."""
