@@ -1,13 +1,13 @@
 """Compare networks of JoyTag's real size with the reference implementation, for every configuration of its trainer.
 
-Usage: python scripts/compare_joytag_reference.py --reference JOYTAG [--configurations SWModel20,SWModel27] [--images 20]
+Usage: python scripts/compare_joytag_reference.py --reference JOYTAG [--configurations SWModel20,SWModel27] [--images 20] [--size 224]
 
 JOYTAG is a clone of github.com/fpgaminer/joytag, whose code needs einops, torchvision and transformers. Each network gets
 random weights, is saved as the trainer saves it, and is loaded like a user's checkpoint. Both implementations score images of
 the demo set from their files, in float32. Configurations that differ only in training (the rate of dropped blocks, the initial
-value of a scale) have the same network, which is compared once. The trainer's default configuration runs at 448 pixels, like
-the released network; the others run at 224 pixels, the trainer's default. Writes
-reports/benchmarks/joytag_reference.{json,md}; a run replaces the rows of its configurations and keeps the others.
+value of a scale) have the same network, which is compared once. The input has 224 pixels, the trainer's default; the released
+network has 448. Writes reports/benchmarks/joytag_reference.{json,md}; a run replaces the rows of its configurations and size,
+and keeps the others.
 """
 
 import importlib.util
@@ -34,9 +34,6 @@ from arena.images.decode import decode_on, read_image_file
 from arena.taggers.preprocess import square
 
 DEMO = Path(__file__).parent.parent / "datasets" / "demo"
-
-RELEASED, RELEASED_SIZE, TRAINER_SIZE = "SWModel20", 448, 224
-"""Configuration of the released network, its input side in pixels, and the side of the others."""
 
 N_TAGS = 5_813
 """Number of tags of the released network."""
@@ -197,10 +194,14 @@ def _square(path: Path, preprocess: Preprocess) -> np.ndarray:
 
 
 def compare(
-    names: tuple[str, ...], config: Mapping[str, Any], models: ModuleType, images: Sequence[Path], build: Path
+    names: tuple[str, ...],
+    config: Mapping[str, Any],
+    size: int,
+    models: ModuleType,
+    images: Sequence[Path],
+    build: Path,
 ) -> Comparison:
-    """Return the differences of one network; the checkpoint is written to `build` and removed."""
-    size = RELEASED_SIZE if RELEASED in names else TRAINER_SIZE
+    """Return the differences of one network at an input size; the checkpoint is written to `build` and removed."""
     whole = {**config, "image_size": size, "n_tags": N_TAGS, "loss_type": "focal2", "use_amp": False}
     network = models.VisionModel.from_config(whole).eval()
     adapt_decoder(network)
@@ -240,15 +241,17 @@ def as_lines(facts: Mapping[str, Any]) -> list[str]:
 
 def merged_rows(path: Path, found: Sequence[Comparison], order: Sequence[tuple[str, ...]]) -> list[dict[str, Any]]:
     """Return the rows of an earlier report that were not measured again, and the new ones, in the trainer's order."""
-    rows = {row["names"][0]: row for row in json.loads(path.read_text())["rows"]} if path.exists() else {}
-    rows |= {row.names[0]: row._asdict() for row in found}
-    return [rows[names[0]] for names in order if names[0] in rows]
+    before = json.loads(path.read_text())["rows"] if path.exists() else []
+    rows = {(row["names"][0], row["size"]): row for row in (*before, *(one._asdict() for one in found))}
+    place = {names[0]: number for number, names in enumerate(order)}
+    return [rows[key] for key in sorted(rows, key=lambda key: (place[key[0]], key[1]))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = Options(__doc__, build="joytag-reference")
     parser.add_argument("--reference", type=Path, required=True, help="clone of github.com/fpgaminer/joytag")
     parser.add_argument("--configurations", default="", help="names, separated by commas (default: all)")
+    parser.add_argument("--size", type=int, default=224, help="side of the input in pixels (default 224)")
     parser.add_size("--images", 20, tiny=2)
     options = parser.read(arguments)
     models = load_reference(options.reference)
@@ -258,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = []
     for names, config in networks.items():
         if not wanted or wanted & {*names}:
-            found.append(compare(names, config, models, images, options.build))
+            found.append(compare(names, config, options.size, models, images, options.build))
             print(found[-1], file=sys.stderr, flush=True)
     facts = machine_facts("torch")
     facts["rows"] = merged_rows(options.out / "joytag_reference.json", found, list(networks))
