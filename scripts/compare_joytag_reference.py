@@ -1,6 +1,6 @@
 """Compare networks of JoyTag's real size with the reference implementation, for every configuration of its trainer.
 
-Usage: python scripts/compare_joytag_reference.py --reference JOYTAG [--configurations SWModel20,SWModel27] [--images 20] [--size 224]
+Usage: python scripts/compare_joytag_reference.py --reference JOYTAG [--configurations NAME,NAME] [--images 20] [--size 224]
 
 JOYTAG is a clone of github.com/fpgaminer/joytag, whose code needs einops, torchvision and transformers. Each network gets
 random weights, is saved as the trainer saves it, and is loaded like a user's checkpoint. Both implementations score images of
