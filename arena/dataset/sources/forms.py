@@ -320,9 +320,9 @@ class TagForms:
 
     def notes(self) -> list[str]:
         """Return the lines of `recognised` with the fix, one on what was cleaned, and one on merged names."""
-        found = [
-            f"{line}; --separator chooses another form" for line in (self.recognised() if self.name == AUTO else [])
-        ]
+        fix = "; --separator chooses another form"
+        lines = self.recognised() if self.name == AUTO else []
+        found = [line + fix * line.startswith("tags in ") for line in lines]
         found += [f"{place!r}: {_CUT_NAMES}" for place in self._chosen if self._may_cut_names(place)]
         if cleaned := [f"{what} ({count:,})" for what, count in self._cleaned.items() if count]:
             found.append(f"tags: cleaned of {listed(cleaned)}")
