@@ -33,6 +33,9 @@ _BROKEN_LIST = re.compile(r"""\s*(?:array\()?[\[({][\s\[({]*['"]\w""")
 _WEIGHTED = re.compile(r"(?<![\\\w])\(((?:\\.|[^()\\])+?):\s*\d+(?:\.\d+)?\s*\)")
 _ADDRESS = re.compile(r"\s*(?:source:\s*)?https?://", re.IGNORECASE)
 _MARKED = re.compile(r"[a-z]+:\S|\S*[^\W_]_[^\W_]")
+_EMPHASIS = re.compile(
+    r"(?<![\\\w(])\(\(+([^()\\]*)\)\)+|(?<![\\\w\[])\[+([^\[\]\\]*)\]+(?!\w)|(?<![\\\w{])\{+([^{}\\]*)\}+(?!\w)"
+)
 _NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
 _ARTICLES = re.compile(r"\b(?:a|an|the|is|are|with|of|in|on|and|her|his|their)\b", re.IGNORECASE)
 
@@ -207,6 +210,12 @@ def is_prose(text: str) -> bool:
     return longest >= _LONG_PART_WORDS or (text.rstrip().endswith((".", "!")) and longest >= _MIN_SENTENCE_WORDS)
 
 
+def _unemphasised(match: re.Match[str]) -> str:
+    """Return the text in the brackets; the whole match if it has no two letters in a row, as in a kaomoji."""
+    inner = next(part for part in match.groups() if part is not None)
+    return inner if re.search(r"[^\W_]{2}", inner) else match[0]
+
+
 def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) == "Cf"
 
@@ -353,10 +362,11 @@ class TagForms:
         return form if form not in LIST_FORMS else fits or default
 
     def _without_weights(self, text: str) -> str:
-        """Return a prompt without weights and networks, such as `1girl, hat` for `(1girl:1.2), hat, <lora:x:1>`."""
+        """Return a prompt without weights and networks, such as `1girl, hat` for `(1girl:1.2), {{hat}}, <lora:x:1>`."""
         found = _NETWORK.sub("", text) if "<" in text else text
         for _ in range(_MAX_NESTED if ":" in found else 0):
             found = _WEIGHTED.sub(r"\1", found)
+        found = _EMPHASIS.sub(_unemphasised, found)
         if self.recognising and found != text:
             self._cleaned["weights"] += 1
         return found
