@@ -132,8 +132,8 @@ class TableColumns:
     def _labels(self, values: Mapping[str, Any]) -> Labels:
         rating = rating_word(values.get(self.rating))
         if self.cells or self.marks:
-            found = parse_tags(self._single_tags(values), self.forms)
-            return found._replace(rating=rating or found.rating)
+            single = parse_tags(self._single_tags(values), self.forms)
+            return single._replace(rating=rating or single.rating)
         if self.tags in ("", "tags", "tag_string") and not self.names:
             found = parse_labels(values, self.forms, rating)
             if found is None:
