@@ -14,7 +14,7 @@ import importlib.util
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -124,11 +124,19 @@ def randomise(network: nn.Module, seed: int) -> None:
 
 
 def adapt_decoder(network: nn.Module) -> None:
-    """Give the reference's decoder layers the attribute that today's `nn.TransformerDecoder` reads; it changes no number."""
+    """Make the reference's decoder layers callable by today's `nn.TransformerDecoder`; no number changes.
+
+    It reads an attribute that they lack, and passes two flags that they do not take.
+    """
     for module in network.modules():
         if isinstance(module, nn.TransformerDecoder):
             for layer in module.layers:
                 layer.self_attn = SimpleNamespace(batch_first=False)
+                layer.forward = partial(_without_causal_flags, layer.forward)
+
+
+def _without_causal_flags(forward: Callable[..., Tensor], *inputs: Tensor, **options: Any) -> Tensor:
+    return forward(*inputs, **{key: value for key, value in options.items() if not key.endswith("_is_causal")})
 
 
 def reference_input(path: Path, size: int) -> Tensor:
@@ -262,10 +270,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for names, config in networks.items():
         if not wanted or wanted & {*names}:
             found.append(compare(names, config, options.size, models, images, options.build))
-            print(found[-1], file=sys.stderr, flush=True)
-    facts = machine_facts("torch")
-    facts["rows"] = merged_rows(options.out / "joytag_reference.json", found, list(networks))
-    write_report(options.out, "joytag_reference", facts, as_lines(facts))
+            facts = machine_facts("torch")
+            facts["rows"] = merged_rows(options.out / "joytag_reference.json", found, list(networks))
+            write_report(options.out, "joytag_reference", facts, as_lines(facts))
     return 0 if all(row.agrees for row in found) else 1
 
 
