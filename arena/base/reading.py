@@ -10,6 +10,7 @@ from typing import Any
 
 from arena.base.errors import ArenaError
 from arena.base.schema import Schema
+from arena.base.text_files import decode_text
 
 MAX_JSON_BYTES = 32 << 20
 """Largest size of a JSON file; Python needs up to 20 bytes of memory for each byte of JSON."""
@@ -41,7 +42,7 @@ class _LimitError(ValueError):
 
 
 def read_text(path: Path, *, most: int, fix: str, error: type[ArenaError] = ArenaError) -> str:
-    """Return the content of a UTF-8 text file, without a byte order mark.
+    """Return the content of a text file in UTF-8, or in UTF-16 with a byte order mark; without the mark.
 
     Args:
         most: largest size in bytes.
@@ -49,7 +50,7 @@ def read_text(path: Path, *, most: int, fix: str, error: type[ArenaError] = Aren
         error: class of the error to raise.
 
     Raises:
-        ArenaError: the file cannot be read, is larger, or is not UTF-8.
+        ArenaError: the file cannot be read, is larger, or is neither.
     """
     try:
         with path.open("rb") as file:
@@ -59,7 +60,7 @@ def read_text(path: Path, *, most: int, fix: str, error: type[ArenaError] = Aren
     if len(content) > most:
         raise error(f"{path}: more than {most:,} bytes, the most that is read; {fix}")
     try:
-        return content.decode("utf-8-sig")
+        return decode_text(content)
     except UnicodeDecodeError as failure:
         raise error(f"{path}: not UTF-8 text (byte {failure.start}); {fix}") from None
 

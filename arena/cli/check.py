@@ -102,16 +102,13 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     from arena.pipeline.check.check import check_candidate as check_both
     from arena.pipeline.check.proposal import proposed_baselines_notes, proposed_policy_notes
     from arena.report.check import words
-    from arena.tags.relations import read_aliases
 
-    aliases = settings["aliases"]
     notes: list[str] = []
     if settings["proposed_policy"]:
         notes += proposed_policy_notes(settings["policy"], settings["proposed_policy"])
     if settings["proposed_baselines"]:
         notes += proposed_baselines_notes(settings["baselines"], settings["proposed_baselines"])
-    renamed = read_aliases(aliases) if aliases else {}
-    asked = replace(paired_settings_of(settings), renamed=renamed, notes=notes)
+    asked = replace(paired_settings_of(settings), notes=notes)
     found = check_both(
         candidate, baseline=baseline, policy=settings["policy"], output=output, asked=asked, diagnose=settings["diagnose"],
         progress=Terminal(),

@@ -8,6 +8,7 @@ import click
 from arena.base.errors import ArenaError
 from arena.cli.options import (
     add_display_options,
+    aliases_option,
     baselines_option,
     batch_option,
     bootstrap_option,
@@ -37,6 +38,7 @@ from arena.pipeline.grammar import GRAMMAR
 )
 @option("--output", "-o", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME]", show_default=False)
 @baselines_option
+@aliases_option
 @limit_option
 @option("--seed", type=int, default=0, help="Seed of the bootstrap and of --limit.")
 @bootstrap_option

@@ -229,9 +229,11 @@ def paired_settings_of(settings: Mapping[str, Any]) -> "ComparisonOptions":
     """Settings of a paired evaluation from the options that `check` and `compare` share."""
     from arena.pipeline.paired import ComparisonOptions
     from arena.results.recipe import Sample
+    from arena.tags.relations import read_aliases
 
     return ComparisonOptions(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
+        renamed=read_aliases(settings["aliases"]) if settings["aliases"] else {},
         thresholds=unique(settings["threshold"]), canary=settings.get("canary", False),
         overwrite=settings["overwrite"], root=settings["root"],
         baselines=settings["baselines"], command=command_line(), compute=compute_of(settings),

@@ -41,11 +41,6 @@ def is_inside(path: str) -> bool:
     return bool(path) and "\0" not in path and not rooted and ".." not in (*posix.parts, *windows.parts)
 
 
-def is_link_outside(path: Path, folder: Path) -> bool:
-    """Return whether a path is a link to a folder outside `folder`; such a link is reported instead of followed."""
-    return path.is_symlink() and path.is_dir() and not path.resolve().is_relative_to(folder.resolve())
-
-
 def stored_path(sha256: str, suffix: str) -> str:
     """Return the path of an image in a dataset folder: its digest, so that a hostile file name has no effect.
 

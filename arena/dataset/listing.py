@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from arena.base.errors import ArenaError
 from arena.cards import find_dataset
-from arena.dataset.files import is_link_outside
 from arena.dataset.frozen import read_frozen
 from arena.dataset.hashes.files import ImageFile
 from arena.dataset.readers import NO_IMAGE, identifiers
-from arena.images.formats import is_image_file
+from arena.dataset.walk import walk_images
 
 
 class ImageListing(NamedTuple):
@@ -53,28 +52,7 @@ def list_source(source: str, root: Path | None) -> ImageListing:
 
 
 def _walk(folder: Path) -> Iterator[ImageFile]:
-    """Yield every image file below a folder, in order of name; the files of a folder come before those of its subfolders.
-
-    Links to files are followed; links to folders are not, and hidden folders are skipped. A broken link, and a link to a folder
-    outside, is yielded, so that it is reported. Only the entries of one folder are in memory at a time.
-    """
-    pending = [""]
-    while pending:
-        here = pending.pop()
-        with os.scandir(folder / here) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-        pending += [f"{here}{entry.name}/" for entry in reversed(entries) if _is_entered(entry)]
-        files = [entry for entry in entries if _is_listed(entry, folder)]
-        names = identifiers([f"{here}{entry.name}" for entry in files])
-        yield from (ImageFile(name, entry.path) for name, entry in zip(names, files, strict=True))
-
-
-def _is_entered(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
-
-
-def _is_listed(entry: os.DirEntry[str], folder: Path) -> bool:
-    path = Path(entry.path)
-    if path.is_dir() if entry.is_symlink() else entry.is_dir():  # a DirEntry raises on a loop of links, a Path does not
-        return is_link_outside(path, folder)
-    return is_image_file(path)
+    """Yield every image file below a folder as `walk_images` does, and the links to folders outside, which are reported."""
+    for level in walk_images(folder):
+        names = [level.path(name) for name in sorted((*level.files, *level.links))]
+        yield from (ImageFile(one, str(folder / name)) for one, name in zip(identifiers(names), names, strict=True))

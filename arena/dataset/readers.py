@@ -9,9 +9,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
-from arena.dataset.files import is_link_outside
 from arena.dataset.frozen import Truth, exact_weights, sparse_rows
-from arena.images.formats import is_image_file
+from arena.dataset.walk import walk_images
 from arena.tags import TagSpace
 from arena.tags.spelling import merge_names
 
@@ -73,20 +72,10 @@ def list_images(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise ArenaError(f"--images {folder}: no such folder")
-    files = list(_walk(folder))
-    files.sort(key=lambda path: path.relative_to(folder).as_posix())
-    if not files:
+    names = sorted(level.path(name) for level in walk_images(folder) for name in (*level.files, *level.links))
+    if not names:
         raise ArenaError(f"--images {folder}: {NO_IMAGE}")
-    names = [path.relative_to(folder).as_posix() for path in files]
-    return dict(zip(identifiers(names), files, strict=True))
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield every image file below a folder, broken links with an image's suffix, and links to folders outside."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (path for name in folders if is_link_outside(path := Path(place, name), folder))
-        yield from (path for name in files if is_image_file(path := Path(place, name)))
+    return dict(zip(identifiers(names), (folder / name for name in names), strict=True))
 
 
 def identifiers(names: Sequence[str]) -> list[str]:

@@ -19,6 +19,10 @@ from arena.scores.implied import apply_implications, find_implying
 from arena.scores.store import Scores
 from arena.tags import TagSpace, project
 
+RENAMED_BY_DATASET = "list renamed tags in the dataset's tag_aliases.csv"
+RENAMED_BY_OPTION = "list renamed tags in a CSV with the columns old,new and pass it with --aliases"
+"""What to do about tags that have other names in a model."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -157,43 +161,47 @@ def close_entry(truth: Truth, entry: Entry) -> Entry:
     return replace(entry, scores=closed, facts=facts)
 
 
-def refuse_no_compared_tag(truth: Truth, tags: Mapping[str, TagSpace], min_positives: int) -> None:
+def refuse_no_compared_tag(
+    truth: Truth, tags: Mapping[str, TagSpace], min_positives: int, *, paired: bool = False
+) -> None:
     """Refuse models that leave no tag to compare.
 
     Args:
         tags: name of a model -> its tags.
         min_positives: number of positives that a compared tag needs.
+        paired: whether runs, files and models are compared with each other (`compare`, `check`); each fault then makes them
+            incomparable, and a file of renamed tags is the fix.
 
     Raises:
+        IncomparableError: no tag of the ground truth is known to all models; if `paired`, also in the other cases.
         ArenaError: a model knows no tag of the ground truth, or no common tag has enough positives.
-        IncomparableError: no tag of the ground truth is known to all models.
     """
+    fault = IncomparableError if paired else ArenaError
+    renames = RENAMED_BY_OPTION if paired else RENAMED_BY_DATASET
     known = np.ones(len(truth.tags), np.bool_)
     for name, one in tags.items():
         mine = project(one, truth.tags, truth.relations) >= 0
         if not mine.any():
-            raise ArenaError(_no_tag(name, one, truth.tags))
+            raise fault(_no_tag(name, one, truth.tags, renames))
         known &= mine
     if not known.any():
         raise IncomparableError(
-            f"{listed(list(tags))}: no tag of the ground truth is known to all of them; list renamed tags in the dataset's "
-            "tag_aliases.csv, or score the models separately"
+            f"{listed(list(tags))}: no tag of the ground truth is known to all of them; {renames}, or score the models "
+            "separately"
         )
     support = np.where(known, np.diff(truth.values.indptr), -1)
     column = int(np.argmax(support))
     if support[column] < min_positives:
-        raise ArenaError(
+        raise fault(
             f"no tag has {min_positives:,} positives or more: of the {plural(int(known.sum()), 'common tag', 'common tags')}, "
-            f"{shown(truth.tags.names[column])} has most, {support[column]:,}; take more images, or lower --min-positives"
+            f"{shown(truth.tags.names[column])} has most, {support[column]:,}; take more images, or "
+            f"{renames if paired else 'lower --min-positives'}"
         )
 
 
-def _no_tag(name: str, tags: TagSpace, truth_tags: TagSpace) -> str:
+def _no_tag(name: str, tags: TagSpace, truth_tags: TagSpace, renames: str = RENAMED_BY_DATASET) -> str:
     mine, wanted = (f"{len(one):,} tags ({listed(list(one.names), keep=3)})" for one in (tags, truth_tags))
-    return (
-        f"{name}: none of its {mine} is in the ground truth, which has {wanted}; check its tag list, or list renamed tags in "
-        "the dataset's tag_aliases.csv"
-    )
+    return f"{name}: none of its {mine} is in the ground truth, which has {wanted}; check its tag list, or {renames}"
 
 
 def refuse_no_implications(truth: Truth) -> None:

@@ -5,15 +5,16 @@ In a check the baseline is the first model of the result and the candidate the s
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from arena.base import provenance
 from arena.base.errors import IncomparableError
-from arena.base.format import listed
 from arena.base.progress import Progress, Silent
 from arena.dataset.frozen import HeldOut, Truth
 from arena.diagnostics.parity.pairs import ModelPair, ScoredModel, pair_models
 from arena.evaluate import Entry, Settings
+from arena.evaluate.matching import refuse_no_compared_tag, scored_by_all
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import (
     BASELINES,
@@ -30,7 +31,6 @@ from arena.pipeline.recipe import make_recipe, model_inputs, scores_input
 from arena.pipeline.same_images import (
     find_common_truth,
     refuse_missing_images,
-    refuse_no_common_tag,
     refuse_other_sets,
 )
 from arena.pipeline.stages import (
@@ -56,9 +56,13 @@ from arena.results.published.record import Published
 from arena.results.recipe import Recipe, RecipeInput, Sample, digest_groups
 from arena.results.run_folder import Result
 from arena.taggers.predict import ImageSource
+from arena.tags import TagSpace
 
 Inspect = Callable[[Truth, Settings], None]
 """Called with the truth and the settings of a comparison before a model runs."""
+
+Review = Callable[[Mapping[str, TagSpace]], None]
+"""Called with the name and tags of every model before the first image."""
 
 
 @dataclass(frozen=True)
@@ -191,20 +195,22 @@ def evaluate_entrants(
     own = {one.name: thresholds_of_entrant(one, asked.thresholds.get(one.name), progress) for one in entrants}
     own = _with_known_thresholds(own) if alike else own
     planned = planned_recipe(ground, settings, own, locate_entrants(entrants))
-    refuse_no_common_tag(ground, {name: entry.scores.tags for name, entry in read.items()})
+    known = {name: entry.scores.tags for name, entry in read.items()}
+    refuse = partial(refuse_no_compared_tag, min_positives=settings.min_positives, paired=True)
+    refuse_missing_images(ground.truth.image_ids, list(read.values()))
+    refuse(ground.truth, known)
     open_run_folder(folder, planned, overwrite=asked.overwrite)
     models = [entrant for entrant in entrants if isinstance(entrant, ModelEntrant)]
-    read |= score_models_of(models, ground, folder, asked, progress)
+    read |= score_models_of(
+        models, ground, folder, asked, progress, review=lambda tags: refuse(ground.truth, known | {**tags})
+    )
     entries = tuple(
         replace(read[name], thresholds=one.thresholds, threshold_source=one.source) for name, one in own.items()
     )
     notes = refuse_missing_images(ground.truth.image_ids, entries)
     result = evaluate_run(ground.truth, entries, settings, progress)
-    if not result.summary["compared_tags"]:
-        raise IncomparableError(
-            f"{listed([one.name for one in entries])}: no common tag with {settings.min_positives} positives or more; "
-            "list renamed tags in a CSV with the columns old,new and pass it with --aliases"
-        )
+    if not result.summary["compared_tags"]:  # images that could not be read have left too few positives
+        refuse(scored_by_all(ground.truth, entries)[0], {one.name: one.scores.tags for one in entries})
     inputs = inputs_of_entrants(entrants, entries)
     recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started)
     result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, published_entries(published))
@@ -230,9 +236,18 @@ def _read_entries(entrants: Sequence[ScoredEntrant], asked: ComparisonOptions, p
 
 
 def score_models_of(
-    entrants: Sequence[ModelEntrant], ground: LoadedTruth, folder: Path, asked: ComparisonOptions, progress: Progress
+    entrants: Sequence[ModelEntrant],
+    ground: LoadedTruth,
+    folder: Path,
+    asked: ComparisonOptions,
+    progress: Progress,
+    *,
+    review: Review,
 ) -> dict[str, Entry]:
     """Run models on the images of the dataset; scores that are already in the folder are read instead.
+
+    Args:
+        review: as in `score_images`.
 
     Returns: the scores by name of the entrant.
 
@@ -250,7 +265,7 @@ def score_models_of(
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     stores = score_images(
         cards, source, folder / "scores", compute=asked.compute, progress=progress, relations=ground.truth.relations,
-        review=lambda tags: refuse_no_common_tag(ground, tags),
+        review=review,
     )  # fmt: skip
     return {card.name: scored_entry(card, stores[card.name], own[card.name]) for card in cards}
 

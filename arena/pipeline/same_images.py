@@ -1,6 +1,6 @@
 """Check that all entrants were scored on the same images and labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base.errors import ArenaError, IncomparableError
@@ -11,7 +11,6 @@ from arena.pipeline.inputs import find_truth
 from arena.pipeline.stages import DEMO_DATASET
 from arena.pipeline.truth import LoadedTruth, read_truth, with_digest
 from arena.results.recipe import DatasetUsed, Sample
-from arena.tags import TagSpace
 
 _NAMED_IMAGES = 3
 """Largest number of missing images that an error names; the others are counted."""
@@ -102,24 +101,6 @@ def refuse_missing_images(image_ids: Sequence[str], entries: Sequence[Entry]) ->
         if alone:
             notes.append(f"{entry.name} could not read {plural(len(alone), 'image', 'images')}, left out for all")
     return notes
-
-
-def refuse_no_common_tag(truth: LoadedTruth, tags: Mapping[str, TagSpace]) -> None:
-    """Refuse an entrant that knows no tag of the truth.
-
-    Args:
-        tags: name of an entrant -> its tags.
-
-    Raises:
-        IncomparableError: an entrant knows none.
-    """
-    known = truth.truth.tags.index.keys() | truth.truth.relations.aliases.keys()
-    for entrant, names in ((name, one.names) for name, one in tags.items()):
-        if known.isdisjoint(names):
-            raise IncomparableError(
-                f"{entrant}: none of its {len(names):,} tags ({listed(list(names), keep=3)}) is a tag of "
-                f"{truth.dataset.name}; list renamed tags in a CSV with the columns old,new and pass it with --aliases"
-            )
 
 
 def _read(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> LoadedTruth:

@@ -9,7 +9,7 @@ from arena.base.progress import Progress
 from arena.cards import check_name
 from arena.dataset.contamination import search_index_files
 from arena.evaluate import Entry
-from arena.evaluate.matching import refuse_no_compared_tag
+from arena.evaluate.matching import refuse_no_compared_tag, scored_by_all
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_metrics
 from arena.pipeline.output import open_run_folder, planned_recipe
@@ -66,7 +66,8 @@ def score_files(
     open_run_folder(output, planned, overwrite=execution.overwrite)
     against = search_index_files(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     entries = _read_entries(files, thresholds, progress)
-    refuse_no_compared_tag(given.truth, {one.name: one.scores.tags for one in entries}, settings.min_positives)
+    scored, _ = scored_by_all(given.truth, entries)
+    refuse_no_compared_tag(scored, {one.name: one.scores.tags for one in entries}, settings.min_positives)
     with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
         digested = [background.submit(scores_input, name, path) for name, path in files.items()]
         digested_truth = background.submit(with_digest, given)

@@ -25,6 +25,7 @@ from arena.results.recipe import Recipe, read_recipe
 from arena.results.written import (
     FILES,
     RUN_FILE,
+    SCORE_AGAIN,
     load_run_file,
     read_written,
     refuse_changed_file,

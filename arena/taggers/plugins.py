@@ -12,6 +12,7 @@ the package and the source line.
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from arena.base.errors import ArenaError, ScoresError
 from arena.cards import ModelCard, Preprocess, package_of
 from arena.taggers.base import Pixels, Probabilities, Tagger, check_scores
 from arena.tags import TagSpace
+from arena.tags.spelling import spell_names
 
 _REQUIRED_ATTRIBUTES: Mapping[str, type] = {"tags": TagSpace, "preprocess": Preprocess, "precision": str, "device": str}
 """Required attributes of a tagger, with their types."""
@@ -28,12 +30,16 @@ class PluginTagger:
     """A plugin's tagger whose output is checked for each batch, and whose errors name the package.
 
     Attributes:
+        tags: the plugin's tags in the canonical spelling.
         inner: the plugin's own object.
+
+    Raises:
+        ArenaError: two of its tags have the same canonical spelling.
     """
 
     def __init__(self, card: ModelCard, inner: Tagger, where: str) -> None:
         self.card = card
-        self.tags = inner.tags
+        self.tags = replace(inner.tags, names=spell_names(where, inner.tags.names).names)
         self.preprocess = inner.preprocess
         self.precision = inner.precision
         self.device = inner.device

@@ -8,7 +8,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import IO, Any
 from arena.base.errors import ArenaError
 from arena.base.format import clipped, shown
 from arena.base.reading import parse_json
+from arena.base.text_files import fitting_delimiter, named_delimiter, text_encoding
 from arena.tags.spelling import canonical_spelling, respelling_note
 
 TAG_LIST_HEADER = ("name", "category", "post_count", "aliases")
@@ -90,6 +91,8 @@ class RowTally:
 def read_csv(path: Path, required: tuple[str, ...], *, complete: bool = False) -> list[dict[str, str]]:
     """Read the rows of a CSV file as text, so that a tag named `nan` stays text; a missing file has no rows.
 
+    The file may be UTF-16 with a byte order mark, and its delimiter `;` or a tab, as spreadsheets write it.
+
     Args:
         complete: refuse a row that is shorter than the required columns; else its missing cells are None.
 
@@ -101,8 +104,9 @@ def read_csv(path: Path, required: tuple[str, ...], *, complete: bool = False) -
     if path.stat().st_size > MAX_CSV_BYTES:
         raise ArenaError(f"{path}: more than {MAX_CSV_BYTES:,} bytes, the most that is read")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+        with path.open("rb") as raw, io.TextIOWrapper(raw, text_encoding(raw.peek(2)), newline="") as file:
+            delimiter = _delimiter(file, lambda cells: set(required) <= set(cells))
+            reader = csv.DictReader(file, delimiter=delimiter)
             missing = [name for name in required if name not in (reader.fieldnames or ())]
             if missing:
                 raise ArenaError(
@@ -150,12 +154,14 @@ def read_tag_rows(path: Path, tally: RowTally, *, header: tuple[str, ...] = ()) 
 
 
 def _text(path: Path) -> IO[str]:
-    """Open a file as text, decompressed if gzipped; bytes that are not UTF-8 become surrogates, which no name contains."""
+    """Open a file as text, decompressed if gzipped; bytes of no character become surrogates, which no name contains."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     raw: Any = gzip.open(path) if packed else path.open("rb")  # noqa: SIM115  # the text closes it
+    encoding = text_encoding(raw.read(2))
+    raw.seek(0)
     bounded = io.BufferedReader(_Bounded(raw, path), 1 << 18)
-    return io.TextIOWrapper(bounded, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return io.TextIOWrapper(bounded, encoding, "surrogateescape", newline="")
 
 
 class _Bounded(io.RawIOBase):
@@ -186,6 +192,15 @@ class _Bounded(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+def _delimiter(file: IO[str], is_header: Callable[[list[str]], bool]) -> str:
+    """Return the delimiter of a CSV file, and leave the file at its first row, after a line such as `sep=;`."""
+    first = file.readline(_MAX_LINE)
+    if named := named_delimiter(first):
+        return named
+    file.seek(0)
+    return fitting_delimiter(first, is_header)
 
 
 def _lines(file: IO[str]) -> Iterator[str]:
@@ -231,12 +246,12 @@ def _only_objects(rows: Iterable[Any], tally: RowTally) -> Iterator[TagRow]:
 
 def _csv_rows(file: IO[str], tally: RowTally, header: tuple[str, ...]) -> Iterator[TagRow]:
     """Yield the rows of a CSV with a known header, of a tag-complete list, or with the columns `header`."""
-    reader = csv.reader(_lines(file))
+    reader = csv.reader(_lines(file), delimiter=_delimiter(file, _is_known))
     first = next((cells for cells in _cells(reader, tally) if cells), [])
     names: tuple[str, ...]
-    if len(first) >= 3 and _is_number(first[1]) and _is_number(first[2]):
+    if _is_tag_list(first):
         names, rows = TAG_LIST_HEADER, [first]
-    elif any(set(columns) <= set(first) for columns in LINK_HEADERS) or "name" in first:
+    elif _is_header(first):
         names, rows = tuple(first), []
     elif header and len(first) <= len(header):
         names, rows = header, [first]
@@ -265,6 +280,18 @@ def _cells(reader: Iterator[list[str]], tally: RowTally) -> Iterator[list[str]]:
             continue
         tally.rows += bool(cells)
         yield cells
+
+
+def _is_known(cells: Sequence[str]) -> bool:
+    return _is_tag_list(cells) or _is_header(cells)
+
+
+def _is_tag_list(cells: Sequence[str]) -> bool:
+    return len(cells) >= 3 and _is_number(cells[1]) and _is_number(cells[2])
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    return any(set(columns) <= set(cells) for columns in LINK_HEADERS) or "name" in cells
 
 
 def _is_number(text: str) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from arena.base.errors import ArenaError, IncomparableError
 from arena.gate.verdict import Outcome
+from arena.pipeline import paired
 from arena.pipeline.check.canary import canary_case
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_entrant, give_unique_names, require_scores
@@ -117,11 +118,28 @@ def test_renamed_tags_are_one_tag_by_aliases(world: World, truth_has: str) -> No
     assert joint.pair.only_a == ()
 
 
-def test_no_common_tag_is_incomparable(world: World) -> None:
-    path = world.npz("new")
-    np.savez(path, **(dict(np.load(path)) | {"tags": np.array([f"other_{i}" for i in range(TAGS)])}))
-    with pytest.raises(IncomparableError, match=r"new: none of its 12 tags .* is a tag of drawn; .* --aliases"):
-        together(world, f"new={path}", world.run("old", "a"))
+def test_without_a_tag_to_compare_nothing_is_scored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(words: str, *sides: object) -> None:
+        with pytest.raises(IncomparableError, match=words):
+            together(world, *sides)
+        assert not (world.folder / "checked" / "run.json").exists()
+
+    old, path = world.run("old", "a"), world.npz("new")
+    monkeypatch.setattr(paired, "evaluate_run", lambda *a, **k: pytest.fail("scores were evaluated"))
+    arrays = dict(np.load(path))
+    np.savez(path, **(arrays | {"tags": np.array([f"other_{i}" for i in range(TAGS)])}))
+    refused(
+        r"new: none of its 12 tags \(other_0, .* is in the ground truth, .* pass it with --aliases", f"new={path}", old
+    )
+    few = world.truth.copy()
+    few[5:] = False
+    truth = world.folder / "few.npz"
+    np.savez(truth, truth=few, image_ids=np.array(world.ids), tags=np.array(world.tags))
+    np.savez(path, **arrays)
+    with pytest.raises(
+        IncomparableError, match=r"no tag has 10 positives or more: of the 12 common tags, .* --aliases"
+    ):
+        together(world, f"new={path}", f"old={world.npz('other')}", dataset=str(truth))
 
 
 def test_scores_whose_thresholds_nobody_tells_take_those_of_the_other_side(world: World) -> None:

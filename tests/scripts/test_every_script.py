@@ -39,7 +39,10 @@ TINY = {
 }
 """Scripts that take `--tiny`, and the report that each of them writes."""
 
-OTHERS = ("build_demo_dataset", "check_intervals", "publish_demo", "rebuild_joytag_metrics", "train_demo_models")
+OTHERS = (
+    "build_demo_dataset", "check_intervals", "compare_joytag_reference", "publish_demo", "rebuild_joytag_metrics",
+    "train_demo_models",
+)  # fmt: skip
 """Scripts that need what cannot be made here: packages of drawings, a run, hours."""
 
 WITHOUT_OPTIONS = ("build_canary", "reporting")

@@ -173,6 +173,16 @@ def test_a_broken_plugin_is_one_line_that_names_its_package(
     assert "\n" not in str(caught.value)
 
 
+def test_the_tags_of_a_plugin_have_the_canonical_spelling_when_it_is_opened(installed: Install) -> None:
+    listed = 'TagSpace(tuple(files["tags.txt"].read_text().split()))'
+    assert taggers.load(installed(listed, 'TagSpace(("long hair", "hat"))')).tags.names == ("long_hair", "hat")
+    card = installed(listed, 'TagSpace(("long hair", "hat", "long_hair"))')
+    with pytest.raises(
+        ArenaError, match=r"mean-colour .*tags 'long hair' and 'long_hair' are one tag, long_hair; keep one of them"
+    ):
+        taggers.load(card)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

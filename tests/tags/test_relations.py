@@ -15,6 +15,7 @@ from arena.gate.policy import read_policy
 from arena.tags import relations as tag_graph
 from arena.tags.exports import read_relations
 from arena.tags.relations import TagLink, TagRelations, close_implications, link_of, read_aliases, resolve_aliases
+from arena.tags.rows import read_csv
 
 names = st.sampled_from(["a", "b", "c", "d", "e", "^_^", "a\nb", "=1+1"])
 links = st.lists(st.builds(TagLink, names, names, st.sampled_from([0.0, 1.0, 2.0]), st.integers(0, 2)), max_size=14)
@@ -92,6 +93,18 @@ def test_one_file_of_aliases_serves_every_verb(tmp_path: Path, header: str, pack
     if not packed:
         path.rename(tmp_path / "tag_aliases.csv")
         assert TagRelations.read(tmp_path).aliases == wanted, "the file of a frozen dataset"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "separator"), [("utf-16", ";"), ("utf-16", "\t"), ("utf-8-sig", ";"), ("utf-16", ",")]
+)
+def test_a_spreadsheet_may_write_the_aliases(tmp_path: Path, encoding: str, separator: str) -> None:
+    named = "sep=;\n" if (encoding, separator) == ("utf-8-sig", ";") else ""
+    path = tmp_path / "aliases.csv"
+    path.write_text(f"{named}old{separator}new\nlong hair{separator}lange_haare\n", encoding=encoding)
+    assert read_aliases(path) == {"long_hair": "lange_haare"}
+    path.write_text(f"{named}name{separator}category{separator}count\n^_^{separator}0{separator}3\n", encoding=encoding)
+    assert read_csv(path, ("name", "category")) == [{"name": "^_^", "category": "0", "count": "3"}]
 
 
 def test_only_active_aliases_count(tmp_path: Path) -> None:

@@ -63,10 +63,11 @@ HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "
 def import_(source: Path, output: Path, kind: str | None, root: Path | None, **settings: Any) -> None:
     """Make a dataset from existing images: decode, hash, store and describe each image once.
 
-    Reads a folder with a .txt or .json tag file for each image, a table of paths and tags (CSV, TSV, JSON lines, Parquet),
-    Danbooru posts, metadata of kohya's trainers, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. Images are
-    recognised by suffix or content. Links to files are followed; hidden folders and links to folders outside are skipped.
-    rejects.csv lists the images that could not be imported. After an interruption, the same command continues.
+    Reads a folder with a .txt or .json tag file for each image, a table of paths and tags (CSV, TSV, JSON lines, Parquet;
+    also with one tag per cell, or one column of 0 and 1 per tag), Danbooru posts, gallery-dl's data.jsonl, metadata of
+    kohya's trainers, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. Images are recognised by suffix
+    or content. Links to files are followed; hidden folders and links to folders outside are skipped. rejects.csv lists
+    the images that could not be imported. After an interruption, the same command continues.
 
     Example: arena dataset import photos -o datasets/photos
     """

@@ -40,6 +40,9 @@ from arena.tags.exports import RELATION_FILES, write_relations
 _PARTS_FOLDER = ".parts"
 """Folder of an unfinished import, inside the dataset folder."""
 
+LABELS_READ = "labels_read"
+"""Key of a dataset's card: where its labels were read from, and the form of the texts that hold them, one line each."""
+
 _SETTINGS_VERSION = 3
 """Incremented if the meaning of a part's content changes, so that older parts are not reused."""
 
@@ -201,6 +204,7 @@ def _make_card(
         "licence": wanted.licence,
         "source": escape_name(source.path.name),
         "source_kind": source.kind,
+        LABELS_READ: [escape_name(line) for line in (source.found, *source.forms.recognised())],
         **asdict(wanted.policy),
         "phash": PHASH,
         "dhash": DHASH,

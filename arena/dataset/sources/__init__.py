@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.format import shown
-from arena.dataset.records import Record, SourceItems
+from arena.dataset.records import Record, Reject, SourceItems
 from arena.dataset.sources import folder, huggingface, joytag, kohya, posts, table, webdataset
 from arena.dataset.sources.columns import PATH_COLUMN_NAMES, first_column
 from arena.dataset.sources.forms import AUTO, SEPARATORS, TagForms
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.rows import count_rows, is_table_name, read_column_names, read_schema
+from arena.dataset.sources.rows import count_rows, is_table_name, read_column_names, read_schema, read_table_rows
 
 SOURCE_READERS: Mapping[str, Callable[[Path, Hints], SourceItems]] = {
     "folder": folder.read, "table": table.read, "posts": posts.read, "kohya": kohya.read, "joytag": joytag.read,
@@ -31,6 +31,9 @@ _TABLE_NAMES = {
     "joytag": (),
 }
 """Kinds whose rows are in one file -> the usual names of that file; an imagefolder has `metadata.*`."""
+
+_GALLERY_DL_KEYS = {"tags", "category", "subcategory", "filename", "extension"}
+"""Keys of a post in gallery-dl's `data.jsonl` that every site with tags has."""
 
 _MAX_ROWS_READ, _MAX_IMAGES_READ = 20_000, 1_000
 """Rows that are read to recognise the forms of texts, and rows with image bytes, which are slower to read."""
@@ -148,7 +151,10 @@ def _in_file(path: Path) -> DatasetSource | None:
             return DatasetSource("huggingface", path, "a table of images", rows=count_rows(path))
         if {"tags", "hash"} <= {*columns} and _are_numbers(schema.field("tags").type):
             return DatasetSource("joytag", path, "JoyTag's table of tag numbers", rows=count_rows(path))
-    if {*columns} & {"tag_string", "tag_string_general"} and {*columns} & {"id", "md5"}:
+    if ({*columns} & {"tag_string", "tag_string_general"} or {*columns} >= _GALLERY_DL_KEYS) and {*columns} & {
+        "id",
+        "md5",
+    }:
         return DatasetSource("posts", path, f"posts in {path.name}", rows=count_rows(path))
     if first_column(PATH_COLUMN_NAMES, columns):
         return DatasetSource("table", path, f"a table with {', '.join(columns[:8])}", rows=count_rows(path))
@@ -186,6 +192,9 @@ def _content_summary(path: Path) -> str:
     For a table it also returns the columns, and the fix.
     """
     if path.is_file() and is_table_name(path):
+        first = next(iter(read_table_rows(path, path.name)), None)
+        if isinstance(first, Reject):
+            return f"the table {path.name}, which cannot be read ({first.detail})"
         columns = ", ".join(map(shown, read_column_names(path)[:8])) or "none"
         return (
             f"the table {path.name} with the columns {columns}; it needs a column of paths ({', '.join(PATH_COLUMN_NAMES)}), "

@@ -1,12 +1,12 @@
 """Reader of a folder of images with sidecar files, the layout of trainers and downloaders.
 
 The sidecar of `a.png` is `a.png.txt` or `a.txt` (tags separated by commas, as kohya and taggui write them, or one per line,
-as hydrus does), `a.caption` (kohya's default suffix), or `a.png.json` or `a.json` (an object with `tags`, or gallery-dl's
-metadata), or `.a_meta.json` (waifuc). If an image has both, the tags come from the text, because people edit it, and the rest
-comes from the object.
+as hydrus and gallery-dl do), `a.tags.txt` (hydrus), `a.caption` (kohya's default suffix), or `a.png.json` or `a.json` (an
+object with `tags`, or gallery-dl's metadata), `.a_meta.json` (waifuc) or `a-danbooru.json` (DanbooruDownloader). If an image
+has both, the tags come from the text, because people edit it, and the rest comes from the object.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +18,11 @@ from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.forms import TagForms
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import Labels, parse_caption, parse_labels
-from arena.dataset.sources.tree import Tree, TreeFolder, escape_name
+from arena.dataset.sources.tree import Tree, escape_name
+from arena.dataset.walk import FolderLevel
 from arena.images.formats import is_image_file
 
-TEXT_SUFFIXES = (".txt", ".tags", ".caption")
+TEXT_SUFFIXES = (".txt", ".tags", ".tags.txt", ".caption")
 """Suffixes of text files with tags, by priority; the first file that is not empty is read."""
 
 
@@ -29,7 +30,8 @@ def read(path: Path, hints: Hints) -> SourceItems:
     """Yield every image below a folder; its identifier is the path relative to the folder, without the suffix."""
     tree = Tree.at(path)
     for level in tree.walk():
-        yield from _links_outside(tree, level)
+        for name in level.links:
+            yield Reject(escape_name(level.path(name)), "", "outside the folder", "a link to a folder outside")
         present = set(level.files)
         images = [name for name in level.files if is_image_file(tree.root / level.path(name))]
         ids = dict(zip(images, identifiers(list(images)), strict=True))
@@ -79,41 +81,40 @@ def sidecar_labels(text: str | None, table: Mapping[str, Any] | None, forms: Tag
     )
 
 
+def first_text(texts: Iterable[str]) -> str | None:
+    """Return the first text that is not empty; an empty one if all are, which means no tags; None if there is no text."""
+    found = list(texts)
+    return next(filter(str.strip, found), found[0] if found else None)
+
+
 def parse_object(text: str, where: str) -> Mapping[str, Any]:
-    """Return the JSON object in a text.
+    """Return the JSON object in a text; a list of texts is an object with these `tags`.
 
     Raises:
-        RowRefusedError: the text is not JSON, or not an object.
+        RowRefusedError: the text is not JSON, or neither.
     """
     try:
         table = parse_json(text, where, strict=False)
     except ArenaError as error:
         raise RowRefusedError("unreadable row", str(error)[:200]) from None
+    if isinstance(table, list) and all(isinstance(one, str) for one in table):
+        return {"tags": table}
     if not isinstance(table, dict):
         raise RowRefusedError("unreadable row", f"{where}: {type(table).__name__} instead of an object")
     return table
 
 
-def _links_outside(tree: Tree, level: TreeFolder) -> Iterator[Reject]:
-    """Yield a reject for each link to a folder outside the tree; a target inside the tree is read at its own path."""
-    for name in level.links:
-        target = (tree.root / level.path(name)).resolve()
-        if not target.is_relative_to(tree.root):
-            yield Reject(escape_name(level.path(name)), "", "outside the folder", "a link to a folder outside")
-
-
-def _record(tree: Tree, level: TreeFolder, name: str, present: set[str], hints: Hints, image_id: str) -> Record:
+def _record(tree: Tree, level: FolderLevel, name: str, present: set[str], hints: Hints, image_id: str) -> Record:
     where = escape_name(level.path(name))
     content = tree.find(level.path(name))
     stem = name.removesuffix(Path(name).suffix)
 
     def sidecar(suffix: str) -> str | None:
-        names = (f"{name}{suffix}", f"{stem}{suffix}", f".{stem}_meta{suffix}")
+        names = (f"{name}{suffix}", f"{stem}{suffix}", f".{stem}_meta{suffix}", f"{stem}-danbooru{suffix}")
         found = next((name for name in names if name in present), None)
         return None if found is None else tree.text(level.path(found))
 
-    texts = [text for text in map(sidecar, TEXT_SUFFIXES) if text is not None]
-    text = next(filter(str.strip, texts), texts[0] if texts else None)  # an empty text means that there are no tags
+    text = first_text(text for text in map(sidecar, TEXT_SUFFIXES) if text is not None)
     json_text = sidecar(".json")
     table = None if json_text is None else parse_object(json_text, f"{where}: .json")
     labels = sidecar_labels(text, table, hints.forms)

@@ -31,6 +31,11 @@ _QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _PYTHON_LIST = re.compile(rf"\s*[\[({{]\s*(?:{_QUOTED}(?:\s*,\s*|\s+|(?=\s*[\])}}])))*[\])}}]\s*", re.DOTALL)
 _BROKEN_LIST = re.compile(r"""\s*(?:array\()?[\[({][\s\[({]*['"]\w""")
 _WEIGHTED = re.compile(r"(?<![\\\w])\(((?:\\.|[^()\\])+?):\s*\d+(?:\.\d+)?\s*\)")
+_ADDRESS = re.compile(r"\s*(?:source:\s*)?https?://", re.IGNORECASE)
+_MARKED = re.compile(r"[a-z]+:\S|\S*[^\W_]_[^\W_]")
+_EMPHASIS = re.compile(
+    r"(?<![\\\w(])\(\(+([^()\\]*)\)\)+|(?<![\\\w\[])\[+([^\[\]\\]*)\]+(?!\w)|(?<![\\\w{])\{+([^{}\\]*)\}+(?!\w)"
+)
 _NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
 _ARTICLES = re.compile(r"\b(?:a|an|the|is|are|with|of|in|on|and|her|his|their)\b", re.IGNORECASE)
 
@@ -45,6 +50,13 @@ _MIN_CLASS_TEXTS = 4
 
 _LONG_PART_WORDS = 7
 """Words of a part between commas from which the text is prose; the longest common tags of booru sites have six."""
+
+
+_CUT_NAMES = (
+    "no text has an underscore, so names with spaces are cut into words, if there are any; then write the texts again with a "
+    "separator (in Grabber %all:separator=\\n%)"
+)
+"""Note on texts of words without an underscore."""
 
 
 class TagForm(NamedTuple):
@@ -83,6 +95,23 @@ def _at_commas(text: str) -> list[str]:
     return [part for line in text.splitlines() for part in _COMMA.split(line)]
 
 
+def _has_lines(text: str) -> bool:
+    return "\n" in text.strip() and not any(map(_is_spaced, text.splitlines()))
+
+
+def _has_spaces(text: str) -> bool:
+    return len(text.split()) > 1 and ("_" in text or any(map(_is_spaced, text.splitlines())))
+
+
+def _is_spaced(line: str) -> bool:
+    """Return whether two words with an underscore or a namespace show that spaces separate the tags of a line.
+
+    >>> [_is_spaced(line) for line in ("artist:a character:b", "long_hair blue_eyes", "artist:a b", "series:re:zero")]
+    [True, True, False, False]
+    """
+    return sum(1 for word in line.split() if _MARKED.match(word)) > 1
+
+
 def _at_semicolons(text: str) -> list[str]:
     """Return the parts of a text between semicolons; a name such as `steins;gate` is one part."""
     plain = decode_entities(text.strip())
@@ -96,10 +125,10 @@ FORMS: Mapping[str, TagForm] = {
     "json": TagForm("as JSON lists", lambda text: _json_list(text) is not None, lambda text: _json_list(text) or []),
     "python": TagForm("as Python or NumPy lists", lambda text: bool(_PYTHON_LIST.fullmatch(text)), _python_list),
     "comma": TagForm("separated by commas", _has_commas, _at_commas),
-    "line": TagForm("one per line", lambda text: "\n" in text.strip(), str.splitlines),
+    "line": TagForm("one per line", _has_lines, str.splitlines),
     "bar": TagForm("separated by bars", lambda text: bool(_BAR.search(text)), _AT_BARS.split),
     "semicolon": TagForm("separated by semicolons", lambda text: len(_at_semicolons(text)) > 1, _at_semicolons),
-    "space": TagForm("separated by spaces", lambda text: "_" in text and len(text.split()) > 1, str.split),
+    "space": TagForm("separated by spaces", _has_spaces, str.split),
 }  # fmt: skip
 """Name, which is a value of `--separator` -> form. A text counts for the first form that it fits."""
 
@@ -150,6 +179,11 @@ class TextTally:
             self.undecided_words += words
             self.undecided_hashes.add(hash(text.strip()))
 
+    @property
+    def may_cut_names(self) -> bool:
+        """Whether texts are split at spaces without a sign that tags have none, such as an underscore in any text."""
+        return not self.votes and self.undecided > 1 and self.best_form() == "space"
+
     def best_form(self) -> str:
         """Return the most frequent form; if no text fits one: `line` for class names, `space` for lists, else `default`."""
         if self.votes:
@@ -176,6 +210,12 @@ def is_prose(text: str) -> bool:
     return longest >= _LONG_PART_WORDS or (text.rstrip().endswith((".", "!")) and longest >= _MIN_SENTENCE_WORDS)
 
 
+def _unemphasised(match: re.Match[str]) -> str:
+    """Return the text in the brackets; the whole match if it has no two letters in a row, as in a kaomoji."""
+    inner = next(part for part in match.groups() if part is not None)
+    return inner if re.search(r"[^\W_]{2}", inner) else match[0]
+
+
 def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) == "Cf"
 
@@ -200,6 +240,7 @@ class TagForms:
         self._names: Counter[str] = Counter()
         self._case: dict[str, str] = {}
         self._cleaned: Counter[str] = Counter()
+        self._layouts: list[str] = []
 
     def split(self, text: str, place: str = "", default: str = "space") -> list[str]:
         """Return the tags in a text, in the canonical spelling, each once, in order.
@@ -221,12 +262,15 @@ class TagForms:
         return self.names(FORMS[form].split(text))
 
     def names(self, parts: list[str]) -> list[str]:
-        """Return names in the canonical spelling, each once, without empty ones.
+        """Return names in the canonical spelling, each once, without empty ones and web addresses.
 
         After `decide`, names that differ only in capitals are one name: the most frequent.
         """
         found = []
         for part in parts:
+            if _ADDRESS.match(part):
+                self._cleaned["web addresses"] += self.recognising
+                continue
             name = canonical_spelling(part)
             if self.recognising:
                 self._names[name] += 1
@@ -264,16 +308,31 @@ class TagForms:
                 self._case |= {name: kept for name in names if name != kept}
         self._names.clear()
 
-    def notes(self) -> list[str]:
-        """Return one line on the form of each place, one on what was cleaned, and one on merged names; none without `auto`."""
-        found = []
+    def describe(self, layout: str) -> None:
+        """Record how a source holds its tags other than in texts, such as "one tag per column"."""
+        if layout not in self._layouts:
+            self._layouts.append(layout)
+
+    def recognised(self) -> list[str]:
+        """Return one line on each layout, and one on the form of each place, or on the form that the user chose."""
+        found = [f"tags: {layout}" for layout in self._layouts]
+        if self.name != AUTO:
+            return [*found, f"tags: {FORMS[self.name].title} (--separator {self.name})"]
         for place, form in self._chosen.items():
             tally = self._tallies[place]
             others = {name: count for name, count in tally.votes.items() if name not in (form, *LIST_FORMS)}
             texts = plural(tally.texts, "text", "texts")
             reason = f"{tally.votes[form]:,} of {texts}" if tally.votes else f"no separator in {texts}"
             also = "".join(f"; {count:,} look {FORMS[name].title}" for name, count in others.items())
-            found.append(f"tags in {place!r}: {FORMS[form].title} ({reason}{also}); --separator chooses another form")
+            found.append(f"tags in {place!r}: {FORMS[form].title} ({reason}{also})")
+        return found
+
+    def notes(self) -> list[str]:
+        """Return the lines of `recognised` with the fix, one on what was cleaned, and one on merged names."""
+        fix = "; --separator chooses another form"
+        lines = self.recognised() if self.name == AUTO else []
+        found = [line + fix * line.startswith("tags in ") for line in lines]
+        found += [f"{place!r}: {_CUT_NAMES}" for place in self._chosen if self._may_cut_names(place)]
         if cleaned := [f"{what} ({count:,})" for what, count in self._cleaned.items() if count]:
             found.append(f"tags: cleaned of {listed(cleaned)}")
         if self._case:
@@ -281,6 +340,10 @@ class TagForms:
             names = plural(len(self._case), "name that differs", "names that differ")
             found.append(f"tags: merged {names} from another only in capitals, such as {old} into {new}")
         return found
+
+    def _may_cut_names(self, place: str) -> bool:
+        """Return whether names with spaces may have been cut; a `tag_string` of a site has none."""
+        return self._tallies[place].may_cut_names and not place.startswith("tag_string")
 
     def _form(self, text: str, place: str, default: str) -> str:
         """Return the form of a text, and count the text while `recognising`."""
@@ -299,10 +362,11 @@ class TagForms:
         return form if form not in LIST_FORMS else fits or default
 
     def _without_weights(self, text: str) -> str:
-        """Return a prompt without weights and networks, such as `1girl, hat` for `(1girl:1.2), hat, <lora:x:1>`."""
+        """Return a prompt without weights and networks, such as `1girl, hat` for `(1girl:1.2), {{hat}}, <lora:x:1>`."""
         found = _NETWORK.sub("", text) if "<" in text else text
         for _ in range(_MAX_NESTED if ":" in found else 0):
             found = _WEIGHTED.sub(r"\1", found)
+        found = _EMPHASIS.sub(_unemphasised, found)
         if self.recognising and found != text:
             self._cleaned["weights"] += 1
         return found

@@ -15,9 +15,9 @@ import pyarrow as pa
 from arena.base.errors import ArenaError
 from arena.base.reading import parse_json, read_json
 from arena.dataset.records import Content, Reject, RowRefusedError, SourceItems
-from arena.dataset.sources.columns import TAG_COLUMN_NAMES, TableColumns, read_tag_name_list
+from arena.dataset.sources.columns import TableColumns, read_tag_name_list
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.rows import TableRow, read_schema, read_table_rows
+from arena.dataset.sources.rows import TAG_COLUMN_NAMES, TableRow, read_schema, read_table_rows
 from arena.dataset.sources.tree import Tree
 
 

@@ -20,6 +20,12 @@ TAG_KEYS = ("tag_string", "tags", *(f"{key}_{category}" for category in _CATEGOR
 _NAMESPACES = {"creator": "artist", "series": "copyright"} | {name: name for name in _CATEGORIES}
 """Prefix of a tag, as hydrus, Grabber and Danbooru's upload form write it -> category."""
 
+_NAME_KEYS, _CATEGORY_KEYS = ("name", "tag", "tagName"), ("category", "type")
+"""Keys of the name and the category of a tag that is an object, as sites and their downloaders write it."""
+
+_MAX_NESTED = 3
+"""Depth at which tags are looked for in nested objects."""
+
 MAX_TAG_CHARACTERS = 1_000_000
 """Maximum length of the tags of one image; a long list of tags has a few thousand characters."""
 
@@ -66,7 +72,8 @@ def parse_labels(table: Mapping[str, Any], forms: TagForms | None = None, rating
     """Return the labels in the metadata of a booru site, a downloader or a trainer; None if no field of tags is present.
 
     The fields are `tag_string`, `tags`, and per category `tag_string_character`, `tags_character` and so on. A value is a list
-    or a text; `tag_string` and `tags` may also map categories to either.
+    or a text; `tag_string` and `tags` may also map categories to either. An item of a list is a name, or an object with the
+    name and the category. Without such a field they are looked for in the objects of the table, as hydrus nests them.
 
     Args:
         forms: splits texts; None recognises the form of each text by itself.
@@ -77,10 +84,13 @@ def parse_labels(table: Mapping[str, Any], forms: TagForms | None = None, rating
 
     >>> parse_labels({"tag_string": "1girl solo miku", "tag_string_character": "miku", "rating": "g"})
     Labels(tags=('1girl', 'solo', 'miku'), categories={'miku': 'character'}, rating='g')
+    >>> parse_labels({"metadata": {"urls": [], "tags": [{"name": "miku", "type": "character"}]}})
+    Labels(tags=('miku',), categories={'miku': 'character'}, rating='')
     >>> parse_labels({"caption": "a girl"}) is None
     True
     """
     forms = forms or TagForms()
+    table = _tagged_object(table)
     found: dict[str, list[str]] = {}
     present = False
     for key in TAG_KEYS:
@@ -143,6 +153,14 @@ def _labelled(groups: Mapping[str, Sequence[str]], rating: Any = None) -> Labels
     return Labels(tuple(found), {tag: category for tag, category in found.items() if category}, rating_word(rating))
 
 
+def _tagged_object(table: Mapping[str, Any], depth: int = _MAX_NESTED) -> Mapping[str, Any]:
+    """Return the table itself if it has a field of tags, else the first object in it that has one, else the table itself."""
+    if any(table.get(key) is not None for key in TAG_KEYS) or not depth:
+        return table
+    inner = (_tagged_object(one, depth - 1) for one in table.values() if isinstance(one, Mapping))
+    return next((one for one in inner if any(one.get(key) is not None for key in TAG_KEYS)), table)
+
+
 def _groups(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return category -> tags; a mapping of tags to scores, as waifuc writes it, has one group without a category."""
     scored = bool(value) and all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in value.values())
@@ -155,6 +173,12 @@ def _category_of(key: str) -> str:
 
 
 def _tag_name(item: Any, names: Sequence[str]) -> str:
+    """Return the name of an item that is not a text: an index into `names`, or an object, with its category as a prefix."""
+    if isinstance(item, Mapping) and isinstance(
+        name := next((item[key] for key in _NAME_KEYS if key in item), None), str
+    ):
+        category = next((item[key] for key in _CATEGORY_KEYS if isinstance(item.get(key), str)), "").lower()
+        return f"{category}:{name}" if category in _NAMESPACES else name
     if isinstance(item, bool) or not isinstance(item, int):
         raise RowRefusedError("unreadable row", f"a tag is {type(item).__name__}, not a name or an integer")
     if not 0 <= item < len(names):

@@ -1,7 +1,8 @@
-"""Reader of Danbooru posts: JSON lines, an array from the API, or JoyTag's `posts.jsonl`, with the images in a folder.
+"""Reader of Danbooru posts: JSON lines, an array from the API, JoyTag's `posts.jsonl`, or gallery-dl's `data.jsonl`.
 
-The file name of an image is the post's `md5`, else its `id`. It is searched in every folder below `--images`, else below the
-folder of the posts. Deleted and banned posts are rejects: the image may be gone, and nobody maintains the tags.
+The file name of an image is the post's `md5`, else its `id`, else gallery-dl's `filename`. It is searched in every folder
+below `--images`, else below the folder of the posts. Deleted and banned posts are rejects: the image may be gone, and nobody
+maintains the tags.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ def _record(where: str, post: Mapping[str, Any], tree: Tree, files: Mapping[str,
         raise RowRefusedError("unreadable row", "no id")
     if (labels := parse_labels(post, hints.forms)) is None:
         raise RowRefusedError("no tags", "neither tag_string nor tags")
-    content = find_image(tree, files, str(facts.get("md5", "")), str(facts["post_id"]))
+    content = find_image(tree, files, str(facts.get("md5", "")), str(facts["post_id"]), str(post.get("filename") or ""))
     return Record(str(facts["post_id"]), content, labels.tags, labels.rating, facts, labels.categories, where)
 
 

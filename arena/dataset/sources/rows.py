@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
 from arena.base.reading import parse_json
+from arena.base.text_files import UTF_16_MARKS
 from arena.dataset.records import Reject
 from arena.dataset.sources.text_lines import MAX_ROW_BYTES, TextLines, is_image_name
 
@@ -30,6 +31,9 @@ _SUFFIXES = {
     ".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet",
     ".arrow": "arrow",
 }  # fmt: skip
+
+TAG_COLUMN_NAMES = ("tags", "tag_string", "labels", "label", "tag", "caption")
+"""Usual names of the column of tags, in lower case, by priority."""
 
 _BETWEEN = re.compile(r"[\s,]*")
 
@@ -87,10 +91,12 @@ def read_schema(path: Path) -> pa.Schema:
 
 def read_column_names(path: Path) -> list[str]:
     """Return the columns of a table: those of the schema (Parquet, Arrow), else those of the first readable row."""
-    if _format(path) in ("parquet", "arrow"):
-        return list(read_schema(path).names)
-    first = next((row for row in read_table_rows(path, path.name) if isinstance(row, TableRow)), None)
-    return [] if first is None else list(first.values)
+    return list(read_schema(path).names) if _format(path) in ("parquet", "arrow") else list(read_first_row(path))
+
+
+def read_first_row(path: Path) -> Mapping[str, Any]:
+    """Return the values of the first readable row; empty if there is none."""
+    return next((row.values for row in read_table_rows(path, path.name) if isinstance(row, TableRow)), {})
 
 
 def count_rows(path: Path) -> int | None:
@@ -140,8 +146,8 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> _Rows:
                 if not isinstance(error, csv.Error):
                     return
                 continue
-            if len(cells) == len(header):
-                yield TableRow(f"{name}:{reader.line_num + lines.uncounted}", dict(zip(header, cells, strict=True)))
+            if (values := _row_values(header, cells)) is not None:
+                yield TableRow(f"{name}:{reader.line_num + lines.uncounted}", values)
             elif cells:
                 yield _bad(
                     f"{name}:{reader.line_num + lines.uncounted}",
@@ -149,25 +155,52 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> _Rows:
                 )
 
 
+def _row_values(header: Sequence[str], cells: list[str]) -> dict[str, str] | None:
+    """Return column -> cell; None if their numbers differ.
+
+    If tags are the last column, all cells from there on are tags: of an unquoted text with commas, or one tag in each cell.
+    """
+    if len(cells) == len(header):
+        return dict(zip(header, cells, strict=True))
+    last = len(header) - 1
+    if (
+        not 0 < last < len(cells)
+        or header[last].lower() not in TAG_COLUMN_NAMES
+        or not any(map(is_image_name, cells[:last]))
+    ):
+        return None
+    return dict(zip(header, [*cells[:last], ",".join(cells[last:])], strict=True))
+
+
 def _header(cells: list[str], lines: TextLines) -> list[str]:
-    """Return the column names; a table of two columns whose first row names an image has no header: `path` and `tags`."""
+    """Return the column names; a table whose first row names an image has no header.
+
+    Its columns are then `path` and `tags`, in the order of the first row if that has two cells. More cells are one tag each, so
+    the first names the image and no other has a comma.
+    """
     names = [cell.strip() for cell in cells]
     images = list(map(is_image_name, names))
-    if len(names) != 2 or sum(images) != 1:
+    if len(names) < 2 or sum(images) != 1:
+        return names
+    if len(names) > 2 and (not images[0] or any("," in name for name in names[1:])):
         return names
     row = io.StringIO()
     csv.writer(row, delimiter=lines.delimiter).writerow(cells)
     lines.push(row.getvalue())
-    return ["path" if image else "tags" for image in images]
+    return ["path" if image else "tags" for image in images[:2]]
 
 
 def _json_rows(path: Path, name: str) -> _Rows:
     with _open(path) as file:
         try:
-            head = file.read(JSON_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
+            start = file.read(JSON_HEAD)
         except (OSError, EOFError) as error:
             yield _bad(name, error)
             return
+    if start.startswith(UTF_16_MARKS):
+        yield _bad(name, "JSON in UTF-16; save it as UTF-8")
+        return
+    head = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     with _open(path) as file:
         yield from _json_array(file, name) if head.startswith(b"[") else _json_lines(file, name)
 

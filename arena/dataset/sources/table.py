@@ -9,13 +9,14 @@ from pathlib import Path
 from arena.dataset.records import Reject, RowRefusedError, SourceItems
 from arena.dataset.sources.columns import TableColumns, find_row_file, read_tag_name_list
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.rows import read_column_names, read_table_rows
+from arena.dataset.sources.rows import read_column_names, read_first_row, read_table_rows
 from arena.dataset.sources.tree import Tree
 
 
 def read(path: Path, hints: Hints) -> SourceItems:
     """Yield every row of the table, in the order of the file."""
-    columns = TableColumns.choose(path, read_column_names(path), hints, read_tag_name_list(hints.tag_names))
+    names = read_tag_name_list(hints.tag_names)
+    columns = TableColumns.choose(path, read_column_names(path), hints, names, read_first_row(path))
     tree = Tree.at(hints.images or path.parent)
     for row in read_table_rows(path, path.name):
         if isinstance(row, Reject):

@@ -1,21 +1,15 @@
 """Lines of a CSV file in the encodings and with the delimiters that spreadsheets write."""
 
-import codecs
 import csv
 import io
-import re
 from pathlib import PurePath
 from typing import IO
 
+from arena.base.text_files import DELIMITERS, named_delimiter, text_encoding
 from arena.images.formats import has_image_suffix
 
 MAX_ROW_BYTES = 64_000_000
 """Maximum length of a line or cell that is read into memory, in bytes."""
-
-UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""Byte order marks of UTF-16, which Notepad and Excel write as Unicode text."""
-
-_DELIMITERS = (",", ";", "\t")
 
 
 def is_image_name(cell: str) -> bool:
@@ -44,7 +38,7 @@ class TextLines:
     """
 
     def __init__(self, file: IO[bytes], usual: str) -> None:
-        encoding = "utf-16" if file.read(2) in UTF_16_MARKS else "utf-8-sig"
+        encoding = text_encoding(file.read(2))
         file.seek(0)
         # Bytes that are not UTF-8 become lone surrogates; only the row that contains them is rejected later.
         self._text = io.TextIOWrapper(file, encoding, "surrogateescape", newline="")
@@ -67,9 +61,9 @@ class TextLines:
 
     def _find_delimiter(self, usual: str) -> str:
         first = next(self, "")
-        if named := re.fullmatch(r"sep=(.)\s*", first):
+        if named := named_delimiter(first):
             self.uncounted = 1
-            return named[1]
+            return named
         self.push(first)
         self.uncounted = 0
 
@@ -77,7 +71,7 @@ class TextLines:
             cells = next(csv.reader([first], delimiter=delimiter), [])
             return len(cells) > 1 and any(map(is_image_name, cells)), len(cells)
 
-        return max((usual, *_DELIMITERS), key=preference)
+        return max((usual, *DELIMITERS), key=preference)
 
     def _read(self) -> str:
         line = self._text.readline(MAX_ROW_BYTES)

@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from arena.base.errors import ArenaError
+from arena.base.text_files import decode_text
 from arena.dataset.records import RowRefusedError
 from arena.dataset.sources.labels import MAX_TAG_CHARACTERS
-from arena.dataset.sources.text_lines import UTF_16_MARKS
+from arena.dataset.walk import FolderLevel, walk_folder
 from arena.images.formats import has_image_suffix
 
 _MAX_SHOWN = 1_000
@@ -21,20 +21,6 @@ _MAX_SHOWN = 1_000
 
 _DATASET_MARKERS = ("dataset.toml", ".parts")
 """Files and folders that mark a folder as the output of an import."""
-
-
-class TreeFolder(NamedTuple):
-    """One folder of a tree."""
-
-    folder: str
-    """Path relative to the root, with `/`; empty for the root."""
-    files: list[str]
-    links: list[str]
-    """Links to folders, which are not followed."""
-
-    def path(self, name: str) -> str:
-        """Return the path, relative to the root, of a file or link in this folder."""
-        return f"{self.folder}/{name}" if self.folder else name
 
 
 @dataclass(frozen=True)
@@ -100,20 +86,17 @@ class Tree:
         if len(content) > MAX_TAG_CHARACTERS:
             raise RowRefusedError("tags too long", f"{escape_name(name)}: more than {MAX_TAG_CHARACTERS:,} bytes")
         try:
-            return content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8-sig")
+            return decode_text(content)
         except UnicodeDecodeError as error:
             raise RowRefusedError("not text", f"{escape_name(name)}: byte {error.start} is not UTF-8") from None
 
-    def walk(self) -> Iterator[TreeFolder]:
-        """Yield every folder in sorted order, without hidden folders and finished or unfinished datasets.
+    def walk(self) -> Iterator[FolderLevel]:
+        """Yield every folder as `walk_folder` does, without finished and unfinished datasets.
 
         Raises:
             ArenaError: a folder cannot be read.
         """
-        for folder, folders, files in os.walk(self.root, onerror=_refuse):
-            links = sorted(name for name in folders if Path(folder, name).is_symlink())
-            folders[:] = sorted(name for name in folders if name not in links and not _is_skipped(Path(folder, name)))
-            yield TreeFolder(Path(folder).relative_to(self.root).as_posix().removeprefix("."), sorted(files), links)
+        return walk_folder(self.root, _is_dataset)
 
     def by_stem(self) -> dict[str, str]:
         """Return image files by key: the lower-case stem, and its last part after `_`, as in `site_123_<md5>.jpg`.
@@ -130,13 +113,9 @@ class Tree:
         return found
 
 
-def _is_skipped(folder: Path) -> bool:
-    """Return whether a folder is hidden or is the output of an import."""
-    return folder.name.startswith(".") or any((folder / mark).exists() for mark in _DATASET_MARKERS)
-
-
-def _refuse(error: OSError) -> None:
-    raise ArenaError(f"{error.filename}: cannot be read ({error.strerror}); make it readable, or move it away")
+def _is_dataset(folder: Path) -> bool:
+    """Return whether a folder is the output of an import."""
+    return any((folder / mark).exists() for mark in _DATASET_MARKERS)
 
 
 def escape_name(name: str) -> str:

@@ -1,7 +1,8 @@
 """Reader of webdataset shards: tar files in which the members of one image share a key.
 
-For example, `000123.jpg` has its tags in `000123.json`, `000123.txt` or `000123.cls`. The key is the member's path up to the
-first dot of the file name, and is the identifier of the image. Shards are read as a stream, one member at a time.
+For example, `000123.jpg` has its tags in `000123.json`, `000123.txt`, `000123.caption` or `000123.cls`. The key is the
+member's path up to the first dot of the file name, and is the identifier of the image. Shards are read as a stream, one member
+at a time.
 """
 
 import tarfile
@@ -10,17 +11,18 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from arena.base.text_files import decode_text
 from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
 from arena.dataset.sources.columns import read_tag_name_list
 from arena.dataset.sources.facts import row_facts
-from arena.dataset.sources.folder import parse_object, sidecar_labels
+from arena.dataset.sources.folder import TEXT_SUFFIXES, first_text, parse_object, sidecar_labels
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, TAG_KEYS, Labels, parse_tags
 from arena.dataset.sources.tree import escape_name
 from arena.images.decode import MAX_FILE_BYTES
 from arena.images.formats import HEAD_BYTES, IMAGE_SUFFIXES, is_image_head
 
-_SIDECAR_SUFFIXES = (".json", ".txt", ".cls")
+_SIDECAR_SUFFIXES = (".json", ".cls", *TEXT_SUFFIXES)
 
 
 _TOO_LONG = "its header says {:,} bytes, more than the archive has; nothing after it can be read"
@@ -125,8 +127,8 @@ def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tu
 
 
 def _labels(files: dict[str, bytes], table: object, where: str, hints: Hints, names: tuple[str, ...]) -> Labels:
-    """Return the labels from `.txt` and `.json`; those of `.cls` only if neither has any."""
-    text = _text(files[".txt"], where) if ".txt" in files else None
+    """Return the labels from the text files and `.json`; those of `.cls` only if neither has any."""
+    text = first_text(_text(files[suffix], where) for suffix in TEXT_SUFFIXES if suffix in files)
     described = table if isinstance(table, dict) else None
     tagged = text is not None or (described is not None and any(described.get(key) is not None for key in TAG_KEYS))
     if ".cls" not in files or tagged:
@@ -137,6 +139,6 @@ def _labels(files: dict[str, bytes], table: object, where: str, hints: Hints, na
 
 def _text(content: bytes, where: str) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return decode_text(content)
     except UnicodeDecodeError as error:
         raise RowRefusedError("not text", f"{where}: byte {error.start} is not UTF-8") from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import pandas as pd
 from arena.base import provenance
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.progress import Progress
+from arena.evaluate.matching import refuse_no_compared_tag
 from arena.gate.options import VERDICT_OPTIONS
 from arena.gate.policy import Policy
 from arena.gate.unpaired import averaged_tags, judge_unpaired, unpaired_cost
@@ -131,11 +132,12 @@ def _evaluate_alone(entrant: ScoredEntrant, folder: Path, asked: ComparisonOptio
     own = {entrant.name: thresholds_of_entrant(entrant, asked.thresholds.get(entrant.name), progress)}
     planned = planned_recipe(ground, settings, own, locate_entrants([entrant]))
     open_run_folder(folder, planned, overwrite=asked.overwrite)
-    entry = (
-        score_models_of([entrant], ground, folder, asked, progress)[entrant.name]
-        if isinstance(entrant, ModelEntrant)
-        else entry_of(entrant, asked, progress)
-    )
+    review = partial(refuse_no_compared_tag, ground.truth, min_positives=settings.min_positives, paired=True)
+    if isinstance(entrant, ModelEntrant):
+        entry = score_models_of([entrant], ground, folder, asked, progress, review=review)[entrant.name]
+    else:
+        entry = entry_of(entrant, asked, progress)
+        review({entry.name: entry.scores.tags})
     result = evaluate_run(ground.truth, [entry], settings, progress)
     inputs = inputs_of_entrants((entrant,), [entry])
     recipe = make_recipe(ground, settings, [entry], inputs, command=asked.command, started=started)

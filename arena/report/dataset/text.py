@@ -36,6 +36,9 @@ def dataset_text(description: Mapping[str, Any]) -> str:
     groups = plural(description["groups"]["groups"], "group", "groups")
     out.print(f"{plural(images, 'image', 'images')} in {groups}, {plural(len(description['tags']), 'tag', 'tags')}")
     out.print(one_line(f"licence {description['licence']}; digest {description['digest'][:12]}"))
+    labels_read = description["facts"].get("labels_read")
+    for line in labels_read if isinstance(labels_read, list) else []:
+        out.print(one_line(f"labels read: {line}"))
     if included := description["included_for"]:
         out.print(
             f"not a random sample: {count(included['for_a_tag'])} images for a tag, {count(included['random'])} at random"

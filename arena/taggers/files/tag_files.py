@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from arena.base import reading
 from arena.base.errors import ArenaError, WeightsError
-from arena.base.reading import MAX_JSON_BYTES, parse_json, read_text
+from arena.base.reading import MAX_JSON_BYTES, parse_json
 from arena.cards import ModelCard
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagSpace
 from arena.tags.rows import read_csv
@@ -97,7 +98,7 @@ def named_file(card: ModelCard, files: Mapping[str, Path], name: str, what: str)
 
 def read_top_tags(path: Path) -> TagSpace:
     """Read JoyTag's `top_tags.txt`: one name per line, no categories; blank lines are skipped."""
-    return _space(path, [line for line in read_utf8(path).splitlines() if line.strip()])
+    return _space(path, [line for line in read_text(path).splitlines() if line.strip()])
 
 
 def read_selected_tags(path: Path) -> TagSpace:
@@ -224,13 +225,13 @@ TAG_READERS: Mapping[str, Callable[[Path], TagSpace]] = {
 """Reader of each of `arena.cards.model.TAG_FORMATS`."""
 
 
-def read_utf8(path: Path) -> str:
+def read_text(path: Path) -> str:
     """Return the content of a text file, without a byte order mark.
 
     Raises:
-        WeightsError: it is not UTF-8.
+        WeightsError: it is neither UTF-8 nor UTF-16 with a byte order mark.
     """
-    return read_text(path, most=MAX_JSON_BYTES, fix="download the file again", error=WeightsError)
+    return reading.read_text(path, most=MAX_JSON_BYTES, fix="download the file again", error=WeightsError)
 
 
 def read_unique_json(path: Path) -> Any:
@@ -239,7 +240,7 @@ def read_unique_json(path: Path) -> Any:
     Raises:
         WeightsError: not readable JSON, or an object in it has a key twice.
     """
-    return parse_json(read_utf8(path), path, fix="download the file again", error=WeightsError, unique_keys=True)
+    return parse_json(read_text(path), path, fix="download the file again", error=WeightsError, unique_keys=True)
 
 
 def _table(path: Path, content: object) -> Mapping[str, Any]:

@@ -17,8 +17,8 @@ from arena.taggers.files.tag_files import (
     FormattedFile,
     find_tag_file,
     named_file,
+    read_text,
     read_unique_json,
-    read_utf8,
 )
 from arena.tags import UNKNOWN_CATEGORY, TagSpace
 from arena.tags.rows import read_csv
@@ -193,7 +193,7 @@ def _read_list(path: Path, profile: str) -> _Found:
 
     Source: xinyu1205/recognize-anything, ram/data/ram_tag_list_threshold.txt.
     """
-    lines = [line for line in read_utf8(path).splitlines() if line.strip()]
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
     return _Found(columns=[_number(path, f"line {number + 1}", line) for number, line in enumerate(lines)])
 
 

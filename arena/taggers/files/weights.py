@@ -1,7 +1,7 @@
 """Find or download a tagger's files, check their digests, and read state dicts."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -260,7 +260,8 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits:
     """Load a state dict into a torch network.
 
     A network on the meta device gets copies of the tensors, in their own dtype. They are copied because a file's tensors are
-    mapped: without a copy, overwriting the file during a run would change the scores.
+    mapped: without a copy, overwriting the file during a run would change the scores. A prefix of any wrapper is removed if
+    the names then are exactly those of the network.
 
     Args:
         fits: what defines the network, for the error.
@@ -271,6 +272,7 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits:
     from torch import nn
 
     assert isinstance(network, nn.Module)
+    state = _without_unknown_prefix(state, network.state_dict().keys())
     try:
         if next(network.parameters()).is_meta:
             network.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
@@ -279,6 +281,20 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits:
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         raise WeightsError(f"{path}: does not fit {fits}: {_first_of(lines[0])}") from None
+
+
+def _without_unknown_prefix(state: "dict[str, Tensor]", wanted: Collection[str]) -> "dict[str, Tensor]":
+    """Return the state dict without the prefix that makes its names differ from the wanted ones; else unchanged.
+
+    >>> list(_without_unknown_prefix({"net.a.weight": 1, "net.b": 2}, ["a.weight", "b"]))
+    ['a.weight', 'b']
+    """
+    first = next(iter(state), "")
+    for prefix in (first.removesuffix(name) for name in wanted if first.endswith(f".{name}")):
+        inner = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        if len(inner) == len(state) and inner.keys() == {*wanted}:
+            return inner
+    return state
 
 
 def _first_of(reason: str) -> str:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from arena.base.errors import ArenaError
 from arena.cli import arena
+from arena.dataset.describe import summarise_dataset
 from arena.dataset.frozen import digest_images
 from arena.dataset.hashes.algorithms import dhash, phash
 from arena.dataset.importing.collect import ImportResult, import_source
@@ -26,6 +27,7 @@ from arena.dataset.records import Reject
 from arena.dataset.rejects import write_rejects
 from arena.dataset.sources import open_source
 from arena.images.decode import ImagePolicy, decode, pixel_digest
+from arena.report.dataset.text import dataset_text
 from arena.tags.exports import read_relations
 from tests.dataset.sources.kinds import lines, picture, put
 
@@ -57,6 +59,9 @@ def test_an_imported_folder_is_a_frozen_dataset(photos: Path, tmp_path: Path) ->
     wrong = heldout.images.set_index("image_id").loc["sub/wrong"]
     assert wrong["path"].endswith(".jpg"), "its content tells the format"
     assert heldout.card.facts["untagged"] == 1
+    read = ["13 images, with tag files", "tags in 'text files': separated by commas (12 of 12 texts)"]
+    assert heldout.card.facts["labels_read"] == read
+    assert f"labels read: {read[0]}\nlabels read: {read[1]}\n" in dataset_text(summarise_dataset(heldout))
     assert heldout.relations.close(["puppy", "all"]) == {"dog", "animal"}
     assert (heldout.card.title, heldout.card.licence, heldout.card.facts["source_kind"]) == (
         "Photos",

@@ -46,6 +46,17 @@ def test_members_of_one_key_are_one_image(tmp_path: Path) -> None:
     assert not rejects
 
 
+def test_captions_and_texts_of_windows_in_a_shard(tmp_path: Path) -> None:
+    shard(
+        tmp_path / "0.tar", member("1.png", picture(1)), member("1.caption", b"blue eyes, hat"), member("2.png", picture(2)),
+        member("2.txt", "\ufeffa, long hair".encode("utf-16-le")), member("3.png", picture(3)), member("3.txt", b""),
+        member("3.caption", b"c"), member("4.png", picture(4)), member("4.tags.txt", b"d\ne"),
+    )  # fmt: skip
+    records, rejects = read(tmp_path)
+    assert tags_of(records) == {"1": ("blue_eyes", "hat"), "2": ("a", "long_hair"), "3": ("c",), "4": ("d", "e")}
+    assert not rejects
+
+
 def test_members_are_recognised_by_content(tmp_path: Path) -> None:
     shard(
         tmp_path / "0.tar", member("0a1b", picture(1)), member("0a1b.txt", b"a"), member("2.image", picture(2, "JPEG")),

@@ -72,7 +72,7 @@ def test_what_is_wrong_with_one_image_is_one_reject(tmp_path: Path) -> None:
     put(tmp_path / "list.json", "[" * 100_000)
     put(tmp_path / "long.txt", "a " * 6_000_000)
     put(tmp_path / "latin.txt", b"caf\xe9")
-    put(tmp_path / "kind.json", '{"tags": [{"name": "x"}]}')
+    put(tmp_path / "kind.json", '{"tags": [{"key": "x"}]}')
     records, rejects = read(tmp_path)
     assert not records
     assert reasons(rejects) == [

@@ -37,6 +37,7 @@ def table(folder: Path, cells: list[str]) -> Path:
         ("semicolon", ["1girl; solo", "1girl; long hair", "hat"]),
         ("comma", ["1girl, solo", "1girl,long hair", "hat"]),
         ("comma", ["1girl，solo", "1girl、long hair", "hat"]),
+        ("comma", ["((1girl)), {solo}", "{{1girl}}, [long hair]", "hat"]),
         ("comma", ["(1girl:1.2), solo", "((1girl, long hair:1.1):0.9)", "<lora:x:0.8>, hat"]),
         ("line", ["1girl\nsolo", "1girl\nlong hair", "hat"]),
         ("space", ["1girl solo", "1girl long_hair", "hat"]),

@@ -84,7 +84,10 @@ def test_a_stem_whose_patches_do_not_fit_the_positions_is_refused(tmp_path: Path
         load(folder)
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod.", "model.module."])
+PREFIXES = ("module.", "_orig_mod.", "model.", "module._orig_mod.", "model.module.", "net.", "ema_model.x.")
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 def test_prefixes_of_wrappers_are_taken_off(prefix: str, suffix: str, tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
