@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.locks import lock_output
 from arena.report.exports.write import WrittenExports, all_exports, write_exports
 from arena.report.view import may_name_images
 from arena.results.run_folder import Result, read_result
@@ -21,7 +22,8 @@ def publish_exports(folder: Path, to: Path, models: Sequence[str] = ()) -> Writt
         IncomparableError: the run has another schema.
     """
     result = read_result(folder)
-    return write_exports(exports_of(result, folder, models), to)
+    with lock_output(to, "publish --forms"):
+        return write_exports(exports_of(result, folder, models), to)
 
 
 def exports_of(result: Result, folder: Path, models: Sequence[str] = ()) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from arena.base import provenance
+from arena.base.locks import lock_output
 from arena.base.names import split_named
 from arena.cards import find_dataset, find_models
 from arena.dataset.contamination import search_index_files
@@ -71,19 +72,22 @@ def run_benchmark(
     thresholds = {card.name: with_file_thresholds(card, thresholds[card.name], progress) for card in cards}
     folder = output or Path("runs") / run_name(models, heldout.card.name, sample, scoring)
     planned = planned_recipe(given, settings, thresholds, [*model_inputs(models), *inputs_of(scoring)])
-    open_run_folder(folder, planned, overwrite=execution.overwrite)
-    source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-    score_images(
-        cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=given.truth.relations,
-        review=lambda tags: refuse_no_compared_tag(given.truth, tags, settings.min_positives),
-    )  # fmt: skip
-    entries = [scored_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
-    refuse_all_skipped(entries[0].scores)
-    result = evaluate_run(given.truth, entries, settings, progress, against)
-    weights = {entry.name: entry.facts.get("weights") for entry in entries}
-    inputs = [*model_inputs(models, weights), *inputs_of(scoring)]
-    recipe = make_recipe(given, settings, entries, inputs, command=execution.command, started=started, against=against)
-    write_run(folder, result, recipe, heldout, showing, progress, published)
+    with lock_output(folder, "run"):
+        open_run_folder(folder, planned, overwrite=execution.overwrite)
+        source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
+        score_images(
+            cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=given.truth.relations,
+            review=lambda tags: refuse_no_compared_tag(given.truth, tags, settings.min_positives),
+        )  # fmt: skip
+        entries = [scored_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
+        refuse_all_skipped(entries[0].scores)
+        result = evaluate_run(given.truth, entries, settings, progress, against)
+        weights = {entry.name: entry.facts.get("weights") for entry in entries}
+        inputs = [*model_inputs(models, weights), *inputs_of(scoring)]
+        recipe = make_recipe(
+            given, settings, entries, inputs, command=execution.command, started=started, against=against
+        )
+        write_run(folder, result, recipe, heldout, showing, progress, published)
     return folder
 
 

@@ -29,7 +29,8 @@ STORE_SCHEMA = 1
 ROUNDING = 1e-6
 """Largest distance from [0, 1] of a score that is clipped: a mean or a softmax in float32 may round to 1.0000001."""
 
-_OWN_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
+STORE_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
+"""Names of the files of a store."""
 
 
 class MachineTime(NamedTuple):
@@ -295,7 +296,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
 def _remove(folder: Path) -> None:
     """Remove a store. It is renamed first, so that an interruption leaves no partial store under its name."""
     names = [path.name for path in folder.iterdir()]
-    if foreign := [name for name in names if not (_OWN_FILES.fullmatch(name) or is_temporary(name))]:
+    if foreign := [name for name in names if not (STORE_FILES.fullmatch(name) or is_temporary(name))]:
         raise ScoresError(
             f"{folder}: holds {foreign[0]}, which is not a file of a score store; name another folder with --output"
         )

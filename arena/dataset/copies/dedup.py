@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, refuse_twice
-from arena.base.files import digest_file
+from arena.base.files import copy_file, digest_file, is_vacant, open_whole
+from arena.base.locks import lock_output
 from arena.base.progress import Progress
+from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import read_dataset_card
 from arena.dataset.copies.alignment import AlignmentDifference
 from arena.dataset.copies.at_hand import compare_candidates, find_image_files, find_pictures
@@ -28,7 +30,7 @@ from arena.dataset.copies.pairs import (
     with_class,
 )
 from arena.dataset.copies.policy import DuplicateRule, Ledger, apply_policy, find_unconfirmed
-from arena.dataset.copies.signing import SignedImages, compute_signatures, make_thumbnails
+from arena.dataset.copies.signing import THUMBNAILS_FILE, WORK_FILES, SignedImages, compute_signatures, make_thumbnails
 from arena.dataset.files import CARRIED_FILES, DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, link_or_copy
 from arena.dataset.frozen import HeldOut, write_frozen
 from arena.dataset.hashes.algorithms import ALGORITHMS
@@ -111,9 +113,26 @@ def deduplicate(
         "deduplicated_against": ", ".join(f"{source.name} {source.digest[:12]}" for source in against),
         "compared_with_pictures_of": ", ".join(source.name for source in against if source.pictures),
     }
-    if finished := _finished(output, shaped_by, rule):
+    work = output.resolve().with_name(f".{output.resolve().name}.part")
+    with lock_output(output, "dataset dedup"):
+        finished = _finished(output, shaped_by, rule)
+        if finished is None:
+            open_scratch(work, WORK_FILES)
+            finished = _write_deduplicated(heldout, output, work, against, rule, shaped_by, progress)
+        remove_scratch(work, WORK_FILES)
         return finished
-    work = output.parent / f".{output.name}.part"
+
+
+def _write_deduplicated(
+    heldout: HeldOut, output: Path, work: Path, against: Sequence[TrainingIndex], rule: DuplicateRule,
+    shaped_by: Mapping[str, Any], progress: Progress,
+) -> Deduplicated:  # fmt: skip
+    """Compare the images, and write the new dataset.
+
+    Args:
+        work: folder of the unfinished work.
+        shaped_by: further entries of the card: everything that the result depends on.
+    """
     signed = compute_signatures(heldout, work, progress)
     ledger = Ledger([dict(step) for step in heldout.card.facts.get("steps", [])])
     why = "not a readable image, or the file differs from its sha256"
@@ -125,12 +144,12 @@ def deduplicate(
         raise ArenaError(f"{heldout.card.folder}: no image would be left ({rule}); change --radius or --against")
     table = _named(signed.images, copies, seen)
     folder = _fresh(work / "folder")
-    table.to_parquet(folder / DUPLICATES_FILE, index=False)
+    with open_whole(folder / DUPLICATES_FILE) as file:
+        table.to_parquet(file, index=False)
     _write_dropped(folder / DROPPED_FILE, settled.dropped, heldout.card.folder)
     write_rejects(folder / "rejects.csv", signed.rejects)
     digest = _write_images(folder, heldout, settled.kept, {**shaped_by, "steps": ledger.steps})
     folder.replace(output)
-    shutil.rmtree(work)
     return _summarised(digest, ledger.steps, table, settled.kept["group"], rule)
 
 
@@ -153,7 +172,7 @@ def _finished(output: Path, shaped_by: Mapping[str, Any], rule: DuplicateRule) -
     Raises:
         ArenaError: the output holds something else.
     """
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+    if is_vacant(output):
         return None
     if (output / "dataset.toml").exists():
         card = read_dataset_card(output / "dataset.toml")
@@ -177,7 +196,7 @@ def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Ma
         link_or_copy(source / path, folder / path)
     for name in CARRIED_FILES:
         if (source / name).exists():
-            shutil.copyfile(source / name, folder / name)
+            copy_file(source / name, folder / name)
     card = {key: value for key, value in heldout.card.facts.items() if key not in PINNED_KEYS}
     tags = [(name, heldout.tags.category(column)) for column, name in enumerate(heldout.tags.names)]
     return write_frozen(folder, card={**card, **more}, images=images, tags=tags)
@@ -187,7 +206,8 @@ def _write_dropped(path: Path, dropped: pd.DataFrame, folder: Path) -> None:
     """Write the dropped rows, with reason and a WebP thumbnail."""
     paths = [folder / one for one in dropped["path"]]
     thumbnails = list(in_threads(webp_thumbnail, paths, workers=default_workers(), advance=lambda done: None))
-    dropped.assign(thumbnail=pd.Series(thumbnails, dtype=object)).to_parquet(path, index=False)
+    with open_whole(path) as file:
+        dropped.assign(thumbnail=pd.Series(thumbnails, dtype=object)).to_parquet(file, index=False)
 
 
 def find_copies(
@@ -203,7 +223,7 @@ def find_copies(
     candidates = candidates_within(signatures, rows, radius=rule.radius)
     involved = np.union1d(candidates["left"], candidates["right"]).astype(np.int64)
     small = make_thumbnails(
-        [folder / path for path in signed.images["path"].iloc[involved]], work / "thumbnails.npy", progress
+        [folder / path for path in signed.images["path"].iloc[involved]], work / THUMBNAILS_FILE, progress
     )
     if not small.readable.all():
         changed = signed.images["path"].iloc[involved[~small.readable][0]]
