@@ -22,6 +22,9 @@ from arena.tags import TagSpace
 _REQUIRED_ATTRIBUTES: Mapping[str, type] = {"tags": TagSpace, "preprocess": Preprocess, "precision": str, "device": str}
 """Required attributes of a tagger, with their types."""
 
+_PASSED_ON = (ArenaError, MemoryError, KeyboardInterrupt, GeneratorExit)
+"""Exceptions that a plugin raises by right or for which it is not to blame. Any other is its failure, also `sys.exit`."""
+
 
 class PluginTagger:
     """A plugin's tagger whose output is checked for each batch, and whose errors name the package.
@@ -47,9 +50,9 @@ class PluginTagger:
         """
         try:
             values = self.inner.scores(batch)
-        except ArenaError:
+        except _PASSED_ON:
             raise
-        except Exception as error:
+        except BaseException as error:
             raise ScoresError(f"{self._where}: scores failed ({describe_exception(error)})") from error
         return check_scores(self._where, values, images=len(batch), tags=len(self.tags))
 
@@ -67,9 +70,9 @@ def load_plugin(
     where = f"{card.name} ({adapter})"
     try:
         inner = function(card, files, device=device, precision=precision)
-    except ArenaError:
+    except _PASSED_ON:
         raise
-    except Exception as error:
+    except BaseException as error:
         raise ArenaError(f"{where}: load failed ({describe_exception(error)})") from error
     check_interface(where, inner)
     return PluginTagger(card, inner, where)
@@ -113,7 +116,9 @@ def describe_exception(error: BaseException) -> str:
 def _import(point: EntryPoint, adapter: str) -> Callable[..., Tagger]:
     try:
         function = point.load()
-    except Exception as error:  # importing a module may raise any exception
+    except _PASSED_ON:
+        raise
+    except BaseException as error:  # importing a module may raise any exception, SystemExit included
         raise ArenaError(f"{adapter}: cannot be imported ({describe_exception(error)}); fix or uninstall it") from error
     if not callable(function):
         raise ArenaError(f"{adapter}: {point.value} is not a function; the entry point must be MODULE:load")
