@@ -23,6 +23,9 @@ _TEMPORARY = re.compile(r"\.arena-\d+(-([0-9a-f]{8})[0-9a-f]{8}\.part)?")
 """Name of a temporary file or folder: process, digest of its final name, random digits. Earlier versions also wrote empty
 files with the process alone."""
 
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+"""Message of numpy for a full disk; it has no error number."""
+
 _FIXES = {
     errno.ENOSPC: "make room on the disk, or name a place on another one",
     errno.EDQUOT: "make room in the quota, or name a place on another disk",
@@ -97,10 +100,14 @@ def is_vacant(folder: Path) -> bool:
     return not folder.exists() or (folder.is_dir() and all(own_name(path.name) for path in folder.iterdir()))
 
 
+def is_write_failure(error: OSError) -> bool:
+    """Return whether an error names no file and can come from writing: by its number, or by numpy's text for a full disk."""
+    return error.filename is None and (error.errno is not None or bool(_SHORT_WRITE.fullmatch(str(error))))
+
+
 def write_error(path: Path, error: OSError) -> ArenaError:
     """Return the error of a file or folder that cannot be written: its path, the reason, and what the user can do."""
     reason = error.strerror or " ".join(str(error).split())
-    # numpy reports a full disk without an error number: "1048576 requested and 4096 written"
     fix = _FIXES.get(error.errno or errno.ENOSPC, "name another place")
     return ArenaError(f"{path}: cannot be written ({reason}); {fix}")
 
@@ -129,7 +136,7 @@ def open_whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.filename not in (None, str(temporary)):
+        if error.filename != str(temporary) and not is_write_failure(error):
             raise  # the error concerns another file, which the block reads
         raise write_error(path, error) from None
     finally:

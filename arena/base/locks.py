@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from arena.base.errors import ArenaError
-from arena.base.files import OWN_PREFIX, remove_temporary_of, write_error
+from arena.base.files import OWN_PREFIX, is_write_failure, remove_temporary_of, write_error
 from arena.base.provenance import now
 
 _LONGEST_NAME_BYTES = 200
@@ -49,7 +49,7 @@ def lock_output(output: Path, verb: str) -> Iterator[None]:
             remove_temporary_of(target)
             yield
     except OSError as error:
-        if error.filename is not None:
+        if not is_write_failure(error):
             raise
         raise write_error(output, error) from None
     finally:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from arena.base.errors import ArenaError
-from arena.base.files import copy_file, own_name
+from arena.base.files import copy_file, digest_file, own_name
 from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
 from arena.base.scratch import open_scratch, remove_scratch
@@ -136,8 +136,19 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
         if path.is_file() and not path.is_symlink() and path.name not in _REWRITTEN_FILES and not own_name(path.name):
             copy_file(path, folder / path.name)
     with progress.count("images", len(dataset), 0) as advance:
-        for path in dataset.images["path"]:
+        for path, sha256 in zip(dataset.images["path"], dataset.images["sha256"], strict=True):
             if not is_inside(path):
                 raise ArenaError(f"{source}: image {path!r} lies outside the folder; remove it from images.parquet")
+            if (
+                _leaves(source, path) and digest_file(source / path) != sha256
+            ):  # a link may name any file of this machine
+                raise ArenaError(
+                    f"{source}: image {path!r} is a link to a file that differs from its sha256; restore it"
+                )
             link_or_copy(source / path, folder / path)
             advance(1)
+
+
+def _leaves(folder: Path, path: str) -> bool:
+    """Return whether a link on the way to an image leads out of the folder."""
+    return not (folder / path).resolve().is_relative_to(folder.resolve())

@@ -159,7 +159,7 @@ def _paired(
         result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name, calibration=compare_joint(joint)
     )
     cases = [
-        *retime_if_slow(judged, joint, rules, cards, asked.compute),
+        *retime_if_slow(judged, joint, rules, cards, asked.compute, stored=_are_stored(candidate, baseline)),
         canary_case(joint, epsilon=rules.of(CANARY_OPTIONS).epsilon, wanted=asked.canary),
     ]
     models = result.summary["models"]
@@ -178,6 +178,10 @@ def _paired(
         causes = causes_of(joint, card=cards[0], compute=asked.compute, diagnose=diagnose, progress=progress)
         verdict = replace(verdict, causes=tuple(causes))
     return _Found(verdict, result)
+
+
+def _are_stored(*entrants: Entrant) -> bool:
+    return all(isinstance(one, RunEntrant) for one in entrants)
 
 
 def _runnable(entrant: Entrant, asked: ComparisonOptions) -> ModelCard | None:

@@ -180,7 +180,10 @@ def test_a_site_of_another_version_or_a_damaged_marker_is_refused(two: Path, tmp
 
 def test_one_process_at_a_time(two: Path, tmp_path: Path) -> None:
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
-    with lock_output(tmp_path, "publish"), pytest.raises(ArenaError, match=r"arena publish \(process \d+ on .* writes to it"):
+    with (
+        lock_output(tmp_path, "publish"),
+        pytest.raises(ArenaError, match=r"arena publish \(process \d+ on .* writes to it"),
+    ):
         publish_site([], tmp_path)
     publish_site([], tmp_path)
     assert not [name for name in files_of(tmp_path) if name.endswith((".lock", ".part"))]
