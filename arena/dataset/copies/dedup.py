@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, refuse_twice
-from arena.base.files import copy_file, digest_file, is_vacant, open_whole
+from arena.base.files import copy_file, digest_file, open_whole
 from arena.base.locks import lock_output
 from arena.base.progress import Progress
 from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import read_dataset_card
 from arena.dataset.copies.alignment import AlignmentDifference
 from arena.dataset.copies.at_hand import compare_candidates, find_image_files, find_pictures
+from arena.dataset.copies.nearest import compare_nearest
 from arena.dataset.copies.pairs import (
     COPY_COLUMNS,
     INDEX_MATCH_ORDER,
@@ -172,7 +173,7 @@ def _finished(output: Path, shaped_by: Mapping[str, Any], rule: DuplicateRule) -
     Raises:
         ArenaError: the output holds something else.
     """
-    if is_vacant(output):
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return None
     if (output / "dataset.toml").exists():
         card = read_dataset_card(output / "dataset.toml")
@@ -213,7 +214,10 @@ def _write_dropped(path: Path, dropped: pd.DataFrame, folder: Path) -> None:
 def find_copies(
     signed: SignedImages, folder: Path, work: Path, rule: DuplicateRule, progress: Progress
 ) -> pd.DataFrame:
-    """Return every pair of pictures that a digest or a hash finds, with class and differences; `left` and `right` are rows."""
+    """Return the pairs of pictures that a digest or a hash finds, with class and differences; `left` and `right` are rows.
+
+    Of pictures with many candidates, only the most similar pairs are compared and returned, see `compare_nearest`.
+    """
     signatures = signed.signatures
     identical = with_class(identical_pairs(signatures), "identical").assign(phash_bits=0, dhash_bits=0)
     if rule.radius == 0:
@@ -231,12 +235,21 @@ def find_copies(
     among = candidates.assign(
         left=np.searchsorted(involved, candidates["left"]), right=np.searchsorted(involved, candidates["right"])
     )
-    parts = [identical]
-    with progress.count("comparing candidates", len(among), 0) as advance:
-        for part in classify_candidates(among, small.pixels):
-            parts.append(part.assign(left=involved[part["left"]], right=involved[part["right"]]))
-            advance(len(part))
-    return pd.concat(parts, ignore_index=True).sort_values(["left", "right"], ignore_index=True)
+
+    def compare(pairs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        with progress.count("comparing candidates", len(pairs), 0) as advance:
+            for part in classify_candidates(pairs, small.pixels):
+                yield part
+                advance(len(part))
+
+    found = compare_nearest(among, small.pixels, compare, joined=rule.joined, related=rule.related)
+    if found.left_out:
+        progress.note(
+            f"{found.left_out:,} of {len(among):,} candidate pairs were not compared: their pictures have many candidates, and "
+            "the most similar ones join no further pictures"
+        )
+    compared = found.pairs.assign(left=involved[found.pairs["left"]], right=involved[found.pairs["right"]])
+    return pd.concat([identical, compared], ignore_index=True).sort_values(["left", "right"], ignore_index=True)
 
 
 def find_index_matches(

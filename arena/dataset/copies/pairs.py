@@ -180,9 +180,10 @@ def classify_candidates(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator
 
 def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
     near: set[int] = set()
-    tried = []
+    tried: list[pd.DataFrame] = []
+    bare = _is_untrimmed(block, thumbnails)
     for way, trimmed in (("straight", 0), ("straight", 1), ("mirrored", 0), ("mirrored", 1)):
-        some = block[block[way] & ~block.index.isin(near)]
+        some = block[block[way] & ~block.index.isin(near) & ~(bare & bool(trimmed))]
         left, right = (thumbnails[some[end].to_numpy(np.int64), trimmed] for end in ("left", "right"))
         left = left[:, :, ::-1] if way == "mirrored" else left
         differences = align_and_compare(left, right)
@@ -192,6 +193,15 @@ def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
     every = pd.concat(tried).sort_values("correlation", ascending=False, kind="stable")
     best = every.sort_values(["left", "right", "rank"], kind="stable").drop_duplicates(["left", "right"])
     return best.assign(**{"class": [PAIR_CLASSES[rank] for rank in best["rank"]]}).drop(columns="rank")
+
+
+def _is_untrimmed(block: pd.DataFrame, thumbnails: Thumbnails) -> NDArray[np.bool_]:
+    """Return for which pairs both pictures have no border, so that a second try with the trimmed ones would give the same."""
+    both = np.ones(len(block), np.bool_)
+    for end in ("left", "right"):
+        rows = block[end].to_numpy(np.int64)
+        both &= (thumbnails[rows, 0] == thumbnails[rows, 1]).all((1, 2, 3))
+    return both
 
 
 def _ranks(figures: AlignmentDifference) -> NDArray[np.int64]:

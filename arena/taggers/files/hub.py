@@ -11,14 +11,15 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock, Timeout
 
 from arena.base.errors import WeightsError
 from arena.base.files import digest_known, git_digest
@@ -130,12 +131,26 @@ def _pull(card: ModelCard, name: str, revision: str | None, arrived: _Arrived, p
     blob.parent.mkdir(parents=True, exist_ok=True)
     lock = folder.parent / ".locks" / folder.name / f"{metadata.etag}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):  # the client's own lock: two downloads must not append to one file
+    with _held(FileLock(lock), f"{card.name}: {name}", progress):
         if not blob.exists():
             url = hf_hub_url(card.hub, name, revision=metadata.commit_hash)
             _stream(url, blob, metadata.size, f"{card.name}: {name}", arrived, progress)
     path = Path(hf_hub_download(card.hub, name, revision=revision))
     return PulledFile(path, commit_of(path) or str(metadata.commit_hash))
+
+
+@contextmanager
+def _held(lock: BaseFileLock, what: str, progress: Progress) -> Iterator[None]:
+    """Hold the client's own lock of a blob, because two downloads must not append to one file."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress.note(f"{what}: another process is downloading it; waiting for it to end")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _refuse_wrong_digest(card: ModelCard, name: str, metadata: "HfFileMetadata") -> None:
