@@ -23,6 +23,9 @@ _TEMPORARY = re.compile(r"\.arena-\d+(-([0-9a-f]{8})[0-9a-f]{8}\.part)?")
 """Name of a temporary file or folder: process, digest of its final name, random digits. Earlier versions also wrote empty
 files with the process alone."""
 
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""Error numbers of writing to an open file; others without a file name come from memory, pipes or the network."""
+
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 """Message of numpy for a full disk; it has no error number."""
 
@@ -101,8 +104,8 @@ def is_vacant(folder: Path) -> bool:
 
 
 def is_write_failure(error: OSError) -> bool:
-    """Return whether an error names no file and can come from writing: by its number, or by numpy's text for a full disk."""
-    return error.filename is None and (error.errno is not None or bool(_SHORT_WRITE.fullmatch(str(error))))
+    """Return whether an error names no file and comes from writing: by its number, or by numpy's text for a full disk."""
+    return error.filename is None and (error.errno in _WRITE_ERRORS or bool(_SHORT_WRITE.fullmatch(str(error))))
 
 
 def write_error(path: Path, error: OSError) -> ArenaError:

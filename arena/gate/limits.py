@@ -194,7 +194,7 @@ SPEED = Requirement(
     _SpeedSettings,
     """\
 Images per second, as a share of the baseline's; skipped unless both were timed on the same device. The speed of a shared
-machine varies by 30 %.""",
+machine varies by 30 %, so a share of up to 20 % below the limit is inconclusive.""",
     _speed_cases,
     RequiredData.RUN,
     _speed_names,

@@ -101,6 +101,8 @@ def name_digits(name: str) -> str:
         (OSError(errno.EDQUOT, "Disk quota exceeded"), True),
         (OSError(errno.ENOENT, "No such file", "input.npz"), False),
         (OSError("cannot identify image file"), False),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), False),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), False),
     ],
 )
 def test_a_full_disk_is_said_of_the_output(tmp_path: Path, error: OSError, named: bool) -> None:
