@@ -82,6 +82,7 @@ def _lock_path(target: Path) -> Path:
 def _held(path: Path, output: Path, verb: str) -> Iterator[None]:
     lock = FileLock(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)  # another process may have removed it when it was empty
         lock.acquire(timeout=_PATIENCE_S, poll_interval=_PATIENCE_S / 5)
     except Timeout:
         raise ArenaError(

@@ -139,9 +139,7 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
         for path, sha256 in zip(dataset.images["path"], dataset.images["sha256"], strict=True):
             if not is_inside(path):
                 raise ArenaError(f"{source}: image {path!r} lies outside the folder; remove it from images.parquet")
-            if (
-                _leaves(source, path) and digest_file(source / path) != sha256
-            ):  # a link may name any file of this machine
+            if _is_other_file(source, path, sha256):
                 raise ArenaError(
                     f"{source}: image {path!r} is a link to a file that differs from its sha256; restore it"
                 )
@@ -149,6 +147,10 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
             advance(1)
 
 
-def _leaves(folder: Path, path: str) -> bool:
-    """Return whether a link on the way to an image leads out of the folder."""
-    return not (folder / path).resolve().is_relative_to(folder.resolve())
+def _is_other_file(folder: Path, path: str, sha256: str) -> bool:
+    """Return whether a link on the way to an image leads out of the folder, to a file with another digest.
+
+    A link may name any file of this machine. One to a file with the digest of the image, as in the cache of a hub, is followed.
+    """
+    outside = not (folder / path).resolve().is_relative_to(folder.resolve())
+    return outside and digest_file(folder / path) != sha256

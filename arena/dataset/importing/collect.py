@@ -119,6 +119,8 @@ def _prepare_folder(source: DatasetSource, folder: Path) -> Path:
     if inside:
         raise ArenaError(f"--output {folder}: lies inside the source {source.path}; name a folder outside it")
     scratch = folder / _PARTS_FOLDER
+    if folder.is_dir():
+        remove_temporary(folder)
     if not scratch.is_dir() and not is_vacant(folder):
         what = "a finished dataset" if (folder / "dataset.toml").exists() else "something else"
         raise ArenaError(f"--output {folder}: already holds {what}; name another folder, or remove it")
