@@ -125,16 +125,16 @@ def identical_in_index(signatures: Signatures, index: HashIndex) -> pd.DataFrame
 
 def candidates_within(signatures: Signatures, rows: NDArray[np.int64], *, radius: int) -> pd.DataFrame:
     """Return the pairs among some rows whose hashes are near, each once with `left < right`."""
-    found = []
+    found: list[pd.DataFrame] = []
     for way in _SEARCHES_WITHIN:
         left, right = (_some(signatures.hashes[name], rows) for name in (way.left, way.right))
-        found.append(_candidates(left, right, way, radius=radius, within=way.left == way.right))
-    pairs = pd.concat(found, ignore_index=True)
-    pairs["left"], pairs["right"] = rows[pairs["left"]], rows[pairs["right"]]
-    pairs = pairs[pairs["left"] != pairs["right"]]
-    swap = pairs["left"] > pairs["right"]
-    pairs.loc[swap, ["left", "right"]] = pairs.loc[swap, ["right", "left"]].to_numpy()
-    return _first_found(pairs)
+        pairs = _candidates(left, right, way, radius=radius, within=way.left == way.right)
+        ends = np.sort(rows[pairs[["left", "right"]].to_numpy(np.int64)], axis=1)
+        pairs = pairs.assign(left=ends[:, 0], right=ends[:, 1])[ends[:, 0] != ends[:, 1]]
+        found = [
+            _first_found(pd.concat([*found, pairs], ignore_index=True))
+        ]  # after each search: there may be millions
+    return found[0]
 
 
 def candidates_in_index(signatures: Signatures, index: HashIndex, *, radius: int) -> pd.DataFrame:
@@ -265,7 +265,8 @@ def _candidates(
             for other in PerceptualHashes._fields
         }
         ends = {"left": found.left, "right": found.right}
-        parts.append(pd.DataFrame({**ends, **distances, "found_by": f"{way.name}{kind}", "mirrored": way.mirrored}))
+        how = {"found_by": f"{way.name}{kind}", "straight": not way.mirrored, "mirrored": way.mirrored}
+        parts.append(pd.DataFrame({**ends, **distances, **how}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -278,13 +279,15 @@ def _distances(left: NDArray[np.uint64], right: NDArray[np.uint64], pairs: Pairs
 def _first_found(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return each pair once, with the first search that found it, and whether any search found it straight or mirrored."""
     if pairs.empty:
-        return pairs.assign(straight=True)
-    order = [f"{way.name}{kind}" for way in _SEARCHES_WITHIN for kind in PerceptualHashes._fields]
-    pairs = pairs.assign(straight=~pairs["mirrored"], rank=pairs["found_by"].map(order.index))
-    ends = pairs.groupby(["left", "right"])
-    pairs["straight"], pairs["mirrored"] = ends["straight"].transform("any"), ends["mirrored"].transform("any")
-    first = pairs.sort_values(["left", "right", "rank"]).drop_duplicates(["left", "right"])
-    return first.drop(columns="rank").reset_index(drop=True)
+        return pairs
+    names = [f"{way.name}{kind}" for way in _SEARCHES_WITHIN for kind in PerceptualHashes._fields]
+    rank = pairs["found_by"].map({name: place for place, name in enumerate(names)}).to_numpy(np.int64)
+    left, right = (pairs[end].to_numpy(np.int64) for end in ("left", "right"))
+    order = np.lexsort((rank, right, left))
+    new = np.diff(left[order], prepend=-1).astype(bool) | np.diff(right[order], prepend=-1).astype(bool)
+    starts = np.flatnonzero(new)
+    ways = {way: np.logical_or.reduceat(pairs[way].to_numpy(bool)[order], starts) for way in ("straight", "mirrored")}
+    return pairs.iloc[order[starts]].reset_index(drop=True).assign(**ways)
 
 
 def _some(hashes: PerceptualHashes, rows: NDArray[np.int64]) -> PerceptualHashes:
