@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
-from arena.base.files import MARK, MARK_TEXT, write_whole
+from arena.base.files import MARK, MARK_TEXT, remove_temporary, write_whole
 from arena.base.locks import lock_output
 from arena.report.exports.write import WrittenExports, all_exports, write_exports
 from arena.report.view import may_name_images
@@ -25,15 +25,16 @@ def publish_exports(folder: Path, to: Path, models: Sequence[str] = ()) -> Writt
     result = read_result(folder)
     files = exports_of(result, folder, models)
     with lock_output(to, "publish --forms"):
-        _refuse_overwriting(to, files)
+        _prepare_folder(to, files)
         written = write_exports(files, to)
         write_whole(to / MARK, MARK_TEXT)
     return written
 
 
-def _refuse_overwriting(to: Path, files: Mapping[str, bytes]) -> None:
-    """Refuse to replace files in a folder that has no mark of arena."""
+def _prepare_folder(to: Path, files: Mapping[str, bytes]) -> None:
+    """Refuse to replace files in a folder that has no mark of arena; clear one that has it."""
     if (to / MARK).exists():
+        remove_temporary(to, recursive=True)
         return
     for name, content in files.items():
         if (to / name).is_file() and (to / name).read_bytes() != content:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arena.base.errors import ArenaError, nearest, refuse_twice
+from arena.base.files import remove_temporary_of
 from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
 from arena.base.scratch import open_scratch, remove_scratch
@@ -75,6 +76,7 @@ def hash_sources(
         raise ArenaError(f"-o {output}: a folder; name a file, such as {output / 'index.parquet'}")
     job = _Job(output, columns, listing)
     with lock_output(output, "hash"):
+        remove_temporary_of(job.rejects_file)
         finished = job.finished()
         if finished is not None:
             remove_scratch(job.folder, _PART)  # a process that was killed after the index was complete left them
