@@ -181,9 +181,11 @@ def classify_candidates(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator
 def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
     near: set[int] = set()
     tried: list[pd.DataFrame] = []
-    bare = _is_untrimmed(block, thumbnails)
+    repeated = _repeated_tries(block, thumbnails)
     for way, trimmed in (("straight", 0), ("straight", 1), ("mirrored", 0), ("mirrored", 1)):
-        some = block[block[way] & ~block.index.isin(near) & ~(bare & bool(trimmed))]
+        some = block[
+            block[way] & ~block.index.isin(near) & ~repeated.get((way, trimmed), np.zeros(len(block), np.bool_))
+        ]
         left, right = (thumbnails[some[end].to_numpy(np.int64), trimmed] for end in ("left", "right"))
         left = left[:, :, ::-1] if way == "mirrored" else left
         differences = align_and_compare(left, right)
@@ -195,13 +197,15 @@ def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
     return best.assign(**{"class": [PAIR_CLASSES[rank] for rank in best["rank"]]}).drop(columns="rank")
 
 
-def _is_untrimmed(block: pd.DataFrame, thumbnails: Thumbnails) -> NDArray[np.bool_]:
-    """Return for which pairs both pictures have no border, so that a second try with the trimmed ones would give the same."""
-    both = np.ones(len(block), np.bool_)
-    for end in ("left", "right"):
-        rows = block[end].to_numpy(np.int64)
-        both &= (thumbnails[rows, 0] == thumbnails[rows, 1]).all((1, 2, 3))
-    return both
+def _repeated_tries(block: pd.DataFrame, thumbnails: Thumbnails) -> dict[tuple[str, int], NDArray[np.bool_]]:
+    """Return for each try but the first whether an earlier one compares the same pixels, bool (pairs,).
+
+    Pictures without a border are equal to their trimmed ones, and a symmetric picture is equal to its mirror image.
+    """
+    left, right = (thumbnails[block[end].to_numpy(np.int64)] for end in ("left", "right"))
+    bare = (left[:, 0] == left[:, 1]).all((1, 2, 3)) & (right[:, 0] == right[:, 1]).all((1, 2, 3))
+    symmetric = (left == left[:, :, :, ::-1]).all((2, 3, 4)) & block["straight"].to_numpy(bool)[:, None]
+    return {("straight", 1): bare, ("mirrored", 0): symmetric[:, 0], ("mirrored", 1): bare | symmetric[:, 1]}
 
 
 def _ranks(figures: AlignmentDifference) -> NDArray[np.int64]:
