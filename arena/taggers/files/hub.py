@@ -22,7 +22,7 @@ from urllib.request import getproxies
 from filelock import BaseFileLock, FileLock, Timeout
 
 from arena.base.errors import WeightsError
-from arena.base.files import digest_known, git_digest
+from arena.base.files import digest_known, git_digest, is_write_failure, write_error
 from arena.base.progress import Progress, Silent
 from arena.cards import COMMIT, HubSource, ModelCard
 
@@ -180,8 +180,13 @@ def _stream(url: str, blob: Path, size: int | None, what: str, arrived: _Arrived
         present = 0
     _refuse_full_disk(partial, (size or 0) - present)
     headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
-    with progress.count(what, size, present, unit="bytes") as advance, _Counted(partial, arrived, advance) as file:
-        http_get(url, file, resume_size=present, headers=headers, expected_size=size)
+    try:
+        with progress.count(what, size, present, unit="bytes") as advance, _Counted(partial, arrived, advance) as file:
+            http_get(url, file, resume_size=present, headers=headers, expected_size=size)
+    except OSError as error:
+        if not is_write_failure(error):
+            raise
+        raise write_error(partial, error) from None
     _refuse_altered(partial, blob.name, what)
     partial.replace(blob)
 
