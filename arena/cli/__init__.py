@@ -15,7 +15,7 @@ from arena.cli.check import check
 from arena.cli.check_adapter import check_adapter
 from arena.cli.compare import compare
 from arena.cli.dataset import dataset
-from arena.cli.endings import Ending, command_of, ending_of, stop_signals
+from arena.cli.endings import Ending, command_of, ending_of, refuse_small_address_space, stop_signals
 from arena.cli.hash import hash_
 from arena.cli.ls import ls
 from arena.cli.parity import parity
@@ -67,11 +67,14 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # print "?" for a character that the terminal lacks
+    words = sys.argv[1:] if arguments is None else arguments
+    command = command_of(arena, words)
     with stop_signals() as received:
         try:
+            refuse_small_address_space(command, words)
             arena.main(args=arguments, prog_name="arena", standalone_mode=False)
         except BaseException as error:
-            _end(ending_of(error, received, command_of(arena, sys.argv[1:] if arguments is None else arguments)))
+            _end(ending_of(error, received, command))
 
 
 def _end(ending: Ending) -> NoReturn:

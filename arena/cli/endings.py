@@ -1,6 +1,7 @@
 """How the command line ends: the exit code and the one line for each exception and each signal."""
 
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,10 @@ STOPPED = "stopped; the same command continues where it was"
 
 _SIGNALS = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED, "SIGHUP": ExitCode.HUNG_UP}
 """Signals that stop a process as Ctrl-C does; Slurm and Docker send SIGTERM, a closed terminal sends SIGHUP."""
+
+
+LEAST_ADDRESS_SPACE = 1 << 30
+"""Least address space in bytes that a verb runs in. In less, OpenBLAS, which numpy loads, ends the process with code 1."""
 
 
 class Ending(NamedTuple):
@@ -57,6 +62,20 @@ def stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def refuse_small_address_space(command: click.Command, arguments: Sequence[str]) -> None:
+    """Raise `ArenaError` if a verb is to run in less than `LEAST_ADDRESS_SPACE`; the help is always printed."""
+    if sys.platform == "win32" or isinstance(command, click.Group) or {"-h", "--help"} & set(arguments):
+        return
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE:
+        raise ArenaError(
+            f"not enough memory: the address space is limited to {limit >> 20:,} MiB (ulimit -v); "
+            f"arena needs {LEAST_ADDRESS_SPACE >> 20:,} MiB or more"
+        )
 
 
 def command_of(group: click.Group, arguments: Sequence[str]) -> click.Command:

@@ -95,6 +95,18 @@ def test_the_end_of_a_damaged_file_is_not_an_interrupt() -> None:
     assert "EOFError" in "".join(traceback.format_exception_only(ending.error))
 
 
+@pytest.mark.parametrize(("mebibytes", "code"), [(512, 2), (1023, 2), (1024, 0)])
+def test_too_small_an_address_space_is_refused(mebibytes: int, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    from arena.pipeline import report
+
+    monkeypatch.setattr(report, "rewrite_reports", lambda *all: None)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (mebibytes << 20, resource.RLIM_INFINITY))
+    done = arena_here("report", "runs/demo")
+    assert (done.returncode, f"limited to {mebibytes:,} MiB" in done.stderr) == (code, code == 2)
+    assert arena_here("report", "--help").returncode == 0
+
+
 def test_a_command_is_found_below_its_group() -> None:
     assert command_of(cli.arena, ["dataset", "import", "x", "-o", "run"]).name == "import"
     assert command_of(cli.arena, ["--version"]).name == "arena"
