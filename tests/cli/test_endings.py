@@ -24,11 +24,16 @@ def raised(error: BaseException, arguments: str = "run", received: tuple[int, ..
 def test_every_signal_to_stop_ends_as_ctrl_c(name: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from arena.pipeline import report
 
-    before = signal.getsignal(getattr(signal, name))
-    monkeypatch.setattr(report, "rewrite_reports", lambda *all: os.kill(os.getpid(), getattr(signal, name)))
-    done = arena_here("report", "runs/demo")
-    assert (done.returncode, done.stderr.strip()) == (code, f"arena: {STOPPED}")
-    assert signal.getsignal(getattr(signal, name)) is before
+    number = getattr(signal, name)
+    usual = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+    before = signal.signal(number, usual)  # nohup and shells ignore some of them
+    monkeypatch.setattr(report, "rewrite_reports", lambda *all: os.kill(os.getpid(), number))
+    try:
+        done = arena_here("report", "runs/demo")
+        assert (done.returncode, done.stderr.strip()) == (code, f"arena: {STOPPED}")
+        assert signal.getsignal(number) is usual
+    finally:
+        signal.signal(number, before)
 
 
 def test_what_fails_because_of_a_signal_is_not_a_bug() -> None:
