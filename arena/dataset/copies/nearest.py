@@ -64,16 +64,17 @@ def compare_nearest(
         labels = [_labels(found, classes, len(thumbnails)) for classes in (joined, related)]
         grown = [np.bincount(one)[one] for one in labels]
         wanted = [_is_wanted(pending, one, now > then) for one, now, then in zip(labels, grown, sizes, strict=True)]
-        left = ~chosen & (labels[0][pending["left"]] != labels[0][pending["right"]])
-        further = left & (wanted[0] | wanted[1])
-        left_out += int((left & ~further).sum())
+        left, right = _ends(pending)
+        apart = ~chosen & (labels[0][left] != labels[0][right])
+        further = apart & (wanted[0] | wanted[1])
+        left_out += int((apart & ~further).sum())
         pending, distances, sizes = pending[further].reset_index(drop=True), distances.some(further), grown
     return ComparedPairs(pd.concat(done, ignore_index=True), left_out)
 
 
 def _is_wanted(pairs: pd.DataFrame, labels: NDArray[np.int64], is_grown: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which pairs could join two clusters, at least one of which the last round made larger."""
-    left, right = (pairs[end].to_numpy(np.int64) for end in ("left", "right"))
+    left, right = _ends(pairs)
     wanted: NDArray[np.bool_] = (labels[left] != labels[right]) & (is_grown[left] | is_grown[right])
     return wanted
 
@@ -127,7 +128,7 @@ def _normalised(colours: NDArray[np.float32]) -> NDArray[np.float32]:
 def _block_distances(
     pairs: pd.DataFrame, colours: NDArray[np.float32], shapes: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    left, right = (pairs[end].to_numpy(np.int64) for end in ("left", "right"))
+    left, right = _ends(pairs)
     least = [np.full(len(pairs), np.inf, np.float32) for _ in range(2)]
     for way in ("straight", "mirrored"):
         used = pairs[way].to_numpy(bool)
@@ -141,8 +142,8 @@ def _block_distances(
 
 def _is_nearest(pairs: pd.DataFrame, distances: _CoarseDistances) -> NDArray[np.bool_]:
     """Return which pairs are among the `NEAREST` of either picture on either scale, or the first of a picture."""
-    ends = np.concatenate([pairs["left"].to_numpy(np.int64), pairs["right"].to_numpy(np.int64)])
-    others = np.concatenate([pairs["right"].to_numpy(np.int64), pairs["left"].to_numpy(np.int64)])
+    left, right = _ends(pairs)
+    ends, others = np.concatenate([left, right]), np.concatenate([right, left])
     number = np.tile(np.arange(len(pairs)), 2)
     chosen = np.zeros(len(pairs), np.bool_)
     # The first candidate by row is shared by all pictures of one hash, so that it joins them where the nearest do not.
@@ -156,5 +157,9 @@ def _is_nearest(pairs: pd.DataFrame, distances: _CoarseDistances) -> NDArray[np.
 
 def _labels(pairs: pd.DataFrame, classes: Iterable[str], count: int) -> NDArray[np.int64]:
     some = pairs[pairs["class"].isin([*classes])]
-    left, right = (some[end].to_numpy(np.int64) for end in ("left", "right"))
+    left, right = _ends(some)
     return clusters(count, Pairs(left, right, np.zeros(len(some), np.int64)))
+
+
+def _ends(pairs: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return pairs["left"].to_numpy(np.int64), pairs["right"].to_numpy(np.int64)
