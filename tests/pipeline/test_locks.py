@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from arena.base.locks import lock_output
+from arena.evaluate import Settings
 from tests.conftest import arena_here
 from tests.pipeline.conftest import World
 
@@ -24,7 +25,7 @@ VERBS = {
     "parity": "parity a={a} b={b} -o {out}",
     "parity --keep": "parity wd14-demo a={a} -d {drawn} --keep {out}",
     "bench": "bench -m wd14-demo -d {drawn} -o {out}.json",
-    "bisect": "baseline bisect {run}:first y=wd14-demo -d {drawn} --tag tag_1 -o {out}",
+    "bisect": "baseline bisect {run}:first wd14-demo -d {drawn} --tag tag_1 -o {out}",
     "hash": "hash {drawn} -o {out}",
     "import": "dataset import {pictures} -o {out}",
     "freeze": "dataset freeze {drawn} -o {out} --name x",
@@ -35,7 +36,7 @@ VERBS = {
     "publish --forms": "publish {run} --forms {out}",
     "baseline set": "baseline set {run}:first --reason x --baselines {out}",
     "history": "baseline history {run}:first -o {out}.csv",
-    "published": "published {run}/full-metrics/first.txt --to full-metrics={out}",
+    "published": "published {run}/full-metrics/first.txt --to full-metrics {out}",
 }
 
 
@@ -46,7 +47,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]
         world = World(tmp_path_factory.mktemp("locks"))
         places = {
             "drawn": world.dataset,
-            "run": world.run("run", "first", replicates=0),
+            "run": world.run("run", "first", settings=Settings(replicates=0)),
             "pictures": world.folder / "in",
         }
         (world.folder / "in").mkdir()
@@ -59,7 +60,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_second_process_gets_one_line(verb: str, world: dict[str, Path], tmp_path: Path) -> None:
     command = [word.format(**world, out=tmp_path / "out") for word in VERBS[verb].split()]
-    locked = next(Path(word.rpartition("=")[2]) for word in reversed(command) if str(tmp_path) in word)
+    locked = next(Path(word) for word in reversed(command) if word.startswith(str(tmp_path)))
     with lock_output(locked, "other"):
         before = sorted(tmp_path.rglob("*"))
         done = arena_here(*command)
@@ -149,7 +150,7 @@ def test_a_full_disk_is_said_with_its_place(
             "numpy.savez": "predict -m wd14-demo -d {drawn} -L 4 -o {out}.npz",
             "pandas.DataFrame.to_parquet": "score --scores a={a} -d {drawn} -o {out} --bootstrap 0",
             "pyarrow.parquet.ParquetWriter.write_table": "dataset import {pictures} -o {out}",
-            "arena.dataset.frozen.digest_images": "dataset freeze {drawn} -o {out} --name x",
+            "arena.dataset.frozen.write_tags": "dataset freeze {drawn} -o {out} --name x",
         }.items()
     ):
         output = tmp_path / f"out{number}"
