@@ -56,13 +56,14 @@ def compare_nearest(
         return ComparedPairs(pending.assign(**{"class": ""}), 0)
     distances = _CoarseDistances.of(pending, thumbnails)
     done: list[pd.DataFrame] = []
-    left_out, sizes = 0, [np.ones(len(thumbnails), np.int64)] * 2
+    left_out = 0
+    sizes: list[NDArray[np.int64]] = [np.ones(len(thumbnails), np.int64)] * 2
     while len(pending):
         chosen = _is_nearest(pending, distances)
         done += compare(pending[chosen].reset_index(drop=True))
         found = pd.concat(done, ignore_index=True)
         labels = [_labels(found, classes, len(thumbnails)) for classes in (joined, related)]
-        grown = [np.bincount(one)[one] for one in labels]
+        grown = [np.bincount(one)[one].astype(np.int64) for one in labels]
         wanted = [_is_wanted(pending, one, now > then) for one, now, then in zip(labels, grown, sizes, strict=True)]
         left, right = _ends(pending)
         apart = ~chosen & (labels[0][left] != labels[0][right])
