@@ -18,8 +18,10 @@ class ExitCode(IntEnum):
     INCONCLUSIVE = 3
     INCOMPARABLE = 4
     BUG = 70
+    HUNG_UP = 129
     INTERRUPTED = 130
     UNREAD = 141
+    TERMINATED = 143
 
 
 class ArenaError(Exception):
@@ -81,6 +83,24 @@ class VerdictError(ArenaError):
 
 class ScoresError(ArenaError):
     """Scores are not probabilities, or do not match the named images or tags."""
+
+
+_NO_MEMORY = (
+    "out of memory", "not enough memory", "bad_alloc", "bad allocation", "allocate memory", "failed to map segment",
+    "can't start new thread", "failed to allocate", "resource temporarily unavailable",
+)  # fmt: skip
+"""Parts of messages, in lower case, by which libraries report a shortage of memory or of threads without a `MemoryError`."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception reports that there is too little memory, or that no thread can be started.
+
+    >>> is_out_of_memory(ImportError("libtorch_cpu.so: failed to map segment from shared object"))
+    True
+    >>> is_out_of_memory(ImportError("No module named 'torch'"))
+    False
+    """
+    return isinstance(error, MemoryError) or any(part in str(error).lower() for part in _NO_MEMORY)
 
 
 def refuse_twice(where: object, what: str, names: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -15,7 +16,18 @@ from typing import Any, BinaryIO, cast
 
 from arena.base.errors import ArenaError
 
-_TEMPORARY = re.compile(r"\.arena-\d+-[0-9a-f]{16}\.part")
+OWN_PREFIX = ".arena"
+"""Start of the names of marks, locks and temporary files; they never count as the content of a folder."""
+
+_TEMPORARY = re.compile(r"\.arena-\d+(-([0-9a-f]{8})[0-9a-f]{8}\.part)?")
+"""Name of a temporary file or folder: process, digest of its final name, random digits. Earlier versions also wrote empty
+files with the process alone."""
+
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""Error numbers of writing to an open file; others without a file name come from memory, pipes or the network."""
+
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+"""Message of numpy for a full disk; it has no error number."""
 
 _FIXES = {
     errno.ENOSPC: "make room on the disk, or name a place on another one",
@@ -78,11 +90,37 @@ def make_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".arena-{os.getpid()}"
+        probe = temporary_path(folder / "probe")
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise ArenaError(f"{folder}: cannot be written ({error.strerror}); name another with --output") from None
+
+
+def own_name(name: str) -> bool:
+    """Return whether a name is that of a mark, a lock or a temporary file.
+
+    >>> own_name(".arena"), own_name(".arena-s.npz.lock"), own_name("arena.txt")
+    (True, True, False)
+    """
+    return name.startswith(OWN_PREFIX)
+
+
+def is_vacant(folder: Path) -> bool:
+    """Return whether a path does not exist, or is a folder without content; marks, locks and temporary files do not count."""
+    return not folder.exists() or (folder.is_dir() and all(own_name(path.name) for path in folder.iterdir()))
+
+
+def is_write_failure(error: OSError) -> bool:
+    """Return whether an error names no file and comes from writing: by its number, or by numpy's text for a full disk."""
+    return error.filename is None and (error.errno in _WRITE_ERRORS or bool(_SHORT_WRITE.fullmatch(str(error))))
+
+
+def write_error(path: Path, error: OSError) -> ArenaError:
+    """Return the error of a file or folder that cannot be written: its path, the reason, and what the user can do."""
+    reason = error.strerror or " ".join(str(error).split())
+    fix = _FIXES.get(error.errno or errno.ENOSPC, "name another place")
+    return ArenaError(f"{path}: cannot be written ({reason}); {fix}")
 
 
 @contextmanager
@@ -100,7 +138,7 @@ def open_whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     Raises:
         ArenaError: the file cannot be written: no space, no permission, no folder.
     """
-    temporary = path.with_name(f".arena-{os.getpid()}-{secrets.token_hex(8)}.part")
+    temporary = temporary_path(path)
     try:
         with temporary.open("xb") as file:
             yield cast(BinaryIO, file)
@@ -109,10 +147,9 @@ def open_whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.errno is None or error.filename not in (None, str(temporary)):
+        if error.filename != str(temporary) and not is_write_failure(error):
             raise  # the error concerns another file, which the block reads
-        fix = _FIXES.get(error.errno, "name another place")
-        raise ArenaError(f"{path}: cannot be written ({error.strerror}); {fix}") from None
+        raise write_error(path, error) from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -124,8 +161,24 @@ def write_whole(path: Path, content: str | bytes | memoryview, *, durable: bool 
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def temporary_path(path: Path) -> Path:
+    """Return a unique name next to a file; half of its digits say which file it is for."""
+    digits = f"{_name_digits(path)}{secrets.token_hex(4)}"
+    return path.with_name(f"{OWN_PREFIX}-{os.getpid()}-{digits}.part")
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the bytes of a file, whole or not at all."""
+    with source.open("rb") as content, open_whole(target) as file:
+        shutil.copyfileobj(content, file)
+
+
+def _name_digits(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
+
+
 def is_temporary(name: str) -> bool:
-    """Return whether a file name is that of a temporary file of `open_whole`.
+    """Return whether a name is that of a temporary file or folder of this module.
 
     >>> is_temporary(".arena-812-00c0ffee00c0ffee.part"), is_temporary("scores.npz.part")
     (True, False)
@@ -134,7 +187,7 @@ def is_temporary(name: str) -> bool:
 
 
 def remove_temporary(folder: Path, *, recursive: bool = False) -> None:
-    """Remove the temporary files that a killed process left in a folder.
+    """Remove the temporary files and folders that a killed process left in a folder.
 
     Call it only if no other process writes to the folder.
 
@@ -143,7 +196,31 @@ def remove_temporary(folder: Path, *, recursive: bool = False) -> None:
     """
     for path in folder.rglob(".*") if recursive else folder.iterdir():
         if is_temporary(path.name):
-            path.unlink()
+            remove_path(path)
+
+
+def remove_temporary_of(path: Path) -> None:
+    """Remove what a killed process left of one file or scratch folder, next to it.
+
+    Call it only if no other process writes to `path`.
+    """
+    for one in path.parent.glob(f"{OWN_PREFIX}-*-{_name_digits(path)}*.part"):
+        if is_temporary(one.name):
+            remove_path(one)
+
+
+def remove_path(path: Path) -> None:
+    """Remove a file or a link, or a folder with its content."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+MARK = ".arena"
+"""File that marks a folder as made by arena. It is written before every other file."""
+
+MARK_TEXT = "Output folder of arena.\n"
 
 
 def write_json(path: Path, content: Any) -> None:

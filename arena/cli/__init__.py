@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from arena.base.errors import ArenaError, ExitCode
+from arena.base.errors import ExitCode
 from arena.base.version import __version__
 from arena.cli.baseline import baseline
 from arena.cli.bench import bench
@@ -15,6 +15,7 @@ from arena.cli.check import check
 from arena.cli.check_adapter import check_adapter
 from arena.cli.compare import compare
 from arena.cli.dataset import dataset
+from arena.cli.endings import Ending, command_of, ending_of, refuse_small_address_space, stop_signals
 from arena.cli.hash import hash_
 from arena.cli.ls import ls
 from arena.cli.parity import parity
@@ -66,28 +67,22 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # print "?" for a character that the terminal lacks
-    try:
-        arena.main(args=arguments, prog_name="arena", standalone_mode=False)
-    except ArenaError as error:
-        _exit_with(ExitCode(error.exit_code), str(error))
-    except click.UsageError as error:
-        where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        _exit_with(ExitCode.BAD_INPUT, " ".join(error.format_message().split()) + where)
-    except click.ClickException as error:
-        _exit_with(ExitCode.BAD_INPUT, error.format_message())
-    except (click.Abort, KeyboardInterrupt):
-        _exit_with(ExitCode.INTERRUPTED, "stopped; the same command continues where it was")
-    except SystemExit:  # click and rich exit with 1 when the reader of a pipe closes it; shells use 141
-        os._exit(ExitCode.UNREAD)
-    except OSError as error:
-        named = f"{error.filename}: " if error.filename else ""
-        _exit_with(ExitCode.BAD_INPUT, f"{named}{error.strerror or error}")
-    except Exception:
-        traceback.print_exc()
-        sys.exit(ExitCode.BUG)
+    words = sys.argv[1:] if arguments is None else arguments
+    command = command_of(arena, words)
+    with stop_signals() as received:
+        try:
+            refuse_small_address_space(command, words)
+            arena.main(args=arguments, prog_name="arena", standalone_mode=False)
+        except BaseException as error:
+            _end(ending_of(error, received, command))
 
 
-def _exit_with(code: ExitCode, message: str) -> NoReturn:
-    """Print one line on standard error and exit."""
-    click.echo(f"arena: {message}", err=True)
-    sys.exit(code)
+def _end(ending: Ending) -> NoReturn:
+    """Print the reason and exit."""
+    if ending.code == ExitCode.UNREAD:
+        os._exit(ending.code)
+    if ending.error is not None:
+        traceback.print_exception(ending.error)
+    if ending.message:
+        click.echo(f"arena: {ending.message}", err=True)
+    sys.exit(ending.code)

@@ -1,6 +1,7 @@
 """The verb `bench`: measure speed and memory of models."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def bench(
 
     Example: arena bench -m joytag,wd14 --batch-sizes 1,8
     """
+    from arena.base.locks import lock_output
     from arena.cli.terminal.console import Terminal, show_costs
     from arena.diagnostics.bench.document import check_output, costs_document, write_costs
     from arena.diagnostics.bench.own_process import bench_models as measure_all
@@ -59,10 +61,11 @@ def bench(
     paths = pick_images(folder=images, dataset=dataset, root=root)
     costs = []
     try:
-        for cost in measure_all(build_requests(split_names(models), paths, root=root, **how), Terminal()):
-            costs.append(cost)
-            if output is not None:
-                write_costs(costs, output)
+        with nullcontext() if output is None else lock_output(output, "bench"):
+            for cost in measure_all(build_requests(split_names(models), paths, root=root, **how), Terminal()):
+                costs.append(cost)
+                if output is not None:
+                    write_costs(costs, output)
     finally:
         if as_json:
             click.echo(json.dumps(costs_document(costs), ensure_ascii=False, indent=2))

@@ -1,5 +1,6 @@
 """The verb `parity`: check that two ports of one model give the same scores."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,7 @@ def parity(
 
     Example: arena parity wd14-demo wd14-demo-timm -d demo
     """
+    from arena.base.locks import lock_output
     from arena.cli.terminal.parity import show_report
     from arena.diagnostics.parity import text
 
@@ -91,10 +93,10 @@ def parity(
     if len(named) != 2:
         number = "1 entrant is named" if len(named) == 1 else f"{len(named)} entrants are named"
         raise ArenaError(f"arena parity: {number}; name two, each {GRAMMAR}")
-    report = _report(named, settings)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(output, text.parity_markdown(report))
+    with nullcontext() if output is None else lock_output(output, "parity"):
+        report = _report(named, settings)
+        if output is not None:
+            write_whole(output, text.parity_markdown(report))
     if as_json:
         click.echo(text.parity_json(report))
     else:

@@ -85,11 +85,13 @@ def _show(one: "Published", convention: str | None) -> None:
 
 def _write(found: "list[Published]", path: Path) -> None:
     """Write the only model as full-metrics.txt; refuse several models."""
+    from arena.base.locks import lock_output
     from arena.results.published.full_metrics import full_metrics_of
 
     if len(found) != 1:
         names = ", ".join(one.name for one in found)
         raise ArenaError(f"--to: {len(found)} models are named ({names}), but the file holds one; name one model")
     text = full_metrics_of(found[0])
-    write_whole(path, text)
+    with lock_output(path, "published --to"):
+        write_whole(path, text)
     click.echo(f"{path}: {len(found[0].tags):,} tags")

@@ -1,5 +1,6 @@
 """Shared parts of the verbs: groups that suggest the nearest verb, and readers of their arguments."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -57,7 +58,18 @@ def split_names(text: str) -> list[str]:
 
 
 def command_line() -> str:
-    """Return the command line quoted for a shell."""
+    """Return the command line quoted for a shell, after the environment variables that set options of the verb."""
     import shlex
 
-    return shlex.join(["arena", *sys.argv[1:]])
+    ctx = click.get_current_context(silent=True)
+    variables = [] if ctx is None else sorted(filter(None, (_variable_of(ctx, one) for one in ctx.command.params)))
+    settings = [f"{name}={shlex.quote(os.environ[name])}" for name in variables]
+    return " ".join([*settings, shlex.join(["arena", *sys.argv[1:]])])
+
+
+def _variable_of(ctx: click.Context, parameter: click.Parameter) -> str:
+    """Return the environment variable that an option took its value from; empty if it took none."""
+    source = ctx.get_parameter_source(str(parameter.name))
+    names = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or []
+    set_by = [name for name in names if os.environ.get(name)]
+    return set_by[0] if set_by and source is click.core.ParameterSource.ENVIRONMENT else ""

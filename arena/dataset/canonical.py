@@ -1,6 +1,5 @@
 """Canonicalise the labels of a dataset: resolve aliases, add implied tags, remove blacklisted tags."""
 
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +8,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from arena.base.errors import ArenaError
+from arena.base.files import copy_file, digest_file, own_name
+from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
+from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import check_name
 from arena.dataset.files import is_inside, link_or_copy
 from arena.dataset.frozen import HeldOut, write_frozen
@@ -86,15 +88,19 @@ def write_canonical(
         ArenaError: the folder exists already, the name is invalid, or an image lies outside the dataset.
     """
     check_name(name or output.name)
-    if output.exists():
-        raise ArenaError(f"--output {output}: exists already; name another folder")
-    part = output.with_name(output.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    _take_over(dataset, part, progress)
-    write_relations(part, made.relations)
-    digest = write_frozen(part, card=_card(dataset, made, name or output.name), images=made.images, tags=made.tags)
-    part.rename(output)
+    scratch = output.with_name(f".{output.name}.part")
+    with lock_output(output, "dataset tags"):
+        if output.exists():
+            raise ArenaError(f"--output {output}: exists already; name another folder")
+        remove_scratch(scratch)
+        open_scratch(scratch)
+        part = scratch / "folder"
+        part.mkdir()
+        _take_over(dataset, part, progress)
+        write_relations(part, made.relations)
+        digest = write_frozen(part, card=_card(dataset, made, name or output.name), images=made.images, tags=made.tags)
+        part.rename(output)
+        remove_scratch(scratch)
     return digest
 
 
@@ -127,11 +133,24 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
     """Link every image, and copy the files of the dataset folder that are not written again."""
     source = dataset.card.folder
     for path in sorted(source.iterdir()):
-        if path.is_file() and not path.is_symlink() and path.name not in _REWRITTEN_FILES:
-            shutil.copy2(path, folder / path.name)
+        if path.is_file() and not path.is_symlink() and path.name not in _REWRITTEN_FILES and not own_name(path.name):
+            copy_file(path, folder / path.name)
     with progress.count("images", len(dataset), 0) as advance:
-        for path in dataset.images["path"]:
+        for path, sha256 in zip(dataset.images["path"], dataset.images["sha256"], strict=True):
             if not is_inside(path):
                 raise ArenaError(f"{source}: image {path!r} lies outside the folder; remove it from images.parquet")
+            if _is_other_file(source, path, sha256):
+                raise ArenaError(
+                    f"{source}: image {path!r} is a link to a file that differs from its sha256; restore it"
+                )
             link_or_copy(source / path, folder / path)
             advance(1)
+
+
+def _is_other_file(folder: Path, path: str, sha256: str) -> bool:
+    """Return whether a link on the way to an image leads out of the folder, to a file with another digest.
+
+    A link may name any file of this machine. One to a file with the digest of the image, as in the cache of a hub, is followed.
+    """
+    outside = not (folder / path).resolve().is_relative_to(folder.resolve())
+    return outside and digest_file(folder / path) != sha256

@@ -1,13 +1,12 @@
 """Files of a dataset folder: check paths, link or copy files, and process files in threads."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
-from arena.base.files import open_whole
+from arena.base.files import copy_file
 from arena.images.formats import IMAGE_SUFFIXES
 from arena.tags.exports import RELATION_FILES
 
@@ -70,8 +69,7 @@ def link_or_copy(source: Path, target: Path) -> None:
     except FileExistsError:
         return
     except OSError:
-        with source.open("rb") as content, open_whole(target) as file:
-            shutil.copyfileobj(content, file)
+        copy_file(source, target)
 
 
 def in_threads(

@@ -5,7 +5,6 @@ people on two machines get the same digest and the same `dataset.toml`.
 """
 
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -13,8 +12,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from arena.base.errors import ArenaError
-from arena.base.files import digest_file
+from arena.base.files import copy_file, digest_file, write_whole
+from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
+from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import DatasetCard, check_name, read_dataset_card
 from arena.dataset.files import (
     CARRIED_FILES,
@@ -89,18 +90,25 @@ def freeze_dataset(
     _refuse_outside(heldout)
     categories = {name: heldout.tags.category(column) for column, name in enumerate(heldout.tags.names)}
     selected = select(heldout.images, categories, selection)
-    partial = output.resolve().parent / f".{output.resolve().name}.partial"
-    partial.mkdir(parents=True, exist_ok=True)
-    _write_tables(partial, heldout, selected, about, selection)
-    if _is_there(output, partial):
-        shutil.rmtree(partial)
-        return FreezeResult(read_dataset_card(output / "dataset.toml"), len(selected.images), written=False)
-    _place_images(heldout, selected.images, partial, workers or default_workers(), progress or Silent())
-    _remove_surplus(partial, selected.images)
-    if output.is_dir():
-        output.rmdir()
-    partial.rename(output)
-    return FreezeResult(read_dataset_card(output / "dataset.toml"), len(selected.images), written=True)
+    scratch = output.resolve().parent / f".{output.resolve().name}.partial"
+    with lock_output(output, "dataset freeze"):
+        open_scratch(scratch)
+        partial = scratch / "folder"
+        partial.mkdir(exist_ok=True)
+        _write_tables(partial, heldout, selected, about, selection)
+        try:
+            is_there = _is_there(output, partial)
+        except ArenaError:
+            remove_scratch(scratch)
+            raise
+        if not is_there:
+            _place_images(heldout, selected.images, partial, workers or default_workers(), progress or Silent())
+            _remove_surplus(partial, selected.images)
+            if output.is_dir():
+                output.rmdir()
+            partial.rename(output)
+        remove_scratch(scratch)
+    return FreezeResult(read_dataset_card(output / "dataset.toml"), len(selected.images), written=not is_there)
 
 
 def _refuse_overlap(source: Path, output: Path) -> None:
@@ -130,7 +138,7 @@ def _write_tables(
     for name in (*CARRIED_FILES, DUPLICATES_FILE, DROPPED_FILE):
         (partial / name).unlink(missing_ok=True)
         if (heldout.card.folder / name).exists():
-            shutil.copyfile(heldout.card.folder / name, partial / name)
+            copy_file(heldout.card.folder / name, partial / name)
     images = selected.images.assign(path=_stored_paths(selected.images))
     card = _card(heldout, selected, about, selection)
     digest = write_frozen(partial, card=card, images=images[sorted(images.columns)], tags=list(selected.tags.items()))
@@ -142,7 +150,7 @@ def _write_tables(
         **card, "images": len(images), "tags": len(selected.tags), "digest": digest,
         ROWS: digest_rows(partial / "images.parquet"), "steps": steps, FILES: pinned,
     })  # fmt: skip
-    (partial / "dataset.toml").write_text(text, encoding="utf-8")
+    write_whole(partial / "dataset.toml", text)
 
 
 def _card(heldout: HeldOut, selected: Selected, about: CardOverrides, selection: Selection) -> dict[str, Any]:
@@ -198,16 +206,14 @@ def _is_there(output: Path, partial: Path) -> bool:
     """Return whether `output` holds the identical dataset already.
 
     Raises:
-        ArenaError: `output` holds something else; `partial` is removed.
+        ArenaError: `output` holds something else.
     """
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return False
     card = output / "dataset.toml"
     if not card.is_file():
-        shutil.rmtree(partial)
         raise ArenaError(f"--output {output}: it exists and is not a frozen dataset; name another folder")
     if card.read_bytes() != (partial / "dataset.toml").read_bytes():
-        shutil.rmtree(partial)
         raise ArenaError(
             f"--output {output}: it holds another dataset ({_digest_of(card)}); name another folder, or remove it"
         )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array, csr_array
 
 from arena.base.errors import ArenaError, refuse_twice
+from arena.base.files import open_whole, write_whole
 from arena.base.tables import Kind, read_frame
 from arena.cards import DatasetCard
 from arena.dataset.pins import refuse_changed_files, refuse_changed_rows
@@ -344,13 +345,12 @@ def write_frozen(
     """
     ordered = images.sort_values("image_id").reset_index(drop=True)
     more = [name for name in ordered.columns if name not in IMAGE_COLUMNS]
-    ordered[[*IMAGE_COLUMNS, *more]].to_parquet(folder / "images.parquet", index=False)
+    with open_whole(folder / "images.parquet") as file:
+        ordered[[*IMAGE_COLUMNS, *more]].to_parquet(file, index=False)
     positives = ordered["tags"].explode().value_counts()
     write_tags(folder / "tags.csv", tags, {str(name): int(count) for name, count in positives.items()})
     digest = digest_images(ordered)
-    (folder / "dataset.toml").write_text(
-        toml_text({**card, "images": len(ordered), "digest": digest}), encoding="utf-8"
-    )
+    write_whole(folder / "dataset.toml", toml_text({**card, "images": len(ordered), "digest": digest}))
     return digest
 
 
@@ -360,7 +360,7 @@ def write_tags(path: Path, tags: Sequence[tuple[str, str]], positives: Mapping[s
         {"name": name, "category": category, "positives": int(positives.get(name, 0))}
         for name, category in sorted(tags)
     ]
-    pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n")
+    write_whole(path, pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
 
 
 def toml_text(table: Mapping[str, Any]) -> str:

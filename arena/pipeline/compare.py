@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base.errors import ArenaError
+from arena.base.locks import lock_output
 from arena.base.names import check_name
 from arena.base.progress import Progress, Silent
 from arena.pipeline.entrants import (
@@ -54,4 +55,5 @@ def compare_entrants(
     for one in scored:
         if getattr(one, "folder", output / "none").resolve() == output.resolve():
             raise ArenaError(f"--output {output}: holds {one.source}, an input of this comparison; name another folder")
-    return evaluate_entrants(scored, output, asked, progress, published=published_metrics), output
+    with lock_output(output, "compare"):
+        return evaluate_entrants(scored, output, asked, progress, published=published_metrics), output

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from arena.base.errors import ArenaError
 from arena.base.files import write_whole
+from arena.base.locks import lock_output
 from arena.base.progress import Progress
 from arena.base.version import __version__
 from arena.cards import find_dataset
@@ -41,12 +42,12 @@ def write_card(
         raise ArenaError(f"--blur {error}: no such rating; choose from {', '.join(BLURRED_RATINGS)}, or none") from None
     heldout = read_frozen(find_dataset(dataset, root))
     sources = [_picture_source(text, root) for text in pictures]
-    shown = gallery(heldout.card.folder, sources, most=pairs, progress=progress)
-    page = render_dataset(
-        {"dataset": summarise_dataset(heldout), "gallery": shown, "blur": blurred, "arena_version": __version__}
-    )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(output, page)
+    with lock_output(output, "dataset card"):
+        shown = gallery(heldout.card.folder, sources, most=pairs, progress=progress)
+        page = render_dataset(
+            {"dataset": summarise_dataset(heldout), "gallery": shown, "blur": blurred, "arena_version": __version__}
+        )
+        write_whole(output, page)
     return output
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from arena.base import provenance
 from arena.base.errors import ArenaError, ScoresError, nearest, refuse_twice
+from arena.base.locks import lock_output
 from arena.base.progress import Silent
 from arena.cards import Thresholds, check_name
 from arena.dataset.contamination import search_index_files
@@ -92,8 +93,9 @@ class Comparison:
             ArenaError: the folder holds a run of another recipe, or files that arena did not write.
         """
         path = Path(folder)
-        open_run_folder(path, self.result.recipe, overwrite=overwrite)
-        write_run(path, self.result, self.result.recipe, None, DisplayOptions("none"), Silent())
+        with lock_output(path, "score"):
+            open_run_folder(path, self.result.recipe, overwrite=overwrite)
+            write_run(path, self.result, self.result.recipe, None, DisplayOptions("none"), Silent())
         return path
 
     def __repr__(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from arena.base.errors import ArenaError, IncomparableError
-from arena.base.files import make_folder, write_whole
+from arena.base.files import MARK, MARK_TEXT, make_folder, own_name, remove_temporary, write_whole
 from arena.base.format import listed, shown
 from arena.evaluate import Settings
 from arena.pipeline.thresholds import ModelThresholds
@@ -14,13 +14,10 @@ from arena.results.run_folder import read_result
 from arena.results.same_recipe import recipe_differences
 from arena.results.written import RUN_FILE, UNFINISHED, holds_run
 
-RUN_MARK = ".arena"
-"""File that marks a folder as an output of arena. It is written before every other file."""
-
 OVERWRITE_FIX = "name another folder with --output, or replace it with --overwrite"
 """End of an error: what a user can do if the output folder holds another result."""
 
-_OUTPUTS = (RUN_MARK, RUN_FILE, UNFINISHED, "check.json", "bisect.json", "scores/*/store.json", "*/store.json")
+_OUTPUTS = (MARK, RUN_FILE, UNFINISHED, "check.json", "bisect.json", "scores/*/store.json", "*/store.json")
 """Patterns of files by which an output folder is recognised. Folders of earlier versions have no mark."""
 
 
@@ -57,21 +54,22 @@ def open_run_folder(folder: Path, recipe: Recipe, *, overwrite: bool) -> None:
 
 
 def claim_folder(folder: Path) -> None:
-    """Create an output folder and mark it as one.
+    """Create an output folder, mark it as one, and remove the temporary files of a killed process.
 
     Raises:
         ArenaError: it holds files that arena did not write, or cannot be written.
     """
     _refuse_foreign(folder)
     make_folder(folder)
-    write_whole(folder / RUN_MARK, "Output folder of arena.\n")
+    remove_temporary(folder, recursive=True)
+    write_whole(folder / MARK, MARK_TEXT)
 
 
 def _refuse_foreign(folder: Path) -> None:
     """Refuse a folder that has files but none that arena writes."""
     if not folder.is_dir() or any(next(folder.glob(name), None) for name in _OUTPUTS):
         return
-    if found := sorted(path.name for path in folder.iterdir()):
+    if found := sorted(path.name for path in folder.iterdir() if not own_name(path.name)):
         some = listed([shown(name) for name in found], keep=3)
         raise ArenaError(
             f"{folder}: holds files that arena did not write ({some}); name a new or an empty folder with --output"

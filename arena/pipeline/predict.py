@@ -1,19 +1,18 @@
 """`arena predict`: score the images of a folder or a dataset with one model."""
 
-import shutil
 from pathlib import Path
 
 from arena.base.errors import ArenaError
-from arena.base.files import make_folder
+from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
+from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import find_model
 from arena.dataset.files import file_stamp
 from arena.dataset.frozen import HeldOut
 from arena.dataset.readers import list_images
-from arena.pipeline.output import claim_folder
 from arena.pipeline.stages import Compute, refuse_all_skipped, score_images
 from arena.scores.npz import read_scores, write_scores
-from arena.scores.store import Scores
+from arena.scores.store import STORE_FILES, Scores
 from arena.taggers.predict import ImageSource
 
 
@@ -46,15 +45,15 @@ def predict_folder(
     if card.caution:
         progress.note(card.caution)
     source = _folder_source(images, limit, progress) if isinstance(images, Path) else _dataset_source(images, limit)
-    make_folder(output.parent)
     parts = output.with_name(output.name + ".parts")
-    claim_folder(parts)
-    stores = score_images([card], source, parts, compute=compute, progress=progress)
-    scores = stores[card.name].read()
-    refuse_all_skipped(scores)
-    write_scores(output, scores)
-    shutil.rmtree(parts)
-    return read_scores(output)  # the files that `scores` reads from were just removed
+    with lock_output(output, "predict"):
+        open_scratch(parts)
+        stores = score_images([card], source, parts, compute=compute, progress=progress)
+        scores = stores[card.name].read()
+        refuse_all_skipped(scores)
+        write_scores(output, scores)
+        remove_scratch(parts, STORE_FILES)
+        return read_scores(output)  # the files that `scores` reads from were just removed
 
 
 def _folder_source(folder: Path, limit: int | None, progress: Progress) -> ImageSource:

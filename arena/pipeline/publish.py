@@ -1,9 +1,11 @@
 """Write the export files ("forms") of a run folder; `arena.report.exports` makes them from the result and the image ids."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.files import MARK, MARK_TEXT, remove_temporary, write_whole
+from arena.base.locks import lock_output
 from arena.report.exports.write import WrittenExports, all_exports, write_exports
 from arena.report.view import may_name_images
 from arena.results.run_folder import Result, read_result
@@ -17,11 +19,26 @@ def publish_exports(folder: Path, to: Path, models: Sequence[str] = ()) -> Writt
         models: names of models to export; an empty sequence takes all.
 
     Raises:
-        ArenaError: there is no finished run or no such model, or the folder cannot be written to.
+        ArenaError: there is no finished run or no such model, or the folder cannot be written to or holds such files of others.
         IncomparableError: the run has another schema.
     """
     result = read_result(folder)
-    return write_exports(exports_of(result, folder, models), to)
+    files = exports_of(result, folder, models)
+    with lock_output(to, "publish --forms"):
+        _prepare_folder(to, files)
+        written = write_exports(files, to)
+        write_whole(to / MARK, MARK_TEXT)
+    return written
+
+
+def _prepare_folder(to: Path, files: Mapping[str, bytes]) -> None:
+    """Refuse to replace files in a folder that has no mark of arena; clear one that has it."""
+    if (to / MARK).exists():
+        remove_temporary(to, recursive=True)
+        return
+    for name, content in files.items():
+        if (to / name).is_file() and (to / name).read_bytes() != content:
+            raise ArenaError(f"--forms {to}: holds a {name} that arena did not write; name another folder")
 
 
 def exports_of(result: Result, folder: Path, models: Sequence[str] = ()) -> dict[str, bytes]:

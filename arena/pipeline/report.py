@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from arena.base.locks import lock_output
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.stages import write_reports
 from arena.results.run_folder import read_result
@@ -10,6 +11,7 @@ from arena.results.run_folder import read_result
 
 def rewrite_reports(folder: Path, showing: DisplayOptions = DisplayOptions()) -> None:
     """Write all reports of a run again, from its folder alone; a run whose reports were not finished is finished."""
-    result = read_result(folder, unfinished=True)
-    result.run["shows"] = asdict(showing.again(result.run))
-    write_reports(result, folder)
+    with lock_output(folder, "report"):
+        result = read_result(folder, unfinished=True)
+        result.run["shows"] = asdict(showing.again(result.run))
+        write_reports(result, folder)

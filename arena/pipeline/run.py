@@ -1,9 +1,10 @@
 """`arena run`: score a held-out dataset with every model, evaluate the scores, and write a run folder."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from arena.base import provenance
+from arena.base.locks import lock_output
 from arena.base.names import split_named
 from arena.cards import find_dataset, find_models
 from arena.dataset.contamination import search_index_files
@@ -11,7 +12,7 @@ from arena.dataset.frozen import read_frozen
 from arena.evaluate.matching import refuse_no_compared_tag
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_metrics
-from arena.pipeline.output import open_run_folder, planned_recipe, refuse_other_recipe
+from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import inputs_of, make_recipe, model_inputs
 from arena.pipeline.stages import (
     DEMO_DATASET,
@@ -30,7 +31,6 @@ from arena.pipeline.truth import note_respelling, truth_of_dataset
 from arena.results.published.column import published_entries
 from arena.results.recipe import Sample, Settings
 from arena.taggers.predict import ImageSource
-from arena.tags import TagSpace
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
 """Models of `arena run` without arguments."""
@@ -72,32 +72,24 @@ def run_benchmark(
     thresholds = {card.name: with_file_thresholds(card, thresholds[card.name], progress) for card in cards}
     folder = output or Path("runs") / run_name(models, heldout.card.name, sample, scoring)
     planned = planned_recipe(given, settings, thresholds, [*model_inputs(models), *inputs_of(scoring)])
-    open_run_folder(folder, planned, overwrite=execution.overwrite)
-    source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-
-    def refuse_meanwhile() -> None:
-        """Refuse a result of another recipe that another command wrote to the folder since it was opened."""
-        if not execution.overwrite:
-            refuse_other_recipe(folder, planned)
-
-    def review(tags: Mapping[str, TagSpace]) -> None:
-        refuse_no_compared_tag(given.truth, tags, settings.min_positives)
-        refuse_meanwhile()  # loading takes seconds, and after it the scores of another recipe would be replaced
-
-    stores = score_images(
-        cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=given.truth.relations,
-        review=review,
-    )  # fmt: skip
-    entries = [scored_entry(card, stores[card.name], thresholds[card.name]) for card in cards]
-    refuse_all_skipped(entries[0].scores)
-    result = evaluate_run(given.truth, entries, settings, progress, against)
-    weights = {entry.name: entry.facts.get("weights") for entry in entries}
-    inputs = [*model_inputs(models, weights), *inputs_of(scoring)]
-    recipe = make_recipe(given, settings, entries, inputs, command=execution.command, started=started, against=against)
-    refuse_meanwhile()
-    for store in stores.values():
-        store.refuse_other_key()
-    write_run(folder, result, recipe, heldout, showing, progress, published)
+    with lock_output(folder, "run"):
+        open_run_folder(folder, planned, overwrite=execution.overwrite)
+        source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
+        stores = score_images(
+            cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=given.truth.relations,
+            review=lambda tags: refuse_no_compared_tag(given.truth, tags, settings.min_positives),
+        )  # fmt: skip
+        entries = [scored_entry(card, stores[card.name], thresholds[card.name]) for card in cards]
+        refuse_all_skipped(entries[0].scores)
+        result = evaluate_run(given.truth, entries, settings, progress, against)
+        weights = {entry.name: entry.facts.get("weights") for entry in entries}
+        inputs = [*model_inputs(models, weights), *inputs_of(scoring)]
+        recipe = make_recipe(
+            given, settings, entries, inputs, command=execution.command, started=started, against=against
+        )
+        for store in stores.values():
+            store.refuse_other_key()
+        write_run(folder, result, recipe, heldout, showing, progress, published)
     return folder
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from arena.base import provenance
+from arena.base.locks import lock_output
 from arena.base.progress import Progress
 from arena.cards import check_name
 from arena.dataset.contamination import search_index_files
@@ -63,23 +64,24 @@ def score_files(
     refuse_unfit_settings(given.truth, settings)
     located = [RecipeInput("scores", str(path.absolute()), name) for name, path in files.items()]
     planned = planned_recipe(given, settings, thresholds, [*located, *inputs_of(scoring)])
-    open_run_folder(output, planned, overwrite=execution.overwrite)
-    against = search_index_files(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
-    entries = _read_entries(files, thresholds, progress)
-    scored, _ = scored_by_all(given.truth, entries)
-    refuse_no_compared_tag(scored, {one.name: one.scores.tags for one in entries}, settings.min_positives)
-    with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
-        digested = [background.submit(scores_input, name, path) for name, path in files.items()]
-        digested_truth = background.submit(with_digest, given)
-        result = evaluate_run(given.truth, entries, settings, progress, against)
-        inputs, given = [one.result() for one in digested], digested_truth.result()
-    for one in inputs:
-        result.run["models"][one.name]["key"] = one.digest
-    more = inputs_of(scoring)
-    recipe = make_recipe(
-        given, settings, entries, [*inputs, *more], command=execution.command, started=started, against=against
-    )
-    write_run(output, result, recipe, given.heldout, showing, progress, published)
+    with lock_output(output, "score"):
+        open_run_folder(output, planned, overwrite=execution.overwrite)
+        against = search_index_files(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
+        entries = _read_entries(files, thresholds, progress)
+        scored, _ = scored_by_all(given.truth, entries)
+        refuse_no_compared_tag(scored, {one.name: one.scores.tags for one in entries}, settings.min_positives)
+        with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
+            digested = [background.submit(scores_input, name, path) for name, path in files.items()]
+            digested_truth = background.submit(with_digest, given)
+            result = evaluate_run(given.truth, entries, settings, progress, against)
+            inputs, given = [one.result() for one in digested], digested_truth.result()
+        for one in inputs:
+            result.run["models"][one.name]["key"] = one.digest
+        more = inputs_of(scoring)
+        recipe = make_recipe(
+            given, settings, entries, [*inputs, *more], command=execution.command, started=started, against=against
+        )
+        write_run(output, result, recipe, given.heldout, showing, progress, published)
     return output
 
 

@@ -59,7 +59,8 @@ _SHARD = Schema(
 _HEADER_KEYS = frozenset(("schema", "key", "facts", "shards", "tags"))
 """Keys of `store.json` without a digest, as earlier versions wrote it."""
 
-_OWN_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
+STORE_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
+"""Names of the files of a store."""
 
 
 @dataclass(frozen=True)
@@ -403,7 +404,7 @@ def _refuse_other_key(folder: Path, header: Mapping[str, Any], key: str | None) 
 def _remove(folder: Path) -> None:
     """Remove a store. It is renamed first, so that an interruption leaves no partial store under its name."""
     names = [path.name for path in folder.iterdir()]
-    if foreign := [name for name in names if not (_OWN_FILES.fullmatch(name) or is_temporary(name))]:
+    if foreign := [name for name in names if not (STORE_FILES.fullmatch(name) or is_temporary(name))]:
         raise ScoresError(
             f"{folder}: holds {foreign[0]}, which is not a file of a score store; name another folder with --output"
         )

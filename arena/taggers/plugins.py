@@ -25,6 +25,9 @@ from arena.tags.spelling import spell_names
 _REQUIRED_ATTRIBUTES: Mapping[str, type] = {"tags": TagSpace, "preprocess": Preprocess, "precision": str, "device": str}
 """Required attributes of a tagger, with their types."""
 
+_PASSED_ON = (ArenaError, MemoryError, KeyboardInterrupt, GeneratorExit)
+"""Exceptions that a plugin raises by right or for which it is not to blame. Any other is its failure, also `sys.exit`."""
+
 
 class PluginTagger:
     """A plugin's tagger whose output is checked for each batch, and whose errors name the package.
@@ -77,13 +80,10 @@ def load_plugin(
 
 @contextmanager
 def _attributed(what: str, kind: type[ArenaError] = ArenaError, fix: str = "") -> Iterator[None]:
-    """Raise an error in one line for any exception of a plugin, also for `SystemExit`: it must not end the program.
-
-    Only an `ArenaError` and Ctrl-C pass unchanged.
-    """
+    """Raise an error in one line for any exception of a plugin but `_PASSED_ON`, also for `SystemExit`."""
     try:
         yield
-    except (ArenaError, KeyboardInterrupt):
+    except _PASSED_ON:
         raise
     except BaseException as error:
         raise kind(f"{what} ({describe_exception(error)}){fix}") from error

@@ -97,7 +97,21 @@ def test_a_path_out_of_the_folder_is_refused_and_nothing_is_left(drawn_dataset: 
         write_canonical(HeldOut(before.card, hostile, before.tags, before.relations), made, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     write_canonical(before, made, tmp_path / "out")
-    assert not (tmp_path / "out.part").exists()
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_link_to_another_file_is_not_followed_into_the_new_set(drawn_dataset: Path, tmp_path: Path) -> None:
+    before, image = read(drawn_dataset), drawn_dataset / "images/0003.png"
+    made = canonicalise(before, RELATIONS)
+    image.rename(tmp_path / "store.png")
+    image.symlink_to(tmp_path / "store.png")
+    write_canonical(before, made, tmp_path / "same")
+    assert (tmp_path / "same/images/0003.png").samefile(tmp_path / "store.png"), "its digest says that it is the image"
+    image.unlink()
+    image.symlink_to("/etc/hostname")
+    with pytest.raises(ArenaError, match=r"images/0003.png' is a link to a file that differs from its sha256"):
+        write_canonical(before, made, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_is_there_is_never_touched(drawn_dataset: Path) -> None:

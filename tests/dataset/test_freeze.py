@@ -281,7 +281,7 @@ def test_killed_half_way_it_continues_to_the_same_set(tmp_path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED, source.folder, tmp_path / "frozen"], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "frozen").exists()
-    partial = tmp_path / ".frozen.partial"
+    partial = tmp_path / ".frozen.partial/folder"
     assert len(list((partial / "images").rglob("*.png"))) == 5
     (partial / "images/zz").mkdir()
     (partial / "images/zz/left.png.partial").write_bytes(b"half")

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.base.files import write_whole
+from arena.base.files import MARK, write_whole
 from arena.base.progress import Silent
 from arena.pipeline import run
 from arena.pipeline.display_options import DisplayOptions
-from arena.pipeline.output import RUN_MARK
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Execution, Scoring, write_reports, write_run
@@ -90,7 +89,7 @@ def test_files_of_other_programs_survive(score: Score) -> None:
         with pytest.raises(ArenaError, match=r"holds files that arena did not write .* an empty folder with --output"):
             score(overwrite=overwrite)
     assert {path.read_text() for path in score.folder.rglob("*") if path.is_file()} == {"mine"}
-    assert not (score.folder / RUN_MARK).exists()
+    assert not (score.folder / MARK).exists()
 
 
 def test_files_of_others_inside_a_run_folder_survive_new_reports(score: Score) -> None:
@@ -108,7 +107,7 @@ def test_files_of_others_inside_a_run_folder_survive_new_reports(score: Score) -
 
 def test_an_interrupted_run_and_a_run_of_an_earlier_version_continue(score: Score) -> None:
     folder = score()
-    (folder / RUN_MARK).unlink()
+    (folder / MARK).unlink()
     score()
     (folder / "run.json").unlink()
     score(0.1)

@@ -144,6 +144,17 @@ def test_a_name_that_two_packages_offer_is_refused(
         ("import numpy as np", "import numpy_of_old as np", r"cannot be imported \(ModuleNotFoundError: .*line 3\)"),
         ("def load", "def laod", r"cannot be imported \(AttributeError"),
         (
+            "import numpy as np",
+            "import sys; sys.exit(3)",
+            r"cannot be imported \(SystemExit: 3, mean_colour.py line 3\)",
+        ),
+        ("import numpy as np", "raise BaseException", r"cannot be imported \(BaseException, mean_colour.py line 3\)"),
+        (
+            "    return MeanColour(card, files)",
+            "    raise SystemExit",
+            r"load failed \(SystemExit, mean_colour.py line",
+        ),
+        (
             "def load(card, files, *, device, precision):\n    return MeanColour(card, files)",
             "load = 3",
             "is not a function",
@@ -190,6 +201,7 @@ def test_the_tags_of_a_plugin_have_the_canonical_spelling_when_it_is_opened(inst
         (".astype(np.float32)", "", "array of float64; they must be a numpy array of float32"),
         (" / 255", "", "does this model need a sigmoid"),
         ("(batch.mean", "(batch.maen", r"scores failed \(AttributeError: .*mean_colour.py line 15\)"),
+        ("return (batch.mean", "exit(1); (batch.mean", r"scores failed \(SystemExit: 1"),
     ],
 )
 def test_what_a_plugin_gives_is_checked(installed: Install, old: str, new: str, message: str) -> None:

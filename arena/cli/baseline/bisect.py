@@ -65,6 +65,7 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     Example: arena baseline bisect a=ckpt-1 b=ckpt-2 c=ckpt-3 d=ckpt-4 --tag hat
     """
     from arena.base.format import one_line
+    from arena.base.locks import lock_output
     from arena.cli.terminal.baseline import answer_line, show_answer
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.bisect import bisect as bisection
@@ -74,15 +75,16 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
 
     found = find_checkpoints(checkpoints, root=settings["root"], baselines=settings["baselines"])
     output = settings["output"] or Path("runs") / f"bisect-{found[0].name}-to-{found[-1].name}"
-    bench = CheckpointScores(
-        found,
-        tag,
-        dataset=settings["dataset"],
-        output=output,
-        sample=Sample(limit=settings["limit"], seed=settings["seed"]),
-        execution=Execution(compute=compute_of(settings), root=settings["root"], progress=Terminal()),
-    )
-    answer = bisection.bisect_checkpoints(bench, figure=figure, margin=margin, every=settings["every"])
+    with lock_output(output, "baseline bisect"):
+        bench = CheckpointScores(
+            found,
+            tag,
+            dataset=settings["dataset"],
+            output=output,
+            sample=Sample(limit=settings["limit"], seed=settings["seed"]),
+            execution=Execution(compute=compute_of(settings), root=settings["root"], progress=Terminal()),
+        )
+        answer = bisection.bisect_checkpoints(bench, figure=figure, margin=margin, every=settings["every"])
     if as_json:
         click.echo(json.dumps(asdict(answer), ensure_ascii=False, indent=1))
     else:

@@ -39,7 +39,7 @@ def dedup(
     Digests and perceptual hashes find candidate pairs, also of trimmed, cropped and mirrored images. A comparison of scaled
     pixels then classifies each pair: identical, near, alternate or rejected. Copies and alternates share a group. An index
     holds only hashes and digests: without the training images (--pictures), a match by hash alone stays unconfirmed. All
-    pairs are in duplicates.parquet. After an interruption, the same command continues.
+    compared pairs are in duplicates.parquet. After an interruption, the same command continues.
 
     Example: arena dataset dedup datasets/mine --against training.parquet --pictures training-images -o datasets/mine-clean
     """

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, refuse_twice
-from arena.base.files import digest_file
+from arena.base.files import copy_file, digest_file, open_whole
+from arena.base.locks import lock_output
 from arena.base.progress import Progress
+from arena.base.scratch import open_scratch, remove_scratch
 from arena.base.tables import Kind, read_frame
 from arena.cards import read_dataset_card
 from arena.dataset.copies.alignment import AlignmentDifference
 from arena.dataset.copies.at_hand import compare_candidates, find_image_files, find_pictures
+from arena.dataset.copies.nearest import compare_nearest
 from arena.dataset.copies.pairs import (
     COPY_COLUMNS,
     INDEX_MATCH_ORDER,
@@ -29,7 +32,7 @@ from arena.dataset.copies.pairs import (
     with_class,
 )
 from arena.dataset.copies.policy import DuplicateRule, Ledger, apply_policy, find_unconfirmed
-from arena.dataset.copies.signing import SignedImages, compute_signatures, make_thumbnails
+from arena.dataset.copies.signing import THUMBNAILS_FILE, WORK_FILES, SignedImages, compute_signatures, make_thumbnails
 from arena.dataset.files import CARRIED_FILES, DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, link_or_copy
 from arena.dataset.frozen import HeldOut, write_frozen
 from arena.dataset.hashes.algorithms import ALGORITHMS
@@ -112,9 +115,26 @@ def deduplicate(
         "deduplicated_against": ", ".join(f"{source.name} {source.digest[:12]}" for source in against),
         "compared_with_pictures_of": ", ".join(source.name for source in against if source.pictures),
     }
-    if finished := _finished(output, shaped_by, rule):
+    work = output.resolve().with_name(f".{output.resolve().name}.part")
+    with lock_output(output, "dataset dedup"):
+        finished = _finished(output, shaped_by, rule)
+        if finished is None:
+            open_scratch(work, WORK_FILES)
+            finished = _write_deduplicated(heldout, output, work, against, rule, shaped_by, progress)
+        remove_scratch(work, WORK_FILES)
         return finished
-    work = output.parent / f".{output.name}.part"
+
+
+def _write_deduplicated(
+    heldout: HeldOut, output: Path, work: Path, against: Sequence[TrainingIndex], rule: DuplicateRule,
+    shaped_by: Mapping[str, Any], progress: Progress,
+) -> Deduplicated:  # fmt: skip
+    """Compare the images, and write the new dataset.
+
+    Args:
+        work: folder of the unfinished work.
+        shaped_by: further entries of the card: everything that the result depends on.
+    """
     signed = compute_signatures(heldout, work, progress)
     ledger = Ledger([dict(step) for step in heldout.card.facts.get("steps", [])])
     why = "not a readable image, or the file differs from its sha256"
@@ -126,12 +146,12 @@ def deduplicate(
         raise ArenaError(f"{heldout.card.folder}: no image would be left ({rule}); change --radius or --against")
     table = _named(signed.images, copies, seen)
     folder = _fresh(work / "folder")
-    table.to_parquet(folder / DUPLICATES_FILE, index=False)
+    with open_whole(folder / DUPLICATES_FILE) as file:
+        table.to_parquet(file, index=False)
     _write_dropped(folder / DROPPED_FILE, settled.dropped, heldout.card.folder)
     write_rejects(folder / "rejects.csv", signed.rejects)
     digest = _write_images(folder, heldout, settled.kept, {**shaped_by, "steps": ledger.steps})
     folder.replace(output)
-    shutil.rmtree(work)
     return _summarised(digest, ledger.steps, table, settled.kept["group"], rule)
 
 
@@ -179,7 +199,7 @@ def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Ma
         link_or_copy(source / path, folder / path)
     for name in CARRIED_FILES:
         if (source / name).exists():
-            shutil.copyfile(source / name, folder / name)
+            copy_file(source / name, folder / name)
     card = {key: value for key, value in heldout.card.facts.items() if key not in PINNED_KEYS}
     tags = [(name, heldout.tags.category(column)) for column, name in enumerate(heldout.tags.names)]
     return write_frozen(folder, card={**card, **more}, images=images, tags=tags)
@@ -189,13 +209,17 @@ def _write_dropped(path: Path, dropped: pd.DataFrame, folder: Path) -> None:
     """Write the dropped rows, with reason and a WebP thumbnail."""
     paths = [folder / one for one in dropped["path"]]
     thumbnails = list(in_threads(webp_thumbnail, paths, workers=default_workers(), advance=lambda done: None))
-    dropped.assign(thumbnail=pd.Series(thumbnails, dtype=object)).to_parquet(path, index=False)
+    with open_whole(path) as file:
+        dropped.assign(thumbnail=pd.Series(thumbnails, dtype=object)).to_parquet(file, index=False)
 
 
 def find_copies(
     signed: SignedImages, folder: Path, work: Path, rule: DuplicateRule, progress: Progress
 ) -> pd.DataFrame:
-    """Return every pair of pictures that a digest or a hash finds, with class and differences; `left` and `right` are rows."""
+    """Return the pairs of pictures that a digest or a hash finds, with class and differences; `left` and `right` are rows.
+
+    Of pictures with many candidates, only the most similar pairs are compared and returned, see `compare_nearest`.
+    """
     signatures = signed.signatures
     identical = with_class(identical_pairs(signatures), "identical").assign(phash_bits=0, dhash_bits=0)
     if rule.radius == 0:
@@ -205,7 +229,7 @@ def find_copies(
     candidates = candidates_within(signatures, rows, radius=rule.radius)
     involved = np.union1d(candidates["left"], candidates["right"]).astype(np.int64)
     small = make_thumbnails(
-        [folder / path for path in signed.images["path"].iloc[involved]], work / "thumbnails.npy", progress
+        [folder / path for path in signed.images["path"].iloc[involved]], work / THUMBNAILS_FILE, progress
     )
     if not small.readable.all():
         changed = signed.images["path"].iloc[involved[~small.readable][0]]
@@ -213,12 +237,21 @@ def find_copies(
     among = candidates.assign(
         left=np.searchsorted(involved, candidates["left"]), right=np.searchsorted(involved, candidates["right"])
     )
-    parts = [identical]
-    with progress.count("comparing candidates", len(among), 0) as advance:
-        for part in classify_candidates(among, small.pixels):
-            parts.append(part.assign(left=involved[part["left"]], right=involved[part["right"]]))
-            advance(len(part))
-    return pd.concat(parts, ignore_index=True).sort_values(["left", "right"], ignore_index=True)
+
+    def compare(pairs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        with progress.count("comparing candidates", len(pairs), 0) as advance:
+            for part in classify_candidates(pairs, small.pixels):
+                yield part
+                advance(len(part))
+
+    found = compare_nearest(among, small.pixels, compare, joined=rule.joined, related=rule.related)
+    if found.left_out:
+        progress.note(
+            f"{found.left_out:,} of {len(among):,} candidate pairs were not compared: their pictures have many candidates, and "
+            "the most similar ones join no further pictures"
+        )
+    compared = found.pairs.assign(left=involved[found.pairs["left"]], right=involved[found.pairs["right"]])
+    return pd.concat([identical, compared], ignore_index=True).sort_values(["left", "right"], ignore_index=True)
 
 
 def find_index_matches(

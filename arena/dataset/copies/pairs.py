@@ -125,16 +125,16 @@ def identical_in_index(signatures: Signatures, index: HashIndex) -> pd.DataFrame
 
 def candidates_within(signatures: Signatures, rows: NDArray[np.int64], *, radius: int) -> pd.DataFrame:
     """Return the pairs among some rows whose hashes are near, each once with `left < right`."""
-    found = []
+    found: list[pd.DataFrame] = []
     for way in _SEARCHES_WITHIN:
         left, right = (_some(signatures.hashes[name], rows) for name in (way.left, way.right))
-        found.append(_candidates(left, right, way, radius=radius, within=way.left == way.right))
-    pairs = pd.concat(found, ignore_index=True)
-    pairs["left"], pairs["right"] = rows[pairs["left"]], rows[pairs["right"]]
-    pairs = pairs[pairs["left"] != pairs["right"]]
-    swap = pairs["left"] > pairs["right"]
-    pairs.loc[swap, ["left", "right"]] = pairs.loc[swap, ["right", "left"]].to_numpy()
-    return _first_found(pairs)
+        pairs = _candidates(left, right, way, radius=radius, within=way.left == way.right)
+        ends = np.sort(rows[pairs[["left", "right"]].to_numpy(np.int64)], axis=1)
+        pairs = pairs.assign(left=ends[:, 0], right=ends[:, 1])[ends[:, 0] != ends[:, 1]]
+        found = [
+            _first_found(pd.concat([*found, pairs], ignore_index=True))
+        ]  # after each search: there may be millions
+    return found[0]
 
 
 def candidates_in_index(signatures: Signatures, index: HashIndex, *, radius: int) -> pd.DataFrame:
@@ -180,9 +180,12 @@ def classify_candidates(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator
 
 def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
     near: set[int] = set()
-    tried = []
+    tried: list[pd.DataFrame] = []
+    repeated = _repeated_tries(block, thumbnails)
     for way, trimmed in (("straight", 0), ("straight", 1), ("mirrored", 0), ("mirrored", 1)):
-        some = block[block[way] & ~block.index.isin(near)]
+        some = block[
+            block[way] & ~block.index.isin(near) & ~repeated.get((way, trimmed), np.zeros(len(block), np.bool_))
+        ]
         left, right = (thumbnails[some[end].to_numpy(np.int64), trimmed] for end in ("left", "right"))
         left = left[:, :, ::-1] if way == "mirrored" else left
         differences = align_and_compare(left, right)
@@ -192,6 +195,17 @@ def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
     every = pd.concat(tried).sort_values("correlation", ascending=False, kind="stable")
     best = every.sort_values(["left", "right", "rank"], kind="stable").drop_duplicates(["left", "right"])
     return best.assign(**{"class": [PAIR_CLASSES[rank] for rank in best["rank"]]}).drop(columns="rank")
+
+
+def _repeated_tries(block: pd.DataFrame, thumbnails: Thumbnails) -> dict[tuple[str, int], NDArray[np.bool_]]:
+    """Return for each try but the first whether an earlier one compares the same pixels, bool (pairs,).
+
+    Pictures without a border are equal to their trimmed ones, and a symmetric picture is equal to its mirror image.
+    """
+    left, right = (thumbnails[block[end].to_numpy(np.int64)] for end in ("left", "right"))
+    bare = (left[:, 0] == left[:, 1]).all((1, 2, 3)) & (right[:, 0] == right[:, 1]).all((1, 2, 3))
+    symmetric = (left == left[:, :, :, ::-1]).all((2, 3, 4)) & block["straight"].to_numpy(bool)[:, None]
+    return {("straight", 1): bare, ("mirrored", 0): symmetric[:, 0], ("mirrored", 1): bare | symmetric[:, 1]}
 
 
 def _ranks(figures: AlignmentDifference) -> NDArray[np.int64]:
@@ -255,7 +269,8 @@ def _candidates(
             for other in PerceptualHashes._fields
         }
         ends = {"left": found.left, "right": found.right}
-        parts.append(pd.DataFrame({**ends, **distances, "found_by": f"{way.name}{kind}", "mirrored": way.mirrored}))
+        how = {"found_by": f"{way.name}{kind}", "straight": not way.mirrored, "mirrored": way.mirrored}
+        parts.append(pd.DataFrame({**ends, **distances, **how}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -268,13 +283,15 @@ def _distances(left: NDArray[np.uint64], right: NDArray[np.uint64], pairs: Pairs
 def _first_found(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return each pair once, with the first search that found it, and whether any search found it straight or mirrored."""
     if pairs.empty:
-        return pairs.assign(straight=True)
-    order = [f"{way.name}{kind}" for way in _SEARCHES_WITHIN for kind in PerceptualHashes._fields]
-    pairs = pairs.assign(straight=~pairs["mirrored"], rank=pairs["found_by"].map(order.index))
-    ends = pairs.groupby(["left", "right"])
-    pairs["straight"], pairs["mirrored"] = ends["straight"].transform("any"), ends["mirrored"].transform("any")
-    first = pairs.sort_values(["left", "right", "rank"]).drop_duplicates(["left", "right"])
-    return first.drop(columns="rank").reset_index(drop=True)
+        return pairs
+    names = [f"{way.name}{kind}" for way in _SEARCHES_WITHIN for kind in PerceptualHashes._fields]
+    rank = pairs["found_by"].map({name: place for place, name in enumerate(names)}).to_numpy(np.int64)
+    left, right = (pairs[end].to_numpy(np.int64) for end in ("left", "right"))
+    order = np.lexsort((rank, right, left))
+    new = np.diff(left[order], prepend=-1).astype(bool) | np.diff(right[order], prepend=-1).astype(bool)
+    starts = np.flatnonzero(new)
+    ways = {way: np.logical_or.reduceat(pairs[way].to_numpy(bool)[order], starts) for way in ("straight", "mirrored")}
+    return pairs.iloc[order[starts]].reset_index(drop=True).assign(**ways)
 
 
 def _some(hashes: PerceptualHashes, rows: NDArray[np.int64]) -> PerceptualHashes:

@@ -1,7 +1,9 @@
 """Compute signatures of the pictures of a frozen folder, stored in parts, and thumbnails of candidates."""
 
+import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from arena.base.errors import UnreadableImageError
-from arena.base.files import open_whole
+from arena.base.files import open_whole, write_error
 from arena.base.progress import Progress
 from arena.base.tables import Kind, read_frame
 from arena.dataset.copies.alignment import ALIGNMENT_SIDE, Thumbnails, thumbnail
@@ -28,6 +30,12 @@ _IMAGES_PER_PART = 512
 
 _CHANGED, _OUTSIDE = "the file differs from its sha256", "a path outside the folder"
 """Reasons of rejects other than `unreadable`."""
+
+THUMBNAILS_FILE = "thumbnails.npy"
+"""File of `make_thumbnails` in the folder of the parts."""
+
+WORK_FILES = re.compile(r"signatures-[0-9a-f]{16}\.parquet|thumbnails\.npy")
+"""Names of the files in the folder of the parts."""
 
 _SIGNATURE_VERSION = "2"
 """Version of the signatures; parts of another version are computed again."""
@@ -49,9 +57,8 @@ def compute_signatures(heldout: HeldOut, work: Path, progress: Progress) -> Sign
     """Return the signatures of every picture; those of an earlier, interrupted call are read from its parts.
 
     Args:
-        work: folder of the parts.
+        work: folder of the parts; it must exist.
     """
-    work.mkdir(parents=True, exist_ok=True)
     known = _read_parts(work)
     inside = [is_inside(path) for path in heldout.images["path"]]
     files = {
@@ -81,6 +88,7 @@ def make_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Ca
     """Make thumbnails of pictures, in a file that is mapped into memory."""
     shape = (len(paths), 2, ALIGNMENT_SIDE, ALIGNMENT_SIDE, 4)
     pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    _reserve(file)
     readable = np.zeros(len(paths), np.bool_)
     with progress.count("reading the candidates", len(paths), 0) as advance, _pool() as pool:
         for row, pair in enumerate(pool.map(_thumbnails, paths)):
@@ -88,6 +96,22 @@ def make_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Ca
                 pixels[row], readable[row] = pair, True
             advance(1)
     return CandidateThumbnails(pixels, readable)
+
+
+def _reserve(file: Path) -> None:
+    """Take the disk space of a file now: on a full disk, writing to a mapped file would kill the process.
+
+    Raises:
+        ArenaError: the disk has too little space.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise write_error(file, error) from None
 
 
 def _pool() -> ThreadPoolExecutor:

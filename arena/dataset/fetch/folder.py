@@ -17,11 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from filelock import FileLock
-from filelock import Timeout as LockTimeout
-
 from arena.base.errors import ArenaError
-from arena.base.files import remove_temporary, write_whole
+from arena.base.files import make_folder, own_name, remove_temporary, write_whole
+from arena.base.locks import lock_output
 from arena.base.reading import parse_json, read_toml
 from arena.dataset.fetch.filter import Post, post_id_of
 from arena.dataset.records import Reject
@@ -33,8 +31,14 @@ FETCH_SCHEMA = 1
 _MAX_DETAIL = 500
 """Maximum length of a reject's detail; a URL may have thousands of characters."""
 
-FETCH_LOCK = ".fetch.lock"
+_OLD_LOCK = ".fetch.lock"
+"""Lock that earlier versions left in the folder."""
+
 FETCH_STATE, _POSTS_FILE, FETCH_REJECTS = "fetch.toml", "posts.jsonl", "rejects.csv"
+
+
+def _is_lock(path: Path) -> bool:
+    return own_name(path.name) or path.name == _OLD_LOCK
 
 
 def utc_now() -> str:
@@ -92,19 +96,10 @@ class FetchFolder:
         Raises:
             ArenaError: another process uses the folder, it holds something else or another fetch, or it is damaged.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / FETCH_LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except LockTimeout:
-            raise ArenaError(
-                f"{self.folder}: another process fetches into it; wait for it, or use another folder"
-            ) from None
-        try:
+        with lock_output(self.folder, "dataset fetch"):
+            make_folder(self.folder)
             self._resume()
             yield
-        finally:
-            lock.release()
 
     def image_path(self, md5: str, suffix: str) -> Path:
         """Return the path of the file of a post."""
@@ -170,7 +165,7 @@ class FetchFolder:
         remove_temporary(self.folder)
         path = self.folder / FETCH_STATE
         if not path.exists():
-            if others := sorted(entry.name for entry in self.folder.iterdir() if entry.name != FETCH_LOCK):
+            if others := sorted(entry.name for entry in self.folder.iterdir() if not _is_lock(entry)):
                 raise ArenaError(
                     f"{self.folder}: not empty ({others[0]}) and without {FETCH_STATE}; use another folder"
                 )

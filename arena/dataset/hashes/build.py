@@ -15,8 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from arena.base.errors import ArenaError, nearest, refuse_twice
-from arena.base.files import remove_temporary
+from arena.base.files import remove_temporary_of
+from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
+from arena.base.scratch import open_scratch, remove_scratch
 from arena.dataset.hashes.algorithms import ALGORITHMS, Algorithm
 from arena.dataset.hashes.files import HASH_COLUMNS, HashImages, ImageFile, image_hasher
 from arena.dataset.hashes.index import DIGESTS, HashIndex, count_index_rows, read_blocks, read_index_facts, write_blocks
@@ -72,15 +74,16 @@ def hash_sources(
     refuse_twice("arena hash", "source", [source.name for source in listing])
     if output.is_dir():
         raise ArenaError(f"-o {output}: a folder; name a file, such as {output / 'index.parquet'}")
-    output.parent.mkdir(parents=True, exist_ok=True)
     job = _Job(output, columns, listing)
-    finished = job.finished()
-    if finished is not None:
-        job.remove_parts()  # a process that was killed after it wrote the index leaves them
-        (progress or Silent()).note(f"{output}: nothing has changed")
-        return finished
-    parts = job.hash(workers or os.cpu_count() or 1, progress or Silent())
-    return job.join(parts)
+    with lock_output(output, "hash"):
+        remove_temporary_of(job.rejects_file)
+        finished = job.finished()
+        if finished is not None:
+            remove_scratch(job.folder, _PART)  # a process that was killed after the index was complete left them
+            (progress or Silent()).note(f"{output}: nothing has changed")
+            return finished
+        parts = job.hash(workers or os.cpu_count() or 1, progress or Silent())
+        return job.join(parts)
 
 
 class _Part(NamedTuple):
@@ -146,7 +149,7 @@ class _Job:
         if not planned:
             raise ArenaError("arena hash: no image in any source")
         done = sum(part.images for part in planned if part.path.exists())
-        self.folder.mkdir(exist_ok=True)
+        open_scratch(self.folder, _PART)
         paths = []
         total = sum(part.images for part in planned)
         with (
@@ -192,19 +195,8 @@ class _Job:
             self.output, chain.from_iterable(map(read_blocks, parts)), algorithms=self.algorithms, digests=self.digests,
             facts={"key": _digest(part.name for part in parts), "rejects": rejects, "made_with": self.made_with},
         )  # fmt: skip
-        self.remove_parts()
+        remove_scratch(self.folder, _PART)
         return HashResult(images, rejects, self.rejects_file)
-
-    def remove_parts(self) -> None:
-        """Remove the parts, and their folder if nothing else is in it."""
-        if not self.folder.is_dir():
-            return
-        for path in self.folder.iterdir():
-            if _PART.fullmatch(path.name):
-                path.unlink()
-        remove_temporary(self.folder)
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
 
 
 def _block(

@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from arena.base.errors import UnreadableImageError
+from arena.base.errors import ArenaError, UnreadableImageError
 from arena.base.files import digest_file
 from arena.dataset.hashes.algorithms import SCALED_SIDE, dhash_grey, grey_601, joytag, phash_grey
 from arena.dataset.records import Reject
@@ -119,13 +120,23 @@ def image_hasher(workers: int) -> Iterator[HashImages]:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin) as pool:
             try:
                 yield lambda items, columns: pool.map(partial(hash_item, columns=columns), items, chunksize=CHUNK)
+            except BrokenProcessPool:
+                raise ArenaError(
+                    "a process that hashes images was killed, probably for lack of memory; "
+                    f"use fewer --workers than {workers}"
+                ) from None
             finally:
                 pool.shutdown(cancel_futures=True)
 
 
 def _begin() -> None:
-    """Initialise a worker: ignore interrupts, which the parent handles, and exit when the parent has ended for any reason."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Initialise a worker: ignore interrupts, which the parent handles, and exit when the parent has ended for any reason.
+
+    SIGTERM still ends a worker, because the pool sends it to the others after one was killed, and waits for them.
+    """
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threadpool_limits(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

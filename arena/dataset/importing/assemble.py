@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from arena.base.files import open_whole
 from arena.dataset.cutoffs import to_timestamps
 from arena.dataset.frozen import IMAGE_COLUMNS, digest_line
 from arena.dataset.importing.parts import DATASET_COLUMNS, IMPORT_COLUMNS, read_part
@@ -101,7 +102,7 @@ def assemble_parts(parts: Sequence[Path], images: Path) -> ImportTotals:
     order = _order(whole)
     positives: Counter[str] = Counter()
     digest, untagged, single, paths = hashlib.sha256(), 0, Counter[str](), set[str]()
-    with pq.ParquetWriter(images, _schema(whole)) as writer:
+    with open_whole(images) as file, pq.ParquetWriter(file, _schema(whole)) as writer:
         for block in _blocks(whole, order.kept):
             writer.write_table(block)
             paths.update(block["path"].to_pylist())

@@ -7,7 +7,6 @@ with the same folder, bit for bit. The dataset does not depend on the order of t
 import hashlib
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError
+from arena.base.files import is_vacant, remove_temporary, write_whole
+from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
+from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import check_name
 from arena.dataset.canonical import relation_findings
 from arena.dataset.fetch.folder import fetched_scheme
@@ -26,7 +28,7 @@ from arena.dataset.hashes.algorithms import DHASH, PHASH
 from arena.dataset.importing.assemble import ImportTotals, assemble_parts, card_steps, iterate_rejects
 from arena.dataset.importing.examine import ExaminedImage, ImageExaminer, check_record_text
 from arena.dataset.importing.label_warnings import label_warnings
-from arena.dataset.importing.parts import SourceRows, part_path, split_rows, write_part
+from arena.dataset.importing.parts import PART_FILES, SourceRows, part_path, split_rows, write_part
 from arena.dataset.ratings import UNKNOWN_SCHEME, Scheme
 from arena.dataset.records import Reject
 from arena.dataset.rejects import write_rejects
@@ -97,14 +99,15 @@ def import_source(
     parts = split_rows(map(check_record_text, islice(source.records(), wanted.limit)))
     if (first := next(parts, None)) is None:
         raise ArenaError(f"{source.path}: has no row ({source.found}); an import needs at least one image")
-    scratch = _prepare_folder(source, folder)
-    examiner = ImageExaminer(folder, scratch, wanted.policy, wanted.relations)
-    done = _examine_all(chain([first], parts), examiner, wanted, progress, source.rows)
-    assembled = assemble_parts(done.parts, scratch / "images.parquet")
-    write_rejects(folder / "rejects.csv", iterate_rejects(done.parts, assembled))
-    _refuse_empty(source, folder, done.rows, assembled)
-    card = _make_card(source, wanted, name, done.rows, assembled)
-    _finish(folder, scratch, card, wanted, assembled)
+    with lock_output(folder, "dataset import"):
+        scratch = _prepare_folder(source, folder)
+        examiner = ImageExaminer(folder, scratch, wanted.policy, wanted.relations)
+        done = _examine_all(chain([first], parts), examiner, wanted, progress, source.rows)
+        assembled = assemble_parts(done.parts, scratch / "images.parquet")
+        write_rejects(folder / "rejects.csv", iterate_rejects(done.parts, assembled))
+        _refuse_empty(source, folder, done.rows, assembled)
+        card = _make_card(source, wanted, name, done.rows, assembled)
+        _finish(folder, scratch, card, wanted, assembled)
     warnings = label_warnings(assembled.images, assembled.single, assembled.positives)
     return ImportResult(done.rows, assembled.images, len(assembled.positives), assembled.rejected, warnings)
 
@@ -119,10 +122,12 @@ def _prepare_folder(source: DatasetSource, folder: Path) -> Path:
     if inside:
         raise ArenaError(f"--output {folder}: lies inside the source {source.path}; name a folder outside it")
     scratch = folder / _PARTS_FOLDER
-    if not scratch.is_dir() and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.is_dir():
+        remove_temporary(folder)
+    if not scratch.is_dir() and not is_vacant(folder):
         what = "a finished dataset" if (folder / "dataset.toml").exists() else "something else"
         raise ArenaError(f"--output {folder}: already holds {what}; name another folder, or remove it")
-    scratch.mkdir(parents=True, exist_ok=True)
+    open_scratch(scratch, PART_FILES)
     return scratch
 
 
@@ -238,12 +243,13 @@ def _finish(
     tags = [(tag, categories.get(tag, UNKNOWN_CATEGORY)) for tag in assembled.positives]
     write_relations(scratch, wanted.relations.about(assembled.positives.keys() | wanted.relations.blacklist.keys()))
     write_tags(scratch / "tags.csv", tags, assembled.positives)
-    (scratch / "dataset.toml").write_text(toml_text(card), encoding="utf-8")
+    write_whole(scratch / "dataset.toml", toml_text(card))
     _remove_strays(folder, assembled.paths)
     for name in (*RELATION_FILES, "images.parquet", "tags.csv", "dataset.toml"):
         if (scratch / name).exists():
             (scratch / name).replace(folder / name)
-    shutil.rmtree(scratch)
+    remove_scratch(scratch)
+    remove_temporary(folder)
 
 
 def _remove_strays(folder: Path, paths: frozenset[str]) -> None:

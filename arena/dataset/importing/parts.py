@@ -6,6 +6,7 @@ modification time of each file, and the settings. So a continued import reuses e
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from arena.base.files import open_whole
 from arena.dataset.importing.examine import ExaminedImage
 from arena.dataset.records import Record, Reject, SourceItems
 from arena.dataset.sources.facts import INTEGER_FACTS
+
+PART_FILES = re.compile(r"\d{6,}-[0-9a-f]{24}\.arrow")
+"""Names of the parts."""
 
 PART_ROWS = 1_024
 """Rows per part: seconds to minutes of work, the most that a killed import loses."""

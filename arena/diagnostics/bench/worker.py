@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from arena.base.errors import ArenaError
+from arena.base.errors import ArenaError, is_out_of_memory
 from arena.diagnostics.bench.costs import Cost, Latency, NetworkRate, cost_to_json
 
 
@@ -108,7 +108,7 @@ def _measure_network(
         try:
             timings = alone if size == 1 else time_calls(batch_of(size), seconds=request.seconds)
         except Exception as error:  # out-of-memory errors of the libraries have no common base class
-            if not _out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             rates += [NetworkRate(larger, None, 0, peak()) for larger in request.batch_sizes if larger >= size]
             break
@@ -129,15 +129,6 @@ def _seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Return whether an error means out of memory: a MemoryError, or a message of torch or onnxruntime."""
-    message = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        words in message
-        for words in ("out of memory", "failed to allocate memory", "can't allocate memory", "bad_alloc")
-    )
 
 
 def _main() -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from arena.base import provenance
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.format import listed
+from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
 from arena.dataset.frozen import Truth
@@ -94,16 +95,17 @@ def check_candidate(
     rules = rules.changed(COVERAGE, aliases=renamed)
     asked = replace(asked, renamed=renamed)
     folder = output or Path("checks") / f"{short_name(candidate)}-vs-{short_name(baseline)}"
-    if not asked.overwrite:
-        _refuse_other_check(folder, candidate, baseline, rules)
-    try:
-        found = _judged(candidate, baseline, folder, rules, asked, diagnose, progress)
-    except IncomparableError as error:
-        found = _Found(_incomparable(candidate, baseline, rules, str(error)), None)
-    claim_folder(folder)
-    progress.note("writing the verdict")
-    verdict, result = replace(found.verdict, notes=(*asked.notes, *found.verdict.notes)), found.result
-    write_check(verdict, folder, result, None if result is None else thumbnails_of(result, folder))
+    with lock_output(folder, "check"):
+        if not asked.overwrite:
+            _refuse_other_check(folder, candidate, baseline, rules)
+        try:
+            found = _judged(candidate, baseline, folder, rules, asked, diagnose, progress)
+        except IncomparableError as error:
+            found = _Found(_incomparable(candidate, baseline, rules, str(error)), None)
+        claim_folder(folder)
+        progress.note("writing the verdict")
+        verdict, result = replace(found.verdict, notes=(*asked.notes, *found.verdict.notes)), found.result
+        write_check(verdict, folder, result, None if result is None else thumbnails_of(result, folder))
     return CheckFolder(verdict, folder)
 
 
@@ -157,7 +159,7 @@ def _paired(
         result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name, calibration=compare_joint(joint)
     )
     cases = [
-        *retime_if_slow(judged, joint, rules, cards, asked.compute),
+        *retime_if_slow(judged, joint, rules, cards, asked.compute, stored=_are_stored(candidate, baseline)),
         canary_case(joint, epsilon=rules.of(CANARY_OPTIONS).epsilon, wanted=asked.canary),
     ]
     models = result.summary["models"]
@@ -176,6 +178,10 @@ def _paired(
         causes = causes_of(joint, card=cards[0], compute=asked.compute, diagnose=diagnose, progress=progress)
         verdict = replace(verdict, causes=tuple(causes))
     return _Found(verdict, result)
+
+
+def _are_stored(*entrants: Entrant) -> bool:
+    return all(isinstance(one, RunEntrant) for one in entrants)
 
 
 def _runnable(entrant: Entrant, asked: ComparisonOptions) -> ModelCard | None:

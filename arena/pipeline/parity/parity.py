@@ -11,6 +11,7 @@ import numpy as np
 from arena import taggers
 from arena.base.errors import ArenaError
 from arena.base.format import plural
+from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
 from arena.diagnostics.parity.causes import MAX_CAUSE_IMAGES, CauseSearch, score_distance, search_scores
 from arena.diagnostics.parity.measure import Parity, measure_parity
@@ -134,8 +135,9 @@ def _compare_models(
     computes = options.compute, options.compute_b or options.compute
     first, second = (runnable_model(one, own[one.name], how) for one, how in zip(models, computes, strict=True))
     folder = options.folder or _home(first.card.name, second.card.name, images)
-    claim_folder(folder)
-    a, b = score_models([first, second], images, folder, progress)
+    with lock_output(folder, "parity"):
+        claim_folder(folder)
+        a, b = score_models([first, second], images, folder, progress)
     rerun = Rerun(_as_ran(second, b), images, options.diagnose)
     return _compare((a, b), images.relations, options.tolerances, progress, rerun)
 
@@ -154,8 +156,9 @@ def _compare_with_stored(
     known = images_with_scores(images, a)
     folder = options.folder or _home(a.name, model.name, images)
     refuse_overwriting(folder, runner, stored)
-    claim_folder(folder)
-    (b,) = score_models([runner], known, folder, progress)
+    with lock_output(folder, "parity"):
+        claim_folder(folder)
+        (b,) = score_models([runner], known, folder, progress)
     rerun = Rerun(_as_ran(runner, b), known, options.diagnose)
     report = _compare((a, b), images.relations, options.tolerances, progress, rerun)
     if left := len(images.source.image_ids) - len(known.source.image_ids):

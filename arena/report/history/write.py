@@ -7,6 +7,7 @@ from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.files import write_json, write_whole
+from arena.base.locks import lock_output
 from arena.report.history.page import render_history
 from arena.report.history.rows import history_csv, history_records
 from arena.report.history.series import History
@@ -34,16 +35,19 @@ def write_history(history: History, outputs: Sequence[Path]) -> list[Path]:
     """
     written: list[Path] = []
     for path in outputs:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix in _PLOT_SUFFIXES:
-            written += [one for one in _write_pictures(history, path.with_suffix("")) if one not in written]
-            continue
-        if path.suffix == ".json":
-            write_json(path, history_records(history))
-        else:
-            write_whole(path, render_history(history) if path.suffix == ".html" else history_csv(history))
-        written.append(path)
+        with lock_output(path, "baseline history"):
+            written += [one for one in _write_one(history, path) if one not in written]
     return written
+
+
+def _write_one(history: History, path: Path) -> list[Path]:
+    if path.suffix in _PLOT_SUFFIXES:
+        return _write_pictures(history, path.with_suffix(""))
+    if path.suffix == ".json":
+        write_json(path, history_records(history))
+    else:
+        write_whole(path, render_history(history) if path.suffix == ".html" else history_csv(history))
+    return [path]
 
 
 def _write_pictures(history: History, base: Path) -> list[Path]:

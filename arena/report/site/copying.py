@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.base.errors import ArenaError
-from arena.base.files import digest_bytes
+from arena.base.files import digest_bytes, own_name
 from arena.images.thumbnails import THUMBNAIL_FOLDER, changed_thumbnails
 from arena.report.exports.tables import spreadsheet_csv
 from arena.report.site.folder import Site
@@ -118,10 +118,13 @@ def _refuse_pictures(folder: Path, page: str) -> None:
 
 
 def _files(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Yield regular files with their path in the folder. Links are skipped: they may point to private files."""
+    """Yield regular files with their path in the folder.
+
+    Links are skipped, because they may point to private files, and temporary files that a killed process left.
+    """
     for name in names:
         top = folder / name
         found = [] if top.is_symlink() else sorted(top.rglob("*")) if top.is_dir() else [top]
         for path in found:
-            if path.is_file() and not path.is_symlink():
+            if path.is_file() and not path.is_symlink() and not own_name(path.name):
                 yield path.relative_to(folder).as_posix(), path

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from filelock import FileLock, Timeout
-
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import remove_temporary, write_whole
+from arena.base.locks import lock_output
 from arena.base.reading import read_json
 from arena.base.schema import INTEGER, TEXT, Schema, optional, table_of
 
@@ -24,7 +23,8 @@ SITE = 1
 MARKER = "arena-site.json"
 """File that marks a folder as a site. It stores the id of the feed, which must not change, and the URL of the site."""
 
-SITE_LOCK = ".arena-publish.lock"
+_OLD_LOCK = ".arena-publish.lock"
+"""Lock that an earlier version may have left in the folder."""
 
 _HOST_FILES = frozenset(["CNAME"])
 """Files for the host that may be in an empty site folder; dot files may be too."""
@@ -116,8 +116,9 @@ def open_site(folder: Path, ids: Sequence[str], url: str | None) -> Iterator[Sit
         raise ArenaError(
             f"{folder}: not a site yet, and no run is named to start one; name a run folder, such as runs/demo"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with lock_output(folder, "publish"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _OLD_LOCK).unlink(missing_ok=True)
         yield _open_marked(folder, ids, where, keep_url=url is None)
 
 
@@ -132,20 +133,6 @@ def refuse_foreign(folder: Path) -> None:
         raise ArenaError(
             f"--to {folder}: contains {foreign[0]!r} but no {MARKER}, so it is not a site of arena; name an empty folder"
         )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / SITE_LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ArenaError(f"{folder}: another process is publishing to it; try again when it has finished") from None
-    try:
-        yield
-    finally:
-        lock.release()
-        (folder / SITE_LOCK).unlink(missing_ok=True)
 
 
 def _open_marked(folder: Path, ids: Sequence[str], url: str | None, *, keep_url: bool) -> Site:

@@ -6,16 +6,13 @@ releases if the run itself is gone. Scores are copied only on request.
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock, Timeout
-
 from arena.base.errors import ArenaError
-from arena.base.files import digest_file, make_folder
+from arena.base.files import copy_file, digest_file, make_folder, remove_temporary
+from arena.base.locks import lock_output
 from arena.base.provenance import digest, now
 from arena.results.baselines.log import DIGEST_DIGITS, Baseline, add_line, find_baseline, read_log
 from arena.results.named import ModelOfRun, headlines, read_complete_run, refuse_damaged
@@ -24,9 +21,6 @@ from arena.scores.store import read_store
 
 _STORED_FILES = ("run.json", "summary.json", "per_tag.parquet")
 """Files of a run that a baseline stores, a few hundred kilobytes."""
-
-_LOCK = ".baselines.lock"
-"""File name of the lock in the folder of baselines."""
 
 
 class SetBaseline(NamedTuple):
@@ -57,8 +51,9 @@ def set_baseline(
         raise ArenaError('--reason: empty; say why this run is the baseline, as in --reason "release 1.2"')
     refuse_damaged(run.folder, run.result)
     files = _files(run, with_scores)
-    make_folder(home)
-    with _exclusive(home):
+    with lock_output(home, "baseline set"):
+        make_folder(home)
+        remove_temporary(home)
         log = read_log(home)
         made = _baseline(run, home, files, why, name or run.name)
         same = log[-1] if log and (log[-1].digest, log[-1].name) == (made.digest, made.name) else None
@@ -186,7 +181,7 @@ def _keep(baseline: Baseline, files: dict[str, Path]) -> None:
         shutil.rmtree(left, ignore_errors=True)
     for inside, path in files.items():
         (parts / inside).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, parts / inside)
+        copy_file(path, parts / inside)
     if baseline.copy.is_dir():
         baseline.copy.rename(aside)
     if (aside / "scores").is_dir() and not (parts / "scores").exists():
@@ -201,17 +196,3 @@ def _relative(folder: Path, home: Path) -> str:
         return Path(os.path.relpath(folder.resolve(), home.resolve())).as_posix()
     except ValueError:
         return folder.name
-
-
-@contextmanager
-def _exclusive(home: Path) -> Iterator[None]:
-    """Hold the lock of the folder of baselines, so that only one process writes.
-
-    Raises:
-        ArenaError: another process holds the lock for 30 seconds.
-    """
-    try:
-        with FileLock(home / _LOCK, timeout=30):
-            yield
-    except Timeout:
-        raise ArenaError(f"{home}: another arena baseline set is running; try again later") from None

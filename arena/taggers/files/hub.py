@@ -11,7 +11,8 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -19,10 +20,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock, Timeout
 
 from arena.base.errors import WeightsError
-from arena.base.files import digest_known, git_digest
+from arena.base.files import digest_known, git_digest, is_write_failure, write_error
 from arena.base.progress import Progress, Silent
 from arena.cards import COMMIT, HubSource, ModelCard
 
@@ -138,12 +139,26 @@ def _pull(card: ModelCard, name: str, revision: str | None, arrived: _Arrived, p
     blob.parent.mkdir(parents=True, exist_ok=True)
     lock = folder.parent / ".locks" / folder.name / f"{metadata.etag}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):  # the client's own lock: two downloads must not append to one file
+    with _held(FileLock(lock), f"{card.name}: {name}", progress):
         if not blob.exists():
             url = hf_hub_url(card.hub, name, revision=metadata.commit_hash)
             _stream(url, blob, metadata.size, f"{card.name}: {name}", arrived, progress)
     path = Path(hf_hub_download(card.hub, name, revision=revision))
     return PulledFile(path, commit_of(path) or str(metadata.commit_hash))
+
+
+@contextmanager
+def _held(lock: BaseFileLock, what: str, progress: Progress) -> Iterator[None]:
+    """Hold the client's own lock of a blob, because two downloads must not append to one file."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress.note(f"{what}: another process is downloading it; waiting for it to end")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _refuse_wrong_digest(card: ModelCard, name: str, metadata: "HfFileMetadata") -> None:
@@ -187,6 +202,10 @@ def _stream(url: str, blob: Path, size: int | None, what: str, arrived: _Arrived
             f"{what}: the body is longer than {most:,} bytes, but {said}; it is deleted; the hub or a proxy is faulty, pull "
             "from another network or set HF_ENDPOINT"
         ) from None
+    except OSError as error:
+        if not is_write_failure(error):
+            raise
+        raise write_error(partial, error) from None
     _refuse_altered(partial, blob.name, what)
     partial.replace(blob)
 

@@ -33,7 +33,7 @@ def contents(folder: Path) -> dict[str, str]:
     """Every file of a folder with what it holds, apart from the times."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != fetch_folder.FETCH_LOCK:
+        if path.is_file():
             lines = path.read_text("utf-8").splitlines()
             timed = path.name == fetch_folder.FETCH_STATE
             found[path.relative_to(folder).as_posix()] = "\n".join(

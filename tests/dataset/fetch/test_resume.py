@@ -127,6 +127,6 @@ def test_one_folder_is_for_one_process(booru: Booru, tmp_path: Path) -> None:
     booru.add(5)
     query = PostQuery(host="board", before_id=1000, count=100)
     store = FetchFolder(tmp_path / "f", query.asked(), facts={})
-    with store.opened(), pytest.raises(ArenaError, match="another process fetches into it"):
+    with store.opened(), pytest.raises(ArenaError, match=r"arena dataset fetch \(.*\) writes to it"):
         run(booru, tmp_path / "f")
     assert run(booru, tmp_path / "f").images == 1

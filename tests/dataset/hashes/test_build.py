@@ -190,7 +190,8 @@ def test_killed_half_way_it_continues_and_ends_with_the_same_bytes(
     assert 0 < len(seen) <= 60 - 12, "three parts of four were there"
     assert stopped.read_bytes() == whole.read_bytes()
     assert rows_of(tmp_path / "stopped.rejects.csv") == rows_of(tmp_path / "whole.rejects.csv")
-    assert [path.name for path in parts.iterdir()] == ["000099-0123.parquet.part"], "only its own files are removed"
+    left = sorted(path.name for path in parts.iterdir())
+    assert left == [".arena", "000099-0123.parquet.part"], "only its own files are removed"
 
 
 def test_killed_after_the_index_was_written_the_same_command_removes_the_parts(

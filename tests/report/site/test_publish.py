@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from filelock import FileLock
 
 from arena import cli
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import digest_file, write_whole
+from arena.base.locks import lock_output
 from arena.report.exports.tables import spreadsheet_csv
 from arena.report.site import folder
-from arena.report.site.folder import MARKER, SITE_LOCK, Site, check_url
+from arena.report.site.folder import MARKER, Site, check_url
 from arena.report.site.publish import publish_site
 from arena.results.written import begin_reports, finish_reports
 
@@ -206,7 +206,10 @@ def test_a_site_of_another_version_or_a_damaged_marker_is_refused(two: Path, tmp
 
 def test_one_process_at_a_time(two: Path, tmp_path: Path) -> None:
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
-    with FileLock(tmp_path / SITE_LOCK), pytest.raises(ArenaError, match="another process"):
+    with (
+        lock_output(tmp_path, "publish"),
+        pytest.raises(ArenaError, match=r"arena publish \(process \d+ on .* writes to it"),
+    ):
         publish_site([], tmp_path)
     publish_site([], tmp_path)
     assert not [name for name in files_of(tmp_path) if name.endswith((".lock", ".part"))]
