@@ -140,8 +140,12 @@ def remove_temporary(folder: Path, *, recursive: bool = False) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON in UTF-8, whole or not at all; NaN becomes null."""
-    text = json.dumps(_null_for_nan(content), ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(path, text + "\n")
+    write_whole(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """Return indented JSON; NaN becomes null."""
+    return json.dumps(_null_for_nan(content), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def _null_for_nan(content: Any) -> Any:

@@ -28,6 +28,7 @@ from arena.cli.run import run
 from arena.cli.score import score
 from arena.cli.verbs import Verbs
 from arena.cli.verify import verify
+from arena.images.messages import collect_library_messages
 
 SECTIONS = {
     "Run and compare": ("run", "predict", "score", "compare", "report", "power"),
@@ -67,7 +68,12 @@ def main(arguments: list[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # print "?" for a character that the terminal lacks
     try:
-        arena.main(args=arguments, prog_name="arena", standalone_mode=False)
+        with collect_library_messages() as messages:
+            try:
+                arena.main(args=arguments, prog_name="arena", standalone_mode=False)
+            finally:
+                if messages.line:
+                    click.echo(messages.line, err=True)
     except ArenaError as error:
         _exit_with(ExitCode(error.exit_code), str(error))
     except click.UsageError as error:

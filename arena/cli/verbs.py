@@ -57,7 +57,7 @@ def split_names(text: str) -> list[str]:
 
 
 def command_line() -> str:
-    """Return the command line quoted for a shell."""
-    import shlex
+    """Return the command line quoted for a shell, with local paths shortened, because runs record and pages show it."""
+    from arena.base.local_paths import shorten_words
 
-    return shlex.join(["arena", *sys.argv[1:]])
+    return shorten_words(["arena", *sys.argv[1:]])

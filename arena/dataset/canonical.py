@@ -11,7 +11,7 @@ import pandas as pd
 from arena.base.errors import ArenaError
 from arena.base.progress import Progress, Silent
 from arena.cards import check_name
-from arena.dataset.files import is_inside, link_or_copy
+from arena.dataset.files import link_or_copy
 from arena.dataset.frozen import HeldOut, write_frozen
 from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
@@ -131,7 +131,5 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
             shutil.copy2(path, folder / path.name)
     with progress.count("images", len(dataset), 0) as advance:
         for path in dataset.images["path"]:
-            if not is_inside(path):
-                raise ArenaError(f"{source}: image {path!r} lies outside the folder; remove it from images.parquet")
             link_or_copy(source / path, folder / path)
             advance(1)

@@ -1,6 +1,7 @@
 """Files of a dataset folder: check paths, link or copy files, and process files in threads."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,9 @@ DUPLICATES_FILE, DROPPED_FILE = "duplicates.parquet", "dropped.parquet"
 """Pairs that a duplicate search found, and the images that it dropped, with thumbnails. They are shown on the dataset's page
 and are not part of the dataset."""
 
+_PLAINLY_INSIDE = re.compile(r"[^/:\\\0][^:\\\0]*")
+"""Relative paths on every operating system; with `..` in them they may still leave the folder."""
+
 ITEMS_PER_BATCH = 1_024
 """Items queued for the threads at a time; this bounds the queue for a million files."""
 
@@ -36,6 +40,10 @@ def is_inside(path: str) -> bool:
     >>> is_inside("images/0f/a.png"), is_inside("../a.png"), is_inside("/etc/passwd"), is_inside("C:\\\\a.png"), is_inside("")
     (True, False, False, False, False)
     """
+    if ".." not in path and _PLAINLY_INSIDE.fullmatch(
+        path
+    ):  # without paths in pieces, which take 4 s for a million images
+        return True
     posix, windows = PurePosixPath(path), PureWindowsPath(path)
     rooted = posix.is_absolute() or bool(windows.anchor)
     return bool(path) and "\0" not in path and not rooted and ".." not in (*posix.parts, *windows.parts)

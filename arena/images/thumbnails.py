@@ -21,6 +21,7 @@ from arena.base.errors import ArenaError, UnreadableImageError
 from arena.base.files import open_whole, remove_temporary, write_whole
 from arena.base.progress import Progress, Silent
 from arena.images.decode import read_picture
+from arena.images.in_flight import picture_in_flight
 
 THUMBNAIL_SIDE = 160
 """Longest side, pixels: enough to see what is drawn, and 2 to 6 kB."""
@@ -80,8 +81,9 @@ def webp_thumbnail(path: Path) -> bytes:
     Raises:
         UnreadableImageError: the file cannot be decoded.
     """
-    image = read_picture(path, least_side=THUMBNAIL_SIDE).image
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    with picture_in_flight(str(path)):
+        image = read_picture(path, least_side=THUMBNAIL_SIDE).image
+        image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=QUALITY)
     return buffer.getvalue()

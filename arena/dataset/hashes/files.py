@@ -24,9 +24,14 @@ from arena.base.files import digest_file
 from arena.dataset.hashes.algorithms import SCALED_SIDE, dhash_grey, grey_601, joytag, phash_grey
 from arena.dataset.records import Reject
 from arena.images.decode import RGB, DecodedImage, pixel_digest, read_picture
+from arena.images.in_flight import MAX_PIXELS_IN_FLIGHT, PixelBudget, picture_in_flight, share_budget
+from arena.images.messages import LibraryMessages, add_library_messages, collect_library_messages
 
 CHUNK = 16
 """Images sent to a worker process at a time."""
+
+_Row = dict[str, int | str] | Reject
+"""Hashes and digests of an image by column, or the reject of an unreadable one."""
 
 
 class ImageFile(NamedTuple):
@@ -80,14 +85,18 @@ def hash_file(path: Path, columns: Sequence[str]) -> dict[str, int | str]:
     Raises:
         UnreadableImageError: the file cannot be decoded or read.
     """
-    views = _Views(path)
     try:
-        return {name: compute(views) for name, compute in HASH_COLUMNS.items() if name in columns}
+        with picture_in_flight(str(path)):
+            return _compute_columns(_Views(path), columns)
     except OSError as error:
         raise UnreadableImageError(error.strerror or str(error)) from None
 
 
-def hash_item(item: ImageFile, columns: Sequence[str]) -> dict[str, int | str] | Reject:
+def _compute_columns(views: _Views, columns: Sequence[str]) -> dict[str, int | str]:
+    return {name: compute(views) for name, compute in HASH_COLUMNS.items() if name in columns}
+
+
+def hash_item(item: ImageFile, columns: Sequence[str]) -> _Row:
     """Return hashes and digests of one image of a source, or a reject if it cannot be read."""
     try:
         return hash_file(Path(item.path), columns)
@@ -95,6 +104,12 @@ def hash_item(item: ImageFile, columns: Sequence[str]) -> dict[str, int | str] |
         return Reject(
             os.fsencode(item.path).decode("utf-8", "backslashreplace"), item.image_id, "unreadable", str(error)
         )
+
+
+def _hash_in_worker(item: ImageFile, columns: Sequence[str]) -> tuple[_Row, LibraryMessages]:
+    """Return `hash_item` with the messages of libraries, which the parent collects."""
+    with collect_library_messages() as messages:
+        return hash_item(item, columns), messages
 
 
 HashImages = Callable[[Sequence[ImageFile], Sequence[str]], Iterable[Mapping[str, int | str] | Reject]]
@@ -108,15 +123,28 @@ def image_hasher(workers: int) -> Iterator[HashImages]:
         if workers == 1:
             yield lambda items, columns: map(partial(hash_item, columns=columns), items)
             return
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin) as pool:
+        context = multiprocessing.get_context("spawn")
+        budget = PixelBudget(MAX_PIXELS_IN_FLIGHT, context)
+        with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(budget,)) as pool:
+
+            def hash_images(items: Sequence[ImageFile], columns: Sequence[str]) -> Iterator[_Row]:
+                for row, messages in pool.map(partial(_hash_in_worker, columns=columns), items, chunksize=CHUNK):
+                    add_library_messages(messages)
+                    yield row
+
             try:
-                yield lambda items, columns: pool.map(partial(hash_item, columns=columns), items, chunksize=CHUNK)
+                yield hash_images
             finally:
                 pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
-    """Initialise a worker: ignore interrupts, which the parent handles, and exit when the parent has ended for any reason."""
+def _begin(budget: PixelBudget) -> None:
+    """Initialise a worker: ignore interrupts, which the parent handles, and exit when the parent has ended for any reason.
+
+    Args:
+        budget: the pixels that all workers together may hold.
+    """
+    share_budget(budget)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import escape
+
 from arena.base.errors import ArenaError
+from arena.base.files import json_text
 from arena.report.exports.tables import spreadsheet_csv
+from arena.report.markdown import code
 from arena.report.site.folder import Site
 from arena.report.site.names import run_id
 from arena.report.site.run_page import add_site_navigation, read_page
 from arena.report.site.runs import SITE_TABLES, PublishedRun
-from arena.results.run_folder import TABLES, Result, read_result
+from arena.results.run_folder import RUN_FILE, TABLES, Result, read_result
+from arena.results.shareable import shortened_texts, without_local_paths
 
-COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
+SUMMARY = "summary.md"
+
+COPIED = (SUMMARY, "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
 """Files and folders for download. The page and the tables of `SITE_TABLES` are copied in addition."""
 
 SPREADSHEETS = ("per_tag", "thresholds")
@@ -65,15 +72,35 @@ def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
     names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in SITE_TABLES), _THUMBNAIL_FOLDER]
     files = dict(_files(source.folder, names if images else names[:-1]))
     for path, file in files.items():
-        site.write(f"{place}/{path}", file.read_bytes())
+        site.write(f"{place}/{path}", _summary(source) if path == SUMMARY else file.read_bytes())
     for name in SPREADSHEETS:
         site.write(f"{place}/{name}.csv", spreadsheet_csv(source.result.tables[name]))
     for path, file in list(_files(site.folder / place, names)):
         if path not in files:
             site.remove(file)
     run = PublishedRun(source.id, site.folder / place, source.result)
-    site.write(f"{place}/index.html", add_site_navigation(page, run, site))
-    site.write(f"{place}/run.json", (source.folder / "run.json").read_bytes())
+    site.write(f"{place}/index.html", add_site_navigation(_without_paths(source, page, escape), run, site))
+    site.write(f"{place}/{RUN_FILE}", json_text(without_local_paths(source.result.run)))
+
+
+def _summary(source: RunSource) -> str:
+    return _without_paths(source, (source.folder / SUMMARY).read_bytes().decode(), code)
+
+
+def _without_paths(source: RunSource, text: str, formatted: Callable[[str], str]) -> str:
+    """Return a report with the local paths shortened that an earlier version wrote into it.
+
+    Args:
+        formatted: how the report formats a text.
+
+    Raises:
+        ArenaError: the report shows them in another way.
+    """
+    for before, after in shortened_texts(source.result.run):
+        text = text.replace(formatted(before), formatted(after))
+        if before in text:
+            raise ArenaError(f"{source.folder}: a report shows a local path ({before}); evaluate the run again")
+    return text
 
 
 def _refuse_pictures(folder: Path, page: str) -> None:
