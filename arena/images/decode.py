@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from arena.base.errors import ArenaError, UnreadableImageError
 from arena.images import messages
@@ -33,7 +33,7 @@ limit."""
 # Pillow only warns at this limit, and a warning filter around each decode would not be thread-safe.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-messages.log_messages_of_libtiff(Image.core.__file__)
+messages.log_messages_of_libtiff(_imaging.__file__)
 
 FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
 """Pillow's format name -> suffix, if the suffix is not the name in lower case."""
