@@ -87,10 +87,11 @@ def collect_library_messages() -> Iterator[LibraryMessages]:
 
     Enter the block before threads are started: it changes the warning filters of the process.
     """
-    found, handler, log = LibraryMessages(), _Handler(logging.WARNING), logging.getLogger(_PILLOW)
+    found, log = LibraryMessages(), logging.getLogger(_PILLOW)
+    handler = _Handler(found)
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=UserWarning, module=rf"{_PILLOW}\.")  # Python shows each place once
-        setattr(warnings, "showwarning", partial(_show_warning, warnings.showwarning))  # noqa: B010
+        setattr(warnings, "showwarning", partial(_show_warning, found, warnings.showwarning))  # noqa: B010
         log.addHandler(handler)
         _collecting.append(found)
         try:
@@ -111,21 +112,27 @@ def add_library_messages(other: LibraryMessages) -> None:
 class _Handler(logging.Handler):
     """Collects the log records of the thread's picture; the others go where they would go without it."""
 
+    def __init__(self, found: LibraryMessages) -> None:
+        super().__init__(logging.WARNING)
+        self.found = found
+
     def emit(self, record: logging.LogRecord) -> None:
         picture = current_picture()
         if picture is not None:
-            _collecting[-1].add(picture, record.getMessage())
+            self.found.add(picture, record.getMessage())
         elif logging.lastResort is not None:
             logging.lastResort.handle(record)
 
 
-def _show_warning(show: Callable[..., None], message: Warning | str, *place: Any, **more: Any) -> None:
+def _show_warning(
+    found: LibraryMessages, show: Callable[..., None], message: Warning | str, *place: Any, **more: Any
+) -> None:
     """Replace `warnings.showwarning`: collect a warning on the thread's picture, show any other."""
     picture = current_picture()
     if picture is None:
         show(message, *place, **more)
     else:
-        _collecting[-1].add(picture, str(message))
+        found.add(picture, str(message))
 
 
 _HandlerOfLibtiff = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)

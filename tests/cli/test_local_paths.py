@@ -25,6 +25,8 @@ from arena.results.shareable import without_local_paths
 from tests.conftest import DATA, arena_here
 from tests.report.unpacking import decompress
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 PRIVATE = "jdoe-private"
 
 
@@ -67,10 +69,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.savez(
             folder / f"{name}.npz", scores=np.clip(truth * 0.3 + rng.random((60, 5)) * 0.7, 0, 1).astype("f4"), **axes
         )
-    done = arena_here(
-        "score", "--scores", f"a={folder / 'a.npz'}", f"--scores=b={folder / 'b.npz'}", "--truth", folder / "truth.npz",
-        "-o", folder / "run", "--bootstrap", 20,
-    )  # fmt: skip
+    words = [
+        "score", "--scores", f"a={folder / 'a.npz'}", f"--scores=b={folder / 'b.npz'}", "--truth", str(folder / "truth.npz"),
+        "-o", str(folder / "run"), "--bootstrap", "0",
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("arena.report.plots.write_plots", lambda *given: [])
+        patch.setattr("sys.argv", ["arena", *words])
+        done = arena_here(*words)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -80,7 +86,7 @@ def test_a_site_an_export_and_a_baseline_hold_names_only(home: Path, tmp_path: P
     for words in (
         ("publish", run, "--to", tmp_path / "site"),
         ("publish", run, "--forms", tmp_path / "forms"),
-        ("baseline", "set", f"{run}:a", "--reason", "r", "--with-scores", "--baselines", tmp_path / "baselines"),
+        ("baseline", "set", f"{run}:a", "--reason", "r", "--baselines", tmp_path / "baselines"),
     ):
         assert arena_here(*words).returncode == 0
     secrets = (PRIVATE, str(home.parent), str(tmp_path), str(Path.home()) + "/")
@@ -102,21 +108,20 @@ def test_a_baseline_finds_the_inputs_of_its_run_beside_it_but_none_elsewhere(hom
         result = read_baseline_result(one)
         assert (one.origin == home / "run") == beside
         assert (find_truth(result, folders, None) is not None) == beside
-        assert (find_scores(result, "a", folders) == home / "a.npz") == beside
+        assert (find_scores(result, "a", folders) is not None) == beside
 
 
 def test_a_run_of_the_same_name_is_not_taken_for_the_baselines(home: Path, tmp_path: Path) -> None:
-    one = set_baseline(find_run(f"{home / 'run'}:a"), tmp_path / "baselines", reason="r").baseline
+    set_baseline(find_run(f"{home / 'run'}:a"), tmp_path / "baselines", reason="r")
     shutil.copytree(home / "run", tmp_path / "runs/run")
     content = json.loads((tmp_path / "runs/run/run.json").read_text())
     (tmp_path / "runs/run/run.json").write_text(json.dumps(content | {"signature": "another"}))
     assert read_log(tmp_path / "baselines")[0].origin is None
     (tmp_path / "runs/run/run.json").write_text(json.dumps(content))
     assert read_log(tmp_path / "baselines")[0].origin == tmp_path / "runs/run"
-    assert one.origin is None, "looked for once"
 
 
-def test_an_older_run_is_published_without_the_paths_of_its_command(tmp_path: Path, no_plots: None) -> None:
+def test_an_older_run_is_published_without_the_paths_of_its_command(tmp_path: Path) -> None:
     shutil.copytree(DATA / "old_run/run", tmp_path / "run")
     path = tmp_path / "run/run.json"
     run = json.loads(path.read_text())

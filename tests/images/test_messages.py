@@ -96,7 +96,8 @@ def test_a_verb_prints_one_line_of_them(
     done = arena_here(*command.format("in").split())
     lines = [line for line in done.stderr.splitlines() if line.startswith("image libraries: ")]
     assert len(lines) == 1, done.stderr
-    assert "on 8 images; in/" in lines[0]
+    assert "on 8 images; " in lines[0]
+    assert "damaged0.tif: libtiff: " in lines[0]
     assert "site-packages" not in done.stderr
     assert capfd.readouterr().err == "", "nothing is written past Python"
 
