@@ -23,7 +23,8 @@ DUPLICATES_FILE, DROPPED_FILE = "duplicates.parquet", "dropped.parquet"
 and are not part of the dataset."""
 
 _PLAINLY_INSIDE = re.compile(r"[^/:\\\0][^:\\\0]*")
-"""Relative paths on every operating system; with `..` in them they may still leave the folder."""
+"""Relative paths on every operating system, recognised without taking them apart, which takes seconds for a million images. With
+`..` in them they may still leave the folder."""
 
 ITEMS_PER_BATCH = 1_024
 """Items queued for the threads at a time; this bounds the queue for a million files."""
@@ -40,9 +41,7 @@ def is_inside(path: str) -> bool:
     >>> is_inside("images/0f/a.png"), is_inside("../a.png"), is_inside("/etc/passwd"), is_inside("C:\\\\a.png"), is_inside("")
     (True, False, False, False, False)
     """
-    if ".." not in path and _PLAINLY_INSIDE.fullmatch(
-        path
-    ):  # without paths in pieces, which take 4 s for a million images
+    if ".." not in path and _PLAINLY_INSIDE.fullmatch(path):
         return True
     posix, windows = PurePosixPath(path), PureWindowsPath(path)
     rooted = posix.is_absolute() or bool(windows.anchor)

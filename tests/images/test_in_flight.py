@@ -1,6 +1,7 @@
 """The pixels that threads hold at once stay within the budget, and the threads never wait for each other in a circle."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_a_large_picture_is_not_overtaken(budget: Recorded) -> None:
     waiting = threading.Thread(target=budget.take, args=(900,))
     waiting.start()
     while not budget._next.locked():
-        pass
+        time.sleep(0.001)
     later = threading.Thread(target=budget.take, args=(300,))
     later.start()
     later.join(0.05)
