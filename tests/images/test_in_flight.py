@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -102,7 +102,9 @@ def test_a_picture_holds_its_size_until_the_work_on_it_ends(budget: Recorded, tm
 
 
 @pytest.mark.parametrize("work", [lambda path: hash_file(path, ["phash"]), webp_thumbnail, signing._thumbnails])
-def test_every_kind_of_work_counts_its_picture_once(budget: Recorded, tmp_path: Path, work) -> None:
+def test_every_kind_of_work_counts_its_picture_once(
+    budget: Recorded, tmp_path: Path, work: Callable[[Path], object]
+) -> None:
     path = tmp_path / "a.png"
     Image.effect_noise((40, 30), 9).save(path)
     work(path)
