@@ -29,6 +29,7 @@ from arena.cli.run import run
 from arena.cli.score import score
 from arena.cli.verbs import Verbs
 from arena.cli.verify import verify
+from arena.images.messages import collect_library_messages
 
 SECTIONS = {
     "Run and compare": ("run", "predict", "score", "compare", "report", "power"),
@@ -72,7 +73,12 @@ def main(arguments: list[str] | None = None) -> None:
     with stop_signals() as received:
         try:
             refuse_small_address_space(command, words)
-            arena.main(args=arguments, prog_name="arena", standalone_mode=False)
+            with collect_library_messages() as messages:
+                try:
+                    arena.main(args=arguments, prog_name="arena", standalone_mode=False)
+                finally:
+                    if messages.line:
+                        click.echo(messages.line, err=True)
         except BaseException as error:
             _end(ending_of(error, received, command))
 

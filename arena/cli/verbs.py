@@ -58,13 +58,16 @@ def split_names(text: str) -> list[str]:
 
 
 def command_line() -> str:
-    """Return the command line quoted for a shell, after the environment variables that set options of the verb."""
-    import shlex
+    """Return the command line quoted for a shell, with local paths shortened, because runs record and pages show it.
+
+    The environment variables that set options of the verb stand before it.
+    """
+    from arena.base.local_paths import shorten_word, shorten_words
 
     ctx = click.get_current_context(silent=True)
     variables = [] if ctx is None else sorted(filter(None, (_variable_of(ctx, one) for one in ctx.command.params)))
-    settings = [f"{name}={shlex.quote(os.environ[name])}" for name in variables]
-    return " ".join([*settings, shlex.join(["arena", *sys.argv[1:]])])
+    settings = [f"{name}={shlex.quote(shorten_word(os.environ[name]))}" for name in variables]
+    return " ".join([*settings, shorten_words(["arena", *sys.argv[1:]])])
 
 
 def _variable_of(ctx: click.Context, parameter: click.Parameter) -> str:

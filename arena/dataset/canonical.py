@@ -13,7 +13,7 @@ from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
 from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import check_name
-from arena.dataset.files import is_inside, link_or_copy
+from arena.dataset.files import link_or_copy
 from arena.dataset.frozen import HeldOut, write_frozen
 from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
@@ -137,8 +137,6 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
             copy_file(path, folder / path.name)
     with progress.count("images", len(dataset), 0) as advance:
         for path, sha256 in zip(dataset.images["path"], dataset.images["sha256"], strict=True):
-            if not is_inside(path):
-                raise ArenaError(f"{source}: image {path!r} lies outside the folder; remove it from images.parquet")
             if _is_other_file(source, path, sha256):
                 raise ArenaError(
                     f"{source}: image {path!r} is a link to a file that differs from its sha256; restore it"

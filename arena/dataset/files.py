@@ -1,6 +1,7 @@
 """Files of a dataset folder: check paths, link or copy files, and process files in threads."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -20,6 +21,10 @@ DUPLICATES_FILE, DROPPED_FILE = "duplicates.parquet", "dropped.parquet"
 """Pairs that a duplicate search found, and the images that it dropped, with thumbnails. They are shown on the dataset's page
 and are not part of the dataset."""
 
+_PLAINLY_INSIDE = re.compile(r"[^/:\\\0][^:\\\0]*")
+"""Relative paths on every operating system, recognised without taking them apart, which takes 30 times as long. With `..` in
+them they may still leave the folder."""
+
 ITEMS_PER_BATCH = 1_024
 """Items queued for the threads at a time; this bounds the queue for a million files."""
 
@@ -35,6 +40,8 @@ def is_inside(path: str) -> bool:
     >>> is_inside("images/0f/a.png"), is_inside("../a.png"), is_inside("/etc/passwd"), is_inside("C:\\\\a.png"), is_inside("")
     (True, False, False, False, False)
     """
+    if ".." not in path and _PLAINLY_INSIDE.fullmatch(path):
+        return True
     posix, windows = PurePosixPath(path), PureWindowsPath(path)
     rooted = posix.is_absolute() or bool(windows.anchor)
     return bool(path) and "\0" not in path and not rooted and ".." not in (*posix.parts, *windows.parts)

@@ -23,7 +23,6 @@ from arena.dataset.files import (
     DUPLICATES_FILE,
     default_workers,
     in_threads,
-    is_inside,
     link_or_copy,
     stored_path,
 )
@@ -87,7 +86,7 @@ def freeze_dataset(
     check_name(about.name)
     _refuse_overlap(source.folder, output)
     heldout = read_frozen(source)
-    _refuse_outside(heldout)
+    _refuse_malformed_digests(heldout)
     categories = {name: heldout.tags.category(column) for column, name in enumerate(heldout.tags.names)}
     selected = select(heldout.images, categories, selection)
     scratch = output.resolve().parent / f".{output.resolve().name}.partial"
@@ -118,13 +117,9 @@ def _refuse_overlap(source: Path, output: Path) -> None:
         raise ArenaError(f"--output {output}: it lies in the dataset {source}, or contains it; name a folder elsewhere")
 
 
-def _refuse_outside(heldout: HeldOut) -> None:
-    """Raise if a path leaves the folder or a digest is malformed: both become file names."""
+def _refuse_malformed_digests(heldout: HeldOut) -> None:
+    """Raise if a digest is malformed: it becomes a file name."""
     for path, sha256 in zip(heldout.images["path"], heldout.images["sha256"], strict=True):
-        if not is_inside(path):
-            raise ArenaError(
-                f"{heldout.card.folder}: images.parquet lists {path!r}, which is not a path below the folder"
-            )
         if not _SHA256.fullmatch(sha256):
             raise ArenaError(
                 f"{heldout.card.folder}: images.parquet has sha256 {sha256[:70]!r} for {path!r}; it must be 64 hex digits"

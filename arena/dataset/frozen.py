@@ -23,6 +23,7 @@ from arena.base.errors import ArenaError, refuse_twice
 from arena.base.files import open_whole, write_whole
 from arena.base.tables import Kind, read_frame
 from arena.cards import DatasetCard
+from arena.dataset.files import is_inside
 from arena.dataset.pins import refuse_changed_files, refuse_changed_rows
 from arena.tags import TagRelations, TagSpace
 from arena.tags.rows import read_csv
@@ -278,12 +279,13 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     """Read the frozen dataset of a card, and check that its files agree.
 
     Raises:
-        ArenaError: a file is missing or damaged, there is no image, an identifier is listed twice, a tag is missing from
-            `tags.csv` or is an alias, or a file or a cell differs from what was frozen.
+        ArenaError: a file is missing or damaged, there is no image, a path leaves the folder, an identifier is listed twice, a
+            tag is missing from `tags.csv` or is an alias, or a file or a cell differs from what was frozen.
     """
     images = read_image_table(card.folder / "images.parquet")
     refuse_changed_files(card)
     refuse_changed_rows(card)
+    _refuse_outside(card, images)
     tags = read_tag_table(card.folder / "tags.csv")
     known = set(map(canonical_spelling, tags.names))
     carried = {name for names in images["tags"] for name in names} - tags.index.keys()
@@ -301,6 +303,16 @@ def read_frozen(card: DatasetCard) -> HeldOut:
             "the dataset was changed after it was frozen. Restore it, or freeze it under a new name"
         )
     return _respelled(dataset)
+
+
+def _refuse_outside(card: DatasetCard, images: pd.DataFrame) -> None:
+    """Raise if a path leaves the folder: a dataset must not read, show or copy other files of its user."""
+    for path in images["path"]:
+        if not isinstance(path, str) or not is_inside(path):
+            raise ArenaError(
+                f"{card.folder}: images.parquet lists {path!r}, which is not a path below the folder; "
+                "copy the image into the folder, and list that path"
+            )
 
 
 def _refuse_missing_files(card: DatasetCard, images: pd.DataFrame) -> None:

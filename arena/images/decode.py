@@ -15,10 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from arena.base.errors import ArenaError, UnreadableImageError
+from arena.images import messages
 from arena.images.formats import HEAD_BYTES, describe_non_image, extra_decoder
+from arena.images.in_flight import hold_pixels, picture_in_flight
 from arena.images.png import PNG_SIGNATURE, without_large_text
 
 MAX_FILE_BYTES = 512_000_000
@@ -30,6 +32,8 @@ limit."""
 
 # Pillow only warns at this limit, and a warning filter around each decode would not be thread-safe.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+messages.log_messages_of_libtiff(_imaging.__file__)
 
 FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
 """Pillow's format name -> suffix, if the suffix is not the name in lower case."""
@@ -262,12 +266,13 @@ def _identified(source: Path | bytes) -> Image.Image | None:
 
 def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
     """Decode an image to mode RGB, or RGBA if it has transparent pixels."""
-    try:
-        return _read_as_it_is(source, policy, least_side=least_side)
-    except UnreadableImageError as error:
-        if error.reason not in ("not an image", "truncated") or (smaller := _smaller_png(source)) is None:
-            raise
-    return _read_as_it_is(smaller, policy, least_side=least_side)
+    with picture_in_flight("image" if isinstance(source, bytes) else str(source)):
+        try:
+            return _read_as_it_is(source, policy, least_side=least_side)
+        except UnreadableImageError as error:
+            if error.reason not in ("not an image", "truncated") or (smaller := _smaller_png(source)) is None:
+                raise
+        return _read_as_it_is(smaller, policy, least_side=least_side)
 
 
 def _smaller_png(source: Path | bytes) -> bytes | None:
@@ -295,6 +300,7 @@ def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int
                 raise UnreadableImageError("animated")
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
+            hold_pixels(image.width * image.height)
             ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
             plain = _eight_bits(image, policy.transparent)
             plain.load()

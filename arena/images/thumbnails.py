@@ -22,6 +22,7 @@ from arena.base.files import digest_file, open_whole, remove_temporary, write_wh
 from arena.base.progress import Progress, Silent
 from arena.base.tables import Kind, read_frame
 from arena.images.decode import read_picture
+from arena.images.in_flight import picture_in_flight
 
 THUMBNAIL_SIDE = 160
 """Longest side, pixels: enough to see what is drawn, and 2 to 6 kB."""
@@ -90,8 +91,9 @@ def webp_thumbnail(path: Path) -> bytes:
     Raises:
         UnreadableImageError: the file cannot be decoded.
     """
-    image = read_picture(path, least_side=THUMBNAIL_SIDE).image
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    with picture_in_flight(str(path)):
+        image = read_picture(path, least_side=THUMBNAIL_SIDE).image
+        image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=QUALITY)
     return buffer.getvalue()

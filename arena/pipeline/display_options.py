@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.progress import Progress
-from arena.dataset.files import is_inside
 from arena.dataset.frozen import HeldOut
 from arena.dataset.ratings import RATING_SCHEMES, UNKNOWN_SCHEME, rating_word
 from arena.images.thumbnails import (
@@ -99,8 +98,7 @@ def thumbnails_of(result: Result, folder: Path) -> RunThumbnails | None:
 
 
 def _sources(heldout: HeldOut, images: Sequence[str]) -> list[ThumbnailSource]:
-    inside = [is_inside(path) for path in heldout.images["path"]]
-    row_of = {image: row for row, image in enumerate(heldout.image_ids) if inside[row]}
+    row_of = {image: row for row, image in enumerate(heldout.image_ids)}
     rows = [row_of[image] for image in images if image in row_of]
     shown = heldout.images.iloc[rows]
     facts, sensitive = heldout.card.facts, set(heldout.card.facts.get("sensitive", ()))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from arena.base import provenance
 from arena.base.errors import IncomparableError
+from arena.base.local_paths import shorten_word
 from arena.base.progress import Progress, Silent
 from arena.dataset.frozen import HeldOut, Truth
 from arena.diagnostics.parity.pairs import ModelPair, ScoredModel, pair_models
@@ -370,8 +371,8 @@ def _notes(entrants: Sequence[Entrant], settings: Settings) -> list[str]:
     for run in runs:
         if run.result.recipe.tag_groups_digest not in ("", groups):
             found = runs[0].result.recipe.groups_digest is not None
-            origin = "found with the dataset or the project" if found else f"those of {runs[0].source}"
-            notes.append(f"the tag groups are {origin}; {run.source} was made with others")
+            origin = "found with the dataset or the project" if found else f"those of {shorten_word(runs[0].source)}"
+            notes.append(f"the tag groups are {origin}; {shorten_word(run.source)} was made with others")
     taken = runs[0].result.recipe.dataset.sample if len(runs) > 1 else Sample()
     if taken.limit:
         notes.append(f"judged on {taken.limit:,} images of the dataset, the sample that the runs were scored on")
@@ -381,9 +382,10 @@ def _notes(entrants: Sequence[Entrant], settings: Settings) -> list[str]:
 def _other_settings(run: RunEntrant, first: RunEntrant, settings: Settings) -> Iterator[str]:
     """A note on every setting of a run that differs from the settings used; tag groups excepted."""
     ours = run.result.recipe.settings
+    there, here = shorten_word(first.source), shorten_word(run.source)
     for key in ("min_positives", "convention", "imply"):
         if getattr(ours, key) != getattr(settings, key):
-            yield f"{key} is {getattr(settings, key)}, as in {first.source}; {run.source} had {getattr(ours, key)}"
+            yield f"{key} is {getattr(settings, key)}, as in {there}; {here} had {getattr(ours, key)}"
     if set(ours.slices) != set(settings.slices):
         used, other = (", ".join(one.slices) or "nothing" for one in (settings, ours))
-        yield f"images are sliced by {used}, as in {first.source}; {run.source} had {other}"
+        yield f"images are sliced by {used}, as in {there}; {here} had {other}"

@@ -21,6 +21,7 @@ import numpy as np
 from arena.base.errors import ScoresError, UnreadableImageError
 from arena.cards import Preprocess
 from arena.images.decode import CHANGED_IMAGE, RGB, decode_on, read_image_file
+from arena.images.in_flight import picture_in_flight
 from arena.scores.store import ScoreStore
 from arena.taggers.adapters.ensemble import Ensemble, members_of
 from arena.taggers.adapters.precomputed import Precomputed
@@ -236,6 +237,12 @@ class _Batch:
 
 def _prepare(source: ImageSource, row: int, preprocesses: set[Preprocess]) -> _Prepared:
     """Read, verify and decode one image, and compute its square for each preprocessing."""
+    image_id = source.image_ids[row]
+    with picture_in_flight(image_id):
+        return _squares_of(source, row, preprocesses)
+
+
+def _squares_of(source: ImageSource, row: int, preprocesses: set[Preprocess]) -> _Prepared:
     image_id = source.image_ids[row]
     try:
         content = read_image_file(source.paths[row])

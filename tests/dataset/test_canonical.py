@@ -88,14 +88,14 @@ def test_where_linking_fails_files_are_copied(
     assert (tmp_path / "out/images/0003.png").read_bytes() == (drawn_dataset / "images/0003.png").read_bytes()
 
 
-def test_a_path_out_of_the_folder_is_refused_and_nothing_is_left(drawn_dataset: Path, tmp_path: Path) -> None:
+def test_a_missing_image_leaves_nothing(drawn_dataset: Path, tmp_path: Path) -> None:
     before = read(drawn_dataset)
     made = canonicalise(before, RELATIONS)
-    (tmp_path / "outside.png").write_bytes(b"x")
-    hostile = before.images.assign(path=["../outside.png", *before.images["path"][1:]])
-    with pytest.raises(ArenaError, match="lies outside the folder"):
-        write_canonical(HeldOut(before.card, hostile, before.tags, before.relations), made, tmp_path / "out")
+    (drawn_dataset / "images/0003.png").rename(tmp_path / "aside.png")
+    with pytest.raises(FileNotFoundError):
+        write_canonical(before, made, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    (tmp_path / "aside.png").rename(drawn_dataset / "images/0003.png")
     write_canonical(before, made, tmp_path / "out")
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 

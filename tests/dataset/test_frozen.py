@@ -11,7 +11,7 @@ from arena.dataset.frozen import HeldOut, Truth, digest_images, read_frozen, rea
 from arena.dataset.readers import list_images, truth_from_rows
 from arena.tags import TagSpace
 
-from ..conftest import draw
+from ..conftest import arena_here, draw
 
 
 def read(folder: Path) -> HeldOut:
@@ -47,6 +47,37 @@ def test_missing_images_are_named(drawn_dataset: Path) -> None:
     (drawn_dataset / "images/0003.png").unlink()
     with pytest.raises(ArenaError, match=r"lists 40 images, 39 found; missing images/0003.png"):
         read(drawn_dataset)
+
+
+@pytest.mark.parametrize(
+    "path", ["../0003.png", "images/../../0003.png", "/etc/hostname", "C:\\0003.png", "..\\0003.png", "", "a\0b", 3]
+)
+def test_a_path_out_of_the_folder_is_refused(drawn_dataset: Path, path: object) -> None:
+    (drawn_dataset.parent / "0003.png").write_bytes((drawn_dataset / "images/0003.png").read_bytes())
+    table = pd.read_parquet(drawn_dataset / "images.parquet")
+    table["path"] = [path] * len(table)
+    table.to_parquet(drawn_dataset / "images.parquet")
+    with pytest.raises(ArenaError, match=r"lists .*, which is not a path below the folder"):
+        read(drawn_dataset)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["run -m wd14-demo -d {} -o out", "predict -m wd14-demo -d {} -o out.npz", "hash {} -o out.parquet",
+     "dataset dedup {} -o out", "dataset card {} -o out.html", "dataset describe {}", "dataset tags {} -o out",
+     "dataset freeze {} -o out --name out", "score --scores a=a.npz -d {} -o out"],
+)  # fmt: skip
+def test_no_verb_reads_an_image_outside_the_folder(
+    drawn_dataset: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(drawn_dataset.parent)
+    table = pd.read_parquet(drawn_dataset / "images.parquet")
+    (drawn_dataset / table["path"][7]).rename("private.png")
+    table.loc[7, "path"] = "../private.png"
+    table.to_parquet(drawn_dataset / "images.parquet")
+    done = arena_here(*command.format(drawn_dataset.name).split())
+    assert done.returncode == 2
+    assert "images.parquet lists '../private.png', which is not a path below the folder" in done.stderr
 
 
 def test_a_changed_table_is_refused(drawn_dataset: Path) -> None:

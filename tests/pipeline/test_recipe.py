@@ -188,8 +188,8 @@ def test_runs_of_other_slices_and_groups_are_compared_as_the_first_and_a_note_sa
     new = world.run("new", "b", settings=Settings(replicates=0), tag_groups=two)
     verdict = check_candidate(str(new), baseline=str(old), output=home / "checked", asked=QUICK).verdict
     assert slices_of(home / "checked") == {("studio", "north"), ("studio", "south"), ("group", "few")}
-    assert f"images are sliced by studio, as in {old}; {new} had rating, domain, size" in verdict.notes
-    assert f"the tag groups are those of {old}; {new} was made with others" in verdict.notes
+    assert f"images are sliced by studio, as in {old.name}; {new.name} had rating, domain, size" in verdict.notes
+    assert f"the tag groups are those of {old.name}; {new.name} was made with others" in verdict.notes
 
 
 def test_a_threshold_taken_from_the_other_side_is_told_as_such(world: World, home: Path) -> None:

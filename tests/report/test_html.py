@@ -186,6 +186,11 @@ def test_search_takes_words_and_comparisons(opened: Opened, payload: Payload) ->
         "f1>=0.8 -icon": lambda i: max(a[i] or 0, b[i] or 0) >= 0.8 and "icon" not in tags["name"][i],
         ">_<": lambda i: tags["name"][i] == ">_<",
         '"d>e"': lambda i: tags["name"][i] == "d>e",
+        "--icon": lambda i: "icon" in tags["name"][i],
+        "---icon": lambda i: "icon" not in tags["name"][i],
+        "-" * 50_001: lambda i: (
+            "-" in tags["name"][i]
+        ),  # a function that calls itself for each dash would run out of stack
     }
     for query, passes in cases.items():
         page.fill("#query", query)

@@ -30,5 +30,10 @@ def set_(run: str, reason: str, name: str | None, with_scores: bool, baselines: 
         find_run(run, baselines=baselines), baselines, reason=reason, name=name, with_scores=with_scores
     )
     show_baseline(done.baseline)
+    if done.baseline.origin is None and not done.baseline.has_scores:
+        click.echo(
+            f"note: its run is not beside {baselines}, so arena check will not find its scores; to keep them: --with-scores",
+            err=True,
+        )
     if not done.is_new:
         click.echo("this run is already the baseline; nothing changed")

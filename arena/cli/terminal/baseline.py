@@ -102,12 +102,13 @@ def _name(name: str, suffix: str = "") -> Text:
 
 
 def _from_here(one: Baseline) -> str:
-    """Path of the baseline's run relative to the current folder; marked "(gone)" if it no longer exists."""
-    gone = "" if (one.origin / "run.json").is_file() else " (gone)"
+    """Path of the baseline's run relative to the current folder; its name marked "(gone)" if it is not found."""
+    if one.origin is None:
+        return f"{one.run} (gone)"
     try:
-        return os.path.relpath(one.origin.resolve()) + gone
+        return os.path.relpath(one.origin.resolve())
     except ValueError:
-        return f"{one.run}{gone}"
+        return one.run
 
 
 def show_answer(answer: BisectionResult) -> None:

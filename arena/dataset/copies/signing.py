@@ -20,16 +20,16 @@ from arena.base.tables import Kind, read_frame
 from arena.dataset.copies.alignment import ALIGNMENT_SIDE, Thumbnails, thumbnail
 from arena.dataset.copies.pairs import PerceptualHashes, Signatures
 from arena.dataset.copies.signatures import VARIANTS, compute_signature, inner_box, visible_pixels
-from arena.dataset.files import is_inside
 from arena.dataset.frozen import HeldOut
 from arena.dataset.records import Reject
 from arena.images.decode import read_picture
+from arena.images.in_flight import picture_in_flight
 
 _IMAGES_PER_PART = 512
 """Signatures per file; an interruption loses at most this many."""
 
-_CHANGED, _OUTSIDE = "the file differs from its sha256", "a path outside the folder"
-"""Reasons of rejects other than `unreadable`."""
+_CHANGED = "the file differs from its sha256"
+"""Reason of a reject other than `unreadable`."""
 
 THUMBNAILS_FILE = "thumbnails.npy"
 """File of `make_thumbnails` in the folder of the parts."""
@@ -60,10 +60,7 @@ def compute_signatures(heldout: HeldOut, work: Path, progress: Progress) -> Sign
         work: folder of the parts; it must exist.
     """
     known = _read_parts(work)
-    inside = [is_inside(path) for path in heldout.images["path"]]
-    files = {
-        sha256: path for sha256, path, safe in zip(heldout.images["sha256"], heldout.paths, inside, strict=True) if safe
-    }
+    files = dict(zip(heldout.images["sha256"], heldout.paths, strict=True))
     new = [(sha256, path) for sha256, path in files.items() if sha256 not in known]
     with progress.count("hashing", len(files), len(files) - len(new)) as advance, _pool() as pool:
         for start in range(0, len(new), _IMAGES_PER_PART):
@@ -73,8 +70,7 @@ def compute_signatures(heldout: HeldOut, work: Path, progress: Progress) -> Sign
                 advance(1)
             _write_part(work, part)
             known |= {row["sha256"]: row for row in part}
-    rows = zip(heldout.images["sha256"], inside, strict=True)
-    return _assemble(heldout, [known[sha256] if safe else {"problem": _OUTSIDE} for sha256, safe in rows])
+    return _assemble(heldout, [known[sha256] for sha256 in heldout.images["sha256"]])
 
 
 class CandidateThumbnails(NamedTuple):
@@ -122,6 +118,11 @@ def _pool() -> ThreadPoolExecutor:
 def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
     """Return one row of a part: signature of a file, or the problem with it."""
     sha256, path = named
+    with picture_in_flight(str(path)):
+        return _signature_row(sha256, path)
+
+
+def _signature_row(sha256: str, path: Path) -> dict[str, Any]:
     row: dict[str, Any] = {
         "sha256": sha256,
         "version": _SIGNATURE_VERSION,
@@ -145,6 +146,11 @@ def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
 
 
 def _thumbnails(path: Path) -> Thumbnails | None:
+    with picture_in_flight(str(path)):
+        return _decoded_thumbnails(path)
+
+
+def _decoded_thumbnails(path: Path) -> Thumbnails | None:
     try:
         picture = read_picture(path)
     except UnreadableImageError:
@@ -157,9 +163,7 @@ def _thumbnails(path: Path) -> Thumbnails | None:
 def _assemble(heldout: HeldOut, rows: list[dict[str, Any]]) -> SignedImages:
     readable = [row for row in rows if not row["problem"]]
     rejects = [
-        Reject(
-            path, image_id, row["problem"] if row["problem"] in (_CHANGED, _OUTSIDE) else "unreadable", row["problem"]
-        )
+        Reject(path, image_id, _CHANGED if row["problem"] == _CHANGED else "unreadable", row["problem"])
         for row, image_id, path in zip(rows, heldout.image_ids, heldout.images["path"], strict=True)
         if row["problem"]
     ]

@@ -25,9 +25,14 @@ from arena.base.files import digest_file
 from arena.dataset.hashes.algorithms import SCALED_SIDE, dhash_grey, grey_601, joytag, phash_grey
 from arena.dataset.records import Reject
 from arena.images.decode import CHANGED_IMAGE, RGB, DecodedImage, pixel_digest, read_picture
+from arena.images.in_flight import MAX_PIXELS_IN_FLIGHT, PixelBudget, picture_in_flight, share_budget
+from arena.images.messages import LibraryMessages, add_library_messages, collect_library_messages
 
 CHUNK = 16
 """Images sent to a worker process at a time."""
+
+_Row = dict[str, int | str] | Reject
+"""Hashes and digests of an image by column, or the reject of an unreadable one."""
 
 
 class ImageFile(NamedTuple):
@@ -83,14 +88,18 @@ def hash_file(path: Path, columns: Sequence[str]) -> dict[str, int | str]:
     Raises:
         UnreadableImageError: the file cannot be decoded or read.
     """
-    views = _Views(path)
     try:
-        return {name: compute(views) for name, compute in HASH_COLUMNS.items() if name in columns}
+        with picture_in_flight(str(path)):
+            return _compute_columns(_Views(path), columns)
     except OSError as error:
         raise UnreadableImageError(error.strerror or str(error)) from None
 
 
-def hash_item(item: ImageFile, columns: Sequence[str]) -> dict[str, int | str] | Reject:
+def _compute_columns(views: _Views, columns: Sequence[str]) -> dict[str, int | str]:
+    return {name: compute(views) for name, compute in HASH_COLUMNS.items() if name in columns}
+
+
+def hash_item(item: ImageFile, columns: Sequence[str]) -> _Row:
     """Return hashes and digests of one image of a source, or a reject if it cannot be read or was changed.
 
     Args:
@@ -106,6 +115,12 @@ def hash_item(item: ImageFile, columns: Sequence[str]) -> dict[str, int | str] |
     return Reject(os.fsencode(item.path).decode("utf-8", "backslashreplace"), item.image_id, "unreadable", reason)
 
 
+def _hash_in_worker(item: ImageFile, columns: Sequence[str]) -> tuple[_Row, LibraryMessages]:
+    """Return `hash_item` with the messages of libraries, which the parent collects."""
+    with collect_library_messages() as messages:
+        return hash_item(item, columns), messages
+
+
 HashImages = Callable[[Sequence[ImageFile], Sequence[str]], Iterable[Mapping[str, int | str] | Reject]]
 """(Items, columns) -> the hashes of each item or its reject, in order."""
 
@@ -117,9 +132,17 @@ def image_hasher(workers: int) -> Iterator[HashImages]:
         if workers == 1:
             yield lambda items, columns: map(partial(hash_item, columns=columns), items)
             return
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin) as pool:
+        context = multiprocessing.get_context("spawn")
+        budget = PixelBudget(MAX_PIXELS_IN_FLIGHT, context)
+        with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(budget,)) as pool:
+
+            def hash_images(items: Sequence[ImageFile], columns: Sequence[str]) -> Iterator[_Row]:
+                for row, messages in pool.map(partial(_hash_in_worker, columns=columns), items, chunksize=CHUNK):
+                    add_library_messages(messages)
+                    yield row
+
             try:
-                yield lambda items, columns: pool.map(partial(hash_item, columns=columns), items, chunksize=CHUNK)
+                yield hash_images
             except BrokenProcessPool:
                 raise ArenaError(
                     "a process that hashes images was killed, probably for lack of memory; "
@@ -129,11 +152,15 @@ def image_hasher(workers: int) -> Iterator[HashImages]:
                 pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
+def _begin(budget: PixelBudget) -> None:
     """Initialise a worker: ignore interrupts, which the parent handles, and exit when the parent has ended for any reason.
 
     SIGTERM still ends a worker, because the pool sends it to the others after one was killed, and waits for them.
+
+    Args:
+        budget: the pixels that all workers together may hold.
     """
+    share_budget(budget)
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

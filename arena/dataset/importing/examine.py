@@ -17,6 +17,7 @@ from arena.dataset.records import Record, Reject, RowRefusedError
 from arena.dataset.sources.labels import refuse_long_tags
 from arena.dataset.sources.tree import escape_name
 from arena.images.decode import ImagePolicy, pixel_digest, read_image_file, read_picture
+from arena.images.in_flight import picture_in_flight
 from arena.tags import TagRelations
 
 MAX_NAME_CHARACTERS = 1_000
@@ -79,7 +80,8 @@ class ImageExaminer:
             return found
         where = found.where or (escape_name(str(found.content)) if isinstance(found.content, Path) else "")
         try:
-            return self._take(found, where)
+            with picture_in_flight(where or found.image_id):
+                return self._take(found, where)
         except (RowRefusedError, UnreadableImageError) as error:
             return Reject(where, escape_name(found.image_id), error.reason, error.detail)
 

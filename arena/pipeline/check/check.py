@@ -9,6 +9,7 @@ from typing import NamedTuple
 from arena.base import provenance
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.format import listed
+from arena.base.local_paths import shorten_word
 from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
@@ -193,7 +194,9 @@ def _runnable(entrant: Entrant, asked: ComparisonOptions) -> ModelCard | None:
 
 
 def _incomparable(candidate: str, baseline: str, rules: Policy, message: str) -> Verdict:
-    """A verdict with one case, the reason why the two cannot be compared."""
+    """A verdict with one case, the reason why the two cannot be compared, without the folders of the two."""
+    for spec in (candidate, baseline):
+        message = message.replace(spec, shorten_word(spec))
     case = Case("ground", "comparable", "same images, labels and tags", Outcome.INCOMPARABLE, message)
     ours, theirs = (JudgedModel(short_name(spec), spec) for spec in (candidate, baseline))
     return Verdict(ours, theirs, [case], policy=rules.title, created=provenance.now())

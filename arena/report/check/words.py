@@ -20,6 +20,7 @@ from arena.base.format import (
     signed,
     unturned,
 )
+from arena.base.local_paths import shorten_word
 from arena.gate.cases import enough
 from arena.gate.verdict import UNJUDGED, Case, Measure, Outcome, TagLoss, Verdict
 from arena.metrics.registry import METRICS
@@ -286,7 +287,10 @@ def verdict_facts(verdict: Verdict) -> list[tuple[str, str]]:
     """Return name and text of each fact: both models, dataset, sample, labels and policy; unknown ones are left out."""
     models = [("Candidate", verdict.candidate), ("Baseline", verdict.baseline)]
     rows = [
-        (role, f"{safe_name(model.name)} ({safe_name(model.source, 120)}), threshold {safe_name(model.threshold)}")
+        (
+            role,
+            f"{safe_name(model.name)} ({safe_name(shorten_word(model.source), 120)}), threshold {safe_name(model.threshold)}",
+        )
         for role, model in models
     ]
     rows.append(("Dataset", safe_name(verdict.dataset)))

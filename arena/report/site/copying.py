@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import escape
+
 from arena.base.errors import ArenaError
-from arena.base.files import digest_bytes, own_name
+from arena.base.files import digest_bytes, own_name, to_json
 from arena.images.thumbnails import THUMBNAIL_FOLDER, changed_thumbnails
 from arena.report.exports.tables import spreadsheet_csv
+from arena.report.markdown import code
 from arena.report.site.folder import Site
 from arena.report.site.names import run_id
 from arena.report.site.run_page import add_site_navigation, read_page
 from arena.report.site.runs import SITE_TABLES, PublishedRun
 from arena.results.run_folder import TABLES, Result, read_result
+from arena.results.shareable import shortened_texts, without_local_paths
 from arena.results.written import FILES, RUN_FILE, read_written, run_file_text
 
-COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
+SUMMARY = "summary.md"
+
+COPIED = (SUMMARY, "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
 """Files and folders for download. The page and the tables of `SITE_TABLES` are copied in addition."""
 
 SPREADSHEETS = ("per_tag", "thresholds")
@@ -93,6 +99,8 @@ def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
     digests: dict[str, str] = {}
     for path in sorted(files):
         content = _read_report(source.folder, path, source.result)
+        if path == SUMMARY:
+            content = _without_paths(source, content.decode(), code).encode()
         site.write(f"{place}/{path}", content)
         digests |= {path: digest_bytes(content)} if path in listed and path != "index.html" else {}
     for name in SPREADSHEETS:
@@ -103,11 +111,25 @@ def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
         if path not in files:
             site.remove(file)
     run = PublishedRun(source.id, site.folder / place, source.result)
-    site.write(f"{place}/index.html", add_site_navigation(page, run, site))
-    run_file = (
-        run_file_text({**source.result.run, FILES: digests}) if listed else (source.folder / RUN_FILE).read_bytes()
-    )
-    site.write(f"{place}/{RUN_FILE}", run_file)
+    site.write(f"{place}/index.html", add_site_navigation(_without_paths(source, page, escape), run, site))
+    shared = without_local_paths(source.result.run)
+    site.write(f"{place}/{RUN_FILE}", run_file_text({**shared, FILES: digests}) if listed else to_json(shared))
+
+
+def _without_paths(source: RunSource, text: str, formatted: Callable[[str], str]) -> str:
+    """Return a report with the local paths shortened that an earlier version wrote into it.
+
+    Args:
+        formatted: how the report formats a text.
+
+    Raises:
+        ArenaError: the report shows them in another way.
+    """
+    for before, after in shortened_texts(source.result.run):
+        text = text.replace(formatted(before), formatted(after))
+        if before in text:
+            raise ArenaError(f"{source.folder}: a report shows a local path ({before}); evaluate the run again")
+    return text
 
 
 def _refuse_pictures(folder: Path, page: str) -> None:

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from arena.base.errors import ArenaError, IncomparableError, nearest
 from arena.base.files import write_whole
 from arena.base.reading import MAX_JSON_BYTES, parse_json, read_text
 from arena.base.schema import COUNT, NUMBER, TEXT, Schema, list_of, optional, table_of
+from arena.results.written import RUN_FILE
 
 LOG = "baselines.jsonl"
 """File name of the log in the folder of baselines, which also holds one folder per baseline."""
@@ -48,7 +50,8 @@ class Baseline:
     Attributes:
         name: name of the release; the model's name unless the user chose another one.
         model: the model's name in the run.
-        run: the run folder, relative to the folder of baselines; it may no longer exist.
+        run: name of the run folder, which may no longer exist; in a log of an earlier version its path relative to the folder
+            of baselines.
         digest: SHA-256 over the run's signature, `per_tag.parquet` and the model's name.
         dataset: `name`, `title`, `digest`, `images` of the dataset of the run.
         created: when the baseline was set; ISO 8601.
@@ -76,10 +79,24 @@ class Baseline:
         """The folder with the stored files, a run folder with fewer files."""
         return self.home / self.digest[:DIGEST_DIGITS]
 
-    @property
-    def origin(self) -> Path:
-        """The run folder at the time when the baseline was set."""
-        return self.home / self.run
+    @cached_property
+    def origin(self) -> Path | None:
+        """The folder of its run, found by name and signature; None if it was moved or removed.
+
+        It is looked for beside the folder of baselines and in the current folder, and one folder below each: the log is
+        shared, so it holds no path.
+        """
+        name = PurePosixPath(self.run).name
+        below = [place for top in (self.home.parent, Path()) for place in (top, *sorted(top.glob("*/")))]
+        places = [self.home / self.run, *(place / name for place in below)]
+        return next((place for place in places if self._is_of_run(place / RUN_FILE)), None)
+
+    def _is_of_run(self, file: Path) -> bool:
+        try:
+            run = json.loads(file.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(run, dict) and run.get("signature") == self.signature
 
     @property
     def has_scores(self) -> bool:

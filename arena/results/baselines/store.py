@@ -4,23 +4,29 @@ The folder of baselines holds the log and, for each digest, a run folder with fe
 releases if the run itself is gone. Scores are copied only on request.
 """
 
-import os
+import hashlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from arena.base.errors import ArenaError
-from arena.base.files import copy_file, digest_file, make_folder, remove_temporary
+from arena.base.files import copy_file, digest_file, make_folder, remove_temporary, write_whole
 from arena.base.locks import lock_output
 from arena.base.provenance import digest, now
 from arena.results.baselines.log import DIGEST_DIGITS, Baseline, add_line, find_baseline, read_log
 from arena.results.named import ModelOfRun, headlines, read_complete_run, refuse_damaged
-from arena.results.run_folder import Result
+from arena.results.run_folder import Result, read_result
+from arena.results.shareable import with_local_paths, without_local_paths
+from arena.results.written import RUN_FILE, run_file_text
 from arena.scores.store import read_store
 
-_STORED_FILES = ("run.json", "summary.json", "per_tag.parquet")
-"""Files of a run that a baseline stores, a few hundred kilobytes."""
+_STORED_FILES = ("summary.json", "per_tag.parquet")
+"""Files of a run that a baseline stores besides `run.json`, a few hundred kilobytes."""
+
+_Content = Path | bytes
+"""A file to copy, or the content of one."""
 
 
 class SetBaseline(NamedTuple):
@@ -85,12 +91,21 @@ def current_baseline(home: Path, name: str | None = None) -> Baseline:
 def read_baseline_result(baseline: Baseline) -> Result:
     """Read the stored part of a baseline's run: provenance, summary, and the table `per_tag`.
 
+    The paths of its inputs, which are not stored, are those of its run folder if that is found.
+
     Raises:
         ArenaError: a file has changed.
         IncomparableError: the run has another schema.
     """
     refuse_changed(baseline)
-    return read_complete_run(baseline.copy)
+    result = read_complete_run(baseline.copy)
+    if baseline.origin is None:
+        return result
+    try:
+        private = read_result(baseline.origin, ()).run
+    except ArenaError:  # its metrics are those of the stored part
+        return result
+    return replace(result, run=with_local_paths(result.run, private))
 
 
 def find_baseline_scores(baseline: Baseline) -> Path | None:
@@ -99,12 +114,14 @@ def find_baseline_scores(baseline: Baseline) -> Path | None:
     if baseline.has_scores:
         refuse_changed(baseline)
         return baseline.copy / inside
+    folder = baseline.origin
+    if folder is None or not (folder / inside / "store.json").is_file():
+        return None
     try:
-        origin = ModelOfRun(baseline.origin, baseline.model, baseline.name, read_complete_run(baseline.origin))
-        untouched = _digest(origin) == baseline.digest
+        origin = ModelOfRun(folder, baseline.model, baseline.name, read_complete_run(folder))
     except ArenaError:
         return None
-    return baseline.origin / inside if untouched and (baseline.origin / inside / "store.json").is_file() else None
+    return folder / inside if _digest(origin) == baseline.digest else None
 
 
 def changed_file(baseline: Baseline) -> str:
@@ -128,14 +145,14 @@ def refuse_changed(baseline: Baseline) -> None:
         raise ArenaError(f"{line}; restore it, or set the run again")
 
 
-def _baseline(named: ModelOfRun, home: Path, files: dict[str, Path], why: str, name: str) -> Baseline:
+def _baseline(named: ModelOfRun, home: Path, files: Mapping[str, _Content], why: str, name: str) -> Baseline:
     scored, summary = named.result.recipe.dataset, named.result.summary
     dataset = {"name": scored.name, "title": scored.title, "digest": scored.digest, "images": summary["images"]}
     return Baseline(
-        name=_one_line(name), model=named.model, run=_relative(named.folder, home), digest=_digest(named),
+        name=_one_line(name), model=named.model, run=named.folder.resolve().name, digest=_digest(named),
         signature=named.result.run["signature"], dataset=dataset, created=now(), reason=why,
         figures=headlines(named.result, named.model), home=home,
-        files={inside: digest_file(path) for inside, path in files.items()},
+        files={inside: _digest_content(content) for inside, content in files.items()},
     )  # fmt: skip
 
 
@@ -151,9 +168,14 @@ def _digest(named: ModelOfRun) -> str:
     return digest({**of, "model": named.model})
 
 
-def _files(named: ModelOfRun, with_scores: bool) -> dict[str, Path]:
-    """The files of a run to store: path below the copy -> the file."""
-    files = {name: named.folder / name for name in _STORED_FILES}
+def _digest_content(content: _Content) -> str:
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else digest_file(content)
+
+
+def _files(named: ModelOfRun, with_scores: bool) -> dict[str, _Content]:
+    """The files of a run to store: path below the copy -> the file, or its content without local paths."""
+    files: dict[str, _Content] = {RUN_FILE: run_file_text(without_local_paths(named.result.run)).encode()}
+    files |= {name: named.folder / name for name in _STORED_FILES}
     if with_scores:
         folder = named.folder / "scores" / named.model
         if not (folder / "store.json").is_file():
@@ -167,7 +189,7 @@ def _files(named: ModelOfRun, with_scores: bool) -> dict[str, Path]:
     return files
 
 
-def _keep(baseline: Baseline, files: dict[str, Path]) -> None:
+def _keep(baseline: Baseline, files: Mapping[str, _Content]) -> None:
     """Copy the files of a baseline to a temporary folder, then put that in place of its folder.
 
     The earlier folder is renamed, not removed, until the new one is in place, so that an interruption loses neither. An
@@ -179,20 +201,15 @@ def _keep(baseline: Baseline, files: dict[str, Path]) -> None:
         aside.rename(baseline.copy)
     for left in (parts, aside):
         shutil.rmtree(left, ignore_errors=True)
-    for inside, path in files.items():
+    for inside, content in files.items():
         (parts / inside).parent.mkdir(parents=True, exist_ok=True)
-        copy_file(path, parts / inside)
+        if isinstance(content, bytes):
+            write_whole(parts / inside, content)
+        else:
+            copy_file(content, parts / inside)
     if baseline.copy.is_dir():
         baseline.copy.rename(aside)
     if (aside / "scores").is_dir() and not (parts / "scores").exists():
         shutil.copytree(aside / "scores", parts / "scores")  # an earlier line of the log may list them
     parts.rename(baseline.copy)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def _relative(folder: Path, home: Path) -> str:
-    """The path of a folder relative to the folder of baselines, with slashes; on another drive only the folder's name."""
-    try:
-        return Path(os.path.relpath(folder.resolve(), home.resolve())).as_posix()
-    except ValueError:
-        return folder.name

@@ -1,7 +1,6 @@
 """The flow from a folder with copies to one without."""
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -221,18 +220,6 @@ def test_what_is_no_image_any_more_is_a_reject(tmp_path: Path, pictures) -> None
     assert [line.split(",")[1:3] for line in lines[1:]] == [
         [f'"{name}"', '"the file differs from its sha256"'] for name in "bf"
     ]
-
-
-def test_a_path_out_of_the_folder_is_a_reject(tmp_path: Path, pictures) -> None:
-    folder = write_folder(tmp_path / "in", {name: pictures[name] for name in "abf"})
-    table = pd.read_parquet(folder / "images.parquet")
-    shutil.copyfile(folder / table["path"][0], tmp_path / "outside.png")
-    table.loc[0, "path"] = "../outside.png"
-    table.loc[1, "path"] = str(tmp_path / "outside.png")
-    table.to_parquet(folder / "images.parquet", index=False)
-    run(folder, tmp_path / "out")
-    assert list(tags_by_id(tmp_path / "out")) == ["f"]
-    assert (tmp_path / "out/rejects.csv").read_text().count('"a path outside the folder"') == 4
 
 
 def test_stopped_and_called_again_it_is_the_same(tmp_path: Path, pictures, monkeypatch: pytest.MonkeyPatch) -> None:

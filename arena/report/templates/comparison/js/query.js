@@ -1,9 +1,16 @@
 // The search box: words of a tag's name, and terms such as cat:meta sup>50 d<-0.05 is:undetermined. All must match.
 
-const FIELD_NAMES = {
-  sup: "support", support: "support", d: "difference", "|d|": "distance", q: "q",
-  tp: "tp", fp: "fp", fn: "fn", tn: "tn", ...Object.fromEntries(FIGURES.flatMap(({ key, short }) => [[key, key], [short.toLowerCase(), key]])),
-};
+let fieldNames = null;
+
+/** What a term may call a field -> its column. */
+function namesOfFields() {
+  fieldNames ??= {
+    sup: "support", support: "support", d: "difference", "|d|": "distance", q: "q",
+    tp: "tp", fp: "fp", fn: "fn", tn: "tn", ...Object.fromEntries(FIGURES.flatMap(({ key, short }) => [[key, key], [short.toLowerCase(), key]])),
+  };
+  return fieldNames;
+}
+
 const COUNTED = ["support", "tp", "fp", "fn", "tn"];
 const TOLERANCE = 0.00005; // the page shows four digits, and = compares the displayed values
 const OPERATORS = {
@@ -29,18 +36,20 @@ function parseQuery(text, view) {
   return { matches: (tag) => tests.every((test) => test(tag)), problem };
 }
 
-/** {test(tag)}, {problem}, or both, for one term. */
+/** {test(tag)}, {problem}, or both, for one term. Each dash before it negates; a last dash without a word is a word. */
 function parseTerm(term, view) {
-  if (term.length > 1 && term.startsWith("-")) {
-    const { test, problem } = parseTerm(term.slice(1), view);
-    return { test: test && ((tag) => !test(tag)), problem };
-  }
+  const dashes = Math.min(/^-*/.exec(term)[0].length, term.length - 1);
+  const { test, problem } = parseWord(term.slice(dashes), view);
+  return { test: test && dashes % 2 ? (tag) => !test(tag) : test, problem };
+}
+
+function parseWord(term, view) {
   if (/^"[^"]*"?$/.test(term)) return nameTest(unquoted(term));
   const [, keyword, value] = /^([a-z]+):(.*)$/is.exec(term) ?? [];
   if (keyword && Object.hasOwn(KEYWORDS, keyword.toLowerCase())) return keywordTest(keyword.toLowerCase(), value, view);
   const comparison = COMPARISON.exec(term);
   // Only known fields are comparisons, because tags such as >_< or a=b must stay searchable.
-  const known = comparison && Object.hasOwn(FIELD_NAMES, comparison[2].toLowerCase());
+  const known = comparison && Object.hasOwn(namesOfFields(), comparison[2].toLowerCase());
   return known ? comparisonTest(comparison, view) : nameTest(term);
 }
 
@@ -130,7 +139,7 @@ function modelNamed(text) {
 // Numbers
 
 function comparisonTest([term, owner, name, operator, text], view) {
-  const field = FIELD_NAMES[name.toLowerCase()];
+  const field = namesOfFields()[name.toLowerCase()];
   const limit = Number(text.replace(MINUS, "-"));
   if (text === "" || Number.isNaN(limit)) {
     return { problem: `${quoted(term)} needs a number, such as ${name}${operator}${COUNTED.includes(field) ? 50 : 0.5}` };
