@@ -9,15 +9,15 @@ import pandas as pd
 from arena.base import format as figures
 from arena.base.format import shown
 from arena.gate.cases import skipped_case
+from arena.gate.decidable import DecidableLosses
 from arena.gate.decide import DifferenceInterval, detectable
 from arena.gate.limits import COVERAGE
 from arena.gate.names import names_in_published, refuse_unknown_names
-from arena.gate.options import UNPAIRED_OPTIONS, VERDICT_OPTIONS
+from arena.gate.options import SAMPLE, UNPAIRED_OPTIONS, VERDICT_OPTIONS
 from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
 from arena.gate.requirement import JudgedData, RequiredData, Requirement, SettingsT
 from arena.gate.requirements import REQUIREMENTS
-from arena.gate.sample import fitted
 from arena.gate.unpaired_evidence import NO_PUBLISHED_COUNTS, evidence_from_published, join_common_tags
 from arena.gate.verdict import Case, Measure, Outcome
 from arena.metrics.registry import HEADLINES, METRICS
@@ -46,11 +46,9 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
     incomparable = _incomparable_case(both, candidate=candidate, baseline=baseline)
     if incomparable is not None:
         return [incomparable]
-    judged = JudgedData(
-        evidence_from_published(candidate=candidate, baseline=baseline, aliases=aliases),
-        policy.of(VERDICT_OPTIONS).list_tags,
-    )
-    policy = fitted(policy, judged.evidence.images)
+    evidence = evidence_from_published(candidate=candidate, baseline=baseline, aliases=aliases)
+    known = DecidableLosses(evidence.images, policy.of(SAMPLE).small)
+    judged = JudgedData(evidence, policy.of(VERDICT_OPTIONS).list_tags, decidable=known)
     if not judged.evidence.why_none:
         return [case for one in REQUIREMENTS for case in _cases(one, judged, policy)]
     points = _point_cases(both, policy, candidate=candidate, baseline=baseline)

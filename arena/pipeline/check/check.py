@@ -18,7 +18,7 @@ from arena.gate.limits import COVERAGE
 from arena.gate.names import KnownNames, refuse_unknown_names
 from arena.gate.options import CANARY_OPTIONS, VERDICT_OPTIONS
 from arena.gate.policy import Policy, read_policy
-from arena.gate.sample import reach_of, reach_told
+from arena.gate.sample import fitted, reach_told
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.pipeline.check.calibration import compare_joint
 from arena.pipeline.check.canary import canary_case
@@ -122,23 +122,16 @@ def _judged(
     refuse_thresholds(asked.thresholds, [first.name, second.name])
     if isinstance(first, PublishedEntrant) or isinstance(second, PublishedEntrant):
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
-    reach = _reach(second, rules, asked)
-    if reach:
-        progress.note(reach)
+    if isinstance(second, RunEntrant):
+        limit = asked.part.limit
+        images = int(second.result.summary["images"])
+        rules = fitted(rules, second.result, second.model, images=min(images, limit or images))
+        if said := reach_told(rules):
+            progress.note(said)
     joint = evaluate_pair(first, second, folder, asked, progress, inspect=partial(_refuse_misspelt_names, rules))
-    joint = replace(joint, notes=(*joint.notes, reach)) if reach else joint
+    rules = fitted(rules, joint.result, joint.baseline.name)
+    joint = replace(joint, notes=(*joint.notes, *filter(None, [reach_told(rules)])))
     return _paired(joint, first, second, rules, asked, diagnose, progress)
-
-
-def _reach(baseline: Entrant, rules: Policy, asked: ComparisonOptions) -> str:
-    """Return what the images can decide, from the baseline's run; empty if the baseline has no run."""
-    if not isinstance(baseline, RunEntrant):
-        return ""
-    summary = baseline.result.summary
-    scored = int(summary["images"])
-    images = min(scored, asked.part.limit or scored)
-    own = summary["models"][baseline.model]["regimes"]["own"]
-    return reach_told(rules, reach_of(rules, own, scored=scored, images=images), images)
 
 
 def _paired(
