@@ -75,14 +75,25 @@ class DecidableLosses:
         least = self.decidable(part)
         return least is not None and least <= margin
 
-    def power_to_fail(self, part: MetricOfPart, margin: float) -> float | None:
-        """Return the probability that a true loss of twice the margin fails; None if unknown.
+    def power(self, part: MetricOfPart, margin: float) -> float | None:
+        """Return the probability that non-inferiority is decided: passes without a loss, or fails if it is twice the margin.
 
-        >>> round(DecidableLosses(errors={overall("map"): 0.01 / 3.605}).power_to_fail(overall("map"), 0.01), 3)
+        None if unknown.
+
+        >>> round(DecidableLosses(errors={overall("map"): 0.01 / 3.605}).power(overall("map"), 0.01), 3)
         0.95
         """
         error = self.errors.get(part)
         return None if not error else float(special.ndtr(margin / error - _Z))
+
+    def overlooked(self, part: MetricOfPart, margin: float) -> float:
+        """Return the probability that a true loss of twice the margin is measured as one within it; 0.5 if unknown.
+
+        >>> round(DecidableLosses(errors={overall("map"): 0.01}).overlooked(overall("map"), 0.01), 3)
+        0.159
+        """
+        error = self.errors.get(part)
+        return float(special.ndtr(-margin / error)) if error else 0.5
 
 
 def losses_of_run(

@@ -38,6 +38,10 @@ def fitted(policy: Policy, result: Result, baseline: str, *, images: int | None 
     return replace(policy, decidable=known)
 
 
+_SURE = 0.95
+"""A required metric that is decided less often is named before scoring."""
+
+
 @dataclass(frozen=True)
 class Reach:
     """What a set can decide about one headline metric.
@@ -46,7 +50,7 @@ class Reach:
         margin: the largest loss that the policy allows.
         decidable: the smallest margin within which a retrained candidate without a loss is shown to be, with 80 % power.
         needed: images that decide the margin; None if more than `_MAX_IMAGES_TO_DECIDE`.
-        fails: probability that a true loss of twice the margin fails; otherwise it is inconclusive if the metric is required.
+        power: probability that non-inferiority is decided if the true loss is 0 or twice the margin.
         required: the policy requires non-inferiority of this metric.
     """
 
@@ -54,7 +58,7 @@ class Reach:
     margin: float
     decidable: float
     needed: int | None
-    fails: float
+    power: float
     required: bool
 
 
@@ -63,14 +67,14 @@ def reach_of(policy: Policy) -> list[Reach]:
     known, margins, found = policy.decidable, policy.of(MARGINS), []
     assert known is not None, "the policy is not fitted"
     for name, margin in margins.asked.items():
-        least, fails = known.decidable(overall(name)), known.power_to_fail(overall(name), margin)
-        if least is None or fails is None or not known.images:
+        least, power = known.decidable(overall(name)), known.power(overall(name), margin)
+        if least is None or power is None or not known.images:
             continue
         ratio = least / margin if margin else math.inf
         number = known.images * ratio * ratio
         needed = math.ceil(number) if number <= _MAX_IMAGES_TO_DECIDE else None
         required = margins.rule_of(name, known) is DecisionRule.NON_INFERIORITY
-        found.append(Reach(name, margin, least, needed, fails, required))
+        found.append(Reach(name, margin, least, needed, power, required))
     return found
 
 
@@ -79,9 +83,12 @@ def reach_told(policy: Policy) -> str:
     reaches = reach_of(policy)
     told = [_decidable(policy, reaches)] if reaches else []
     told += _weakened(policy, reaches)
-    if undecidable := [one for one in reaches if one.required and one.decidable > one.margin]:
-        each = [f"{METRICS[one.name].title} (a loss of twice the margin fails in {_share(one)})" for one in undecidable]
-        told.append(f"{figures.listed(each)} may stay undecided: use more images or a wider margin")
+    if unsure := _unsure(policy, reaches):
+        each = [f"{name} in {_share(1 - power)}" for name, power in unsure.items()]
+        told.append(
+            f"if the true loss is 0 or twice the margin, a check stays undecided by {figures.listed(each, keep=8)} of cases; "
+            "more images or a wider margin decide more"
+        )
     return "; ".join(told)
 
 
@@ -100,8 +107,20 @@ def _judged(one: Reach) -> str:
     return f"(margin {figures.figure(one.margin)}{needed})"
 
 
-def _share(one: Reach) -> str:
-    return figures.percent(round(one.fails * 10**6), 10**6)
+def _share(probability: float) -> str:
+    return figures.percent(round(probability * 1000), 1000)
+
+
+def _unsure(policy: Policy, reaches: list[Reach]) -> dict[str, float]:
+    """Return the power of each metric and critical tag whose non-inferiority is required, and decided too seldom."""
+    known = policy.decidable
+    assert known is not None
+    found = {METRICS[one.name].title: one.power for one in reaches if one.required}
+    for one in policy.of(CRITICAL).each:
+        power = known.power(MetricOfPart("tag", one.tag, one.figure), one.margin)
+        if power is not None and one.rule_of(known) is DecisionRule.NON_INFERIORITY:
+            found[f"critical tag {shown(one.tag)}"] = power
+    return {name: power for name, power in found.items() if power < _SURE}
 
 
 def _weakened(policy: Policy, reaches: list[Reach]) -> Iterator[str]:
@@ -115,16 +134,21 @@ def _weakened(policy: Policy, reaches: list[Reach]) -> Iterator[str]:
                 "micro F1 must be shown not to be lower; the rule of other requirements that are auto is measured"
             )
         return
-    weak = [METRICS[one.name].title for one in reaches if margins.rule == AUTO and not one.required]
-    weak += [
-        f"critical tag {shown(one.tag)}"
+    weak = {
+        METRICS[one.name].title: known.overlooked(overall(one.name), one.margin)
+        for one in reaches
+        if margins.rule == AUTO and not one.required
+    }
+    weak |= {
+        f"critical tag {shown(one.tag)}": known.overlooked(MetricOfPart("tag", one.tag, one.figure), one.margin)
         for one in policy.of(CRITICAL).each
         if one.rule == AUTO and one.rule_of(known) is DecisionRule.MEASURED
-    ]
+    }
     if weak:
         yield (
-            f"{figures.listed(weak, keep=8)} cannot be decided: each fails only if a loss beyond the margin is shown, and is "
-            "inconclusive if one is measured (rule measured)"
+            f"{figures.listed(list(weak), keep=8)} cannot be decided: each fails only if a loss beyond the margin is shown, "
+            "and is inconclusive if one is measured (rule measured); a loss of twice the margin in one of them alone passes in "
+            f"up to {_share(max(weak.values()))} of checks"
         )
     pooled = [f"{part.kind} {shown(part.value)}" for part in known.errors if _is_pooled(policy, part)]
     if pooled:

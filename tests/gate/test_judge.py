@@ -137,18 +137,19 @@ def test_what_the_images_can_decide_is_printed_before_scoring(tmp_path: Path) ->
         "category:character": 0.002,
         "category:general": 0.03,
     }
-    result = joint(errors=errors, tags=[Tag("hat", error=0.1), Tag("cat", error=0.005)], images=4000)
+    result = joint(errors=errors, tags=[Tag("hat", error=0.1), Tag("cat", error=0.0075)], images=4000)
     policy = fitted(policy_of("[critical]\ntags = ['hat', 'cat']", tmp_path), result, OLD, images=1000)
     macro, micro = reach_of(policy)
     assert (macro.name, macro.required, micro.required) == ("macro_f1", False, True)
     assert macro.decidable == pytest.approx(2.8016 * 0.01 * 2, rel=1e-4), "twice as wide on a quarter of the images"
     assert micro.needed == pytest.approx(1000 * (micro.decidable / 0.01) ** 2, abs=1)
-    assert micro.fails == pytest.approx(0.705, abs=0.001), "the normal probability of 0.01 / 0.004 - 1.96"
+    assert micro.power == pytest.approx(0.705, abs=0.001), "the normal probability of 0.01 / 0.004 - 1.96"
     text = reach_told(policy)
     assert text.startswith("1,000 images can decide (80 % power")
     assert "macro F1 and critical tag hat cannot be decided: each fails only if" in text
     assert "judged by micro F1, because macro F1 cannot be decided: category general" in text
-    assert "micro F1 (a loss of twice the margin fails in 70.5 %) may stay undecided" in text
+    assert "a check stays undecided by micro F1 in 29.5 % and critical tag cat in 8.5 % of cases" in text
+    assert "passes in up to 40.1 % of checks" in text, "the normal probability of -0.05 / 0.2"
     assert "fewer than" not in text
     whole = reach_told(fitted(read_policy(), joint(errors={"all:all": 0.001}), OLD))
     assert "cannot be decided" not in whole
