@@ -84,10 +84,10 @@ def reach_told(policy: Policy) -> str:
     told = [_decidable(policy, reaches)] if reaches else []
     told += _weakened(policy, reaches)
     if unsure := _unsure(policy, reaches):
-        each = [f"{name} in {_share(1 - power)}" for name, power in unsure.items()]
+        each = [f"{name} {_share(1 - power)}" for name, power in unsure.items()]
         told.append(
-            f"if the true loss is 0 or twice the margin, a check stays undecided by {figures.listed(each, keep=8)} of cases; "
-            "more images or a wider margin decide more"
+            f"share of undecided checks if the true loss is 0 or twice the margin: {figures.listed(each, keep=8)} (more images "
+            "or a wider margin decide more)"
         )
     return "; ".join(told)
 

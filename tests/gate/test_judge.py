@@ -148,7 +148,9 @@ def test_what_the_images_can_decide_is_printed_before_scoring(tmp_path: Path) ->
     assert text.startswith("1,000 images can decide (80 % power")
     assert "macro F1 and critical tag hat cannot be decided: each fails only if" in text
     assert "judged by micro F1, because macro F1 cannot be decided: category general" in text
-    assert "a check stays undecided by micro F1 in 29.5 % and critical tag cat in 8.5 % of cases" in text
+    assert (
+        "undecided checks if the true loss is 0 or twice the margin: micro F1 29.5 % and critical tag cat 8.5 %" in text
+    )
     assert "passes in up to 40.1 % of checks" in text, "the normal probability of -0.05 / 0.2"
     assert "fewer than" not in text
     whole = reach_told(fitted(read_policy(), joint(errors={"all:all": 0.001}), OLD))
