@@ -44,7 +44,7 @@ from arena.report.check.write import write_check
 from arena.report.view import headline_view
 from arena.report.view_model.recorded_labels import recorded_labels
 from arena.results.headline import notes_on_values
-from arena.results.run_folder import Result
+from arena.results.run_folder import Result, read_result
 
 _ROLES = ("candidate", "baseline")
 """Suffixes for the names of candidate and baseline if both have the same name."""
@@ -124,8 +124,9 @@ def _judged(
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
     if isinstance(second, RunEntrant):
         limit = asked.part.limit
-        images = int(second.result.summary["images"])
-        rules = fitted(rules, second.result, second.model, images=min(images, limit or images))
+        own = read_result(second.folder, ("per_tag", "slices"))
+        images = int(own.summary["images"])
+        rules = fitted(rules, own, second.model, images=min(images, limit or images))
         if said := reach_told(rules):
             progress.note(said)
     joint = evaluate_pair(first, second, folder, asked, progress, inspect=partial(_refuse_misspelt_names, rules))
