@@ -102,7 +102,7 @@ def losses_of_run(
     """Return what images like those of a run of the baseline can decide.
 
     Args:
-        result: a run with the baseline; other models do not matter.
+        result: a run with the baseline, its table `per_tag` and, if it has it, `slices`; other models do not matter.
         regime: threshold policy of the metrics over all tags.
         small: as `DecidableLosses.small`.
         tags: tags whose own metrics are needed.
@@ -126,10 +126,10 @@ def _intervals(
     regimes = result.summary["models"][baseline]["regimes"]
     for name in HEADLINES:
         yield overall(name), regimes.get(regime if METRICS[name].needs_threshold else "own", {}), name
-    slices = result.tables["slices"]
-    for row in slices[(slices["model"] == baseline) & (slices["slice"] != "all")].to_dict("records"):
-        for name in HEADLINES:
-            yield MetricOfPart(str(row["slice"]), str(row["value"]), name), row, name
+    if (slices := result.tables.get("slices")) is not None:
+        for row in slices[(slices["model"] == baseline) & (slices["slice"] != "all")].to_dict("records"):
+            for name in HEADLINES:
+                yield MetricOfPart(str(row["slice"]), str(row["value"]), name), row, name
     rows = result.per_tag
     for row in rows[(rows["model"] == baseline) & rows["truth_tag"].isin(list(tags))].to_dict("records"):
         for name in TESTED:

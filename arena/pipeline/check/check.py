@@ -49,6 +49,9 @@ from arena.results.run_folder import Result, read_result
 _ROLES = ("candidate", "baseline")
 """Suffixes for the names of candidate and baseline if both have the same name."""
 
+_FITTED_TO = ("per_tag", "slices")
+"""Tables of the baseline that a policy is fitted to; a recorded baseline of an older version has no slices."""
+
 _COST_GATES = ("speed", "size")
 """Gates that do not depend on scores; if only they fail, no cause is searched for."""
 
@@ -124,7 +127,7 @@ def _judged(
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
     if isinstance(second, RunEntrant):
         limit = asked.part.limit
-        own = read_result(second.folder, ("per_tag", "slices"))
+        own = read_result(second.folder, [name for name in _FITTED_TO if (second.folder / f"{name}.parquet").is_file()])
         images = int(own.summary["images"])
         rules = fitted(rules, own, second.model, images=min(images, limit or images))
         if said := reach_told(rules):

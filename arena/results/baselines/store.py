@@ -25,6 +25,9 @@ from arena.scores.store import read_store
 _STORED_FILES = ("run.json", "summary.json", "per_tag.parquet")
 """Files of a run that a baseline stores, a few hundred kilobytes."""
 
+_STORED_IF_THERE = ("slices.parquet",)
+"""Files that a check reads if a baseline has them: the intervals of slices say what the images can decide."""
+
 _LOCK = ".baselines.lock"
 """File name of the lock in the folder of baselines."""
 
@@ -159,6 +162,7 @@ def _digest(named: ModelOfRun) -> str:
 def _files(named: ModelOfRun, with_scores: bool) -> dict[str, Path]:
     """The files of a run to store: path below the copy -> the file."""
     files = {name: named.folder / name for name in _STORED_FILES}
+    files |= {name: named.folder / name for name in _STORED_IF_THERE if (named.folder / name).is_file()}
     if with_scores:
         folder = named.folder / "scores" / named.model
         if not (folder / "store.json").is_file():
