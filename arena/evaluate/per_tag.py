@@ -172,7 +172,7 @@ def tests_of(measured: Measured, table: pd.DataFrame, column: int) -> dict[tuple
 
 def _freedom(units: Floats) -> Floats:
     """Return the degrees of freedom of a variance between some effective units; 1 or more."""
-    return np.maximum(units - 1, 1)
+    return np.asarray(np.maximum(units - 1, 1))
 
 
 def _discordant_units(measured: Measured, a: int, b: int) -> Floats:
