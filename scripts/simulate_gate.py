@@ -5,8 +5,9 @@ Usage: python scripts/simulate_gate.py [--experiments 400] [--tags 96] [--images
 Each experiment draws held-out images, scores them with a baseline and a retrained candidate (`simulation/losses.py`), evaluates
 both as `arena check` does, and applies the default policy with a few critical tags. Each loss is twice the margin of its gate
 (once in the scenario `edge`). A second table has rare tags (from 10 expected positives) and small sets: --small images, four
-times as many, and --images. There the default policy is compared with the policy of large sets. --keep stores each experiment
-in a file when it ends, and continues from that file. Writes reports/benchmarks/gate.{json,md}.
+times as many, and --images. There the default policy, which requires what the images can decide, is compared with the same
+policy that requires everything. --keep stores each experiment in a file when it ends, and continues from that file. Writes
+reports/benchmarks/gate.{json,md}.
 """
 
 import json
@@ -14,6 +15,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,20 +23,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from reporting import Options, on_all_cores, write_report
 from simulation import losses, world
+from simulation.evaluation import evaluate_at_own_thresholds
 from simulation.losses import Setting, setting
 from simulation.world import Tagger
 
 from arena.base.format import UNDEFINED
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
-from arena.evaluate import Entry, Settings, evaluate
+from arena.evaluate import Entry, Settings
 from arena.gate.by_tag import CRITICAL
+from arena.gate.decidable import DecidableLosses, MetricOfPart, overall
 from arena.gate.decide import DifferenceInterval, images_to_decide
 from arena.gate.judge import judge_paired
 from arena.gate.keys import DecisionRule
-from arena.gate.options import SAMPLE
 from arena.gate.parts import CATEGORY_MARGINS, MARGINS, SLICE_MARGINS, TAG_GROUP_MARGINS
 from arena.gate.policy import Policy, read_policy
+from arena.gate.sample import fitted
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.metrics.intervals import wilson
 from arena.metrics.registry import HEADLINES
@@ -48,17 +52,21 @@ means of thousands of JoyTag's tags."""
 SHARED = 0.75
 """Share of the noise that a retrained model has in common with its baseline; for two unrelated models it is 0.5."""
 
+SURE = 0.95
+"""A check names the required metrics that are decided less often, before it scores."""
+
 REPLICATES = 300
 SET_HEADER = (
-    "images", "true loss", "experiments", "pass", "fail", "undecided", "with a loss not shown", "large policy: pass",
-    "undecided", "images needed, median", "90 % quantile", "paired width",
+    "images", "true loss", "experiments", "pass", "fail", "undecided", "undecided as printed beforehand",
+    "margin decidable", "with a loss not shown", "everything required: pass", "undecided", "images needed, median",
+    "90 % quantile", "paired width",
 )  # fmt: skip
 """Columns of the second table."""
 
-SCENARIOS = ("none", "f1", "map", "edge", "category", "group", "critical")
+SCENARIOS = ("none", "better", "f1", "map", "edge", "category", "group", "critical")
 """Scenarios of the first table."""
 
-SET_SCENARIOS = ("none", "f1")
+SET_SCENARIOS = ("none", "better", "f1", "map", "category", "group", "critical")
 """Scenarios of the second table."""
 
 CATEGORY, GROUP, TAG = 0, 0, 1
@@ -97,6 +105,7 @@ def scenarios(setup: Setting) -> dict[str, Scenario]:
     critical = setup.names[setup.critical[TAG]]
     return {
         "none": Scenario("nothing", None, 1.0),
+        "better": Scenario("a gain of twice the margin of F1 on every tag", None, 0.2),
         "f1": Scenario("twice the margin of F1 on every tag", ("margins", "macro_f1"), 0.2),
         "map": Scenario("twice the margin of AP on every tag", ("margins", "map"), 0.2),
         "edge": Scenario("the margin of F1 exactly, on every tag", None, 0.2),
@@ -132,8 +141,8 @@ def retrained(scenario: str, size: Size) -> Tagger:
     assert overall.macro_f1 is not None and overall.map is not None and category is not None and group is not None  # noqa: PT018
     if scenario == "none":
         return setup.baseline
-    if scenario in ("f1", "edge"):
-        return losses.worse(setup, every, overall.macro_f1 * (2 if scenario == "f1" else 1))
+    if scenario in ("better", "f1", "edge"):
+        return losses.worse(setup, every, overall.macro_f1 * {"better": -2, "f1": 2, "edge": 1}[scenario])
     if scenario == "map":
         return losses.worse(setup, every, 2 * overall.map, world.true_average_precision)
     if scenario == "category":
@@ -145,17 +154,18 @@ def retrained(scenario: str, size: Size) -> Tagger:
 
 
 class Judgements(NamedTuple):
-    """Cases by policy, and the widths of the baseline's own intervals by metric."""
+    """Cases by policy, the widths of the baseline's own intervals by metric, and what the images can decide."""
 
     cases: dict[str, list[Case]]
     own_width: dict[str, float]
+    known: DecidableLosses
 
 
 def cases_of(scenario: str, size: Size, seed: int) -> Judgements:
-    """Return the cases of one set of held-out images under the default policy, a strict one, and that of large sets.
+    """Return the cases of one set of held-out images under the default policy, a strict one, and one that requires everything.
 
-    The strict policy requires non-inferiority of every category, slice and group. The policy of large sets differs from the
-    default on small sets.
+    The strict policy requires non-inferiority of every category, slice and group. The last one is the default policy, as if
+    the images could decide every margin.
     """
     setup, policy = _setting(size), policy_of(size)
     place = list(scenarios(setup)).index(scenario)
@@ -167,16 +177,18 @@ def cases_of(scenario: str, size: Size, seed: int) -> Judgements:
         for name, scores in zip(("baseline", "candidate"), drawn.scores, strict=True)
     ]
     settings = Settings(replicates=REPLICATES, seed=seed, workers=1, slices=(), tag_groups=setup.groups)
-    result = evaluate(Truth.of(ids, tags, drawn.truth), entries, settings)
+    result = evaluate_at_own_thresholds(Truth.of(ids, tags, drawn.truth), entries, settings)
     strict = policy
     for parts in (CATEGORY_MARGINS, SLICE_MARGINS, TAG_GROUP_MARGINS):
         strict = strict.changed(parts, rule=DecisionRule.NON_INFERIORITY)
-    policies = {"default": policy, "strict": strict, "large": policy.changed(SAMPLE, small=0)}
+    policies = {"default": policy, "strict": strict, "everything": replace(policy, decidable=DecidableLosses())}
     found = {
         name: judge_paired(result, one, candidate="candidate", baseline="baseline") for name, one in policies.items()
     }
     own = result.summary["models"]["baseline"]["regimes"]["own"]
-    return Judgements(found, {name: own[f"{name}_high"] - own[f"{name}_low"] for name in HEADLINES})
+    known = fitted(policy, result, "baseline").decidable
+    assert known is not None
+    return Judgements(found, {name: own[f"{name}_high"] - own[f"{name}_low"] for name in HEADLINES}, known)
 
 
 def experiment(job: Job) -> dict[str, Any]:
@@ -189,12 +201,17 @@ def experiment(job: Job) -> dict[str, Any]:
     for policy, cases in judged.cases.items():
         verdict = Verdict(side, side, cases)
         found[policy] = str(verdict.outcome)
-        if policy == "large":
+        if policy == "everything":
             found["needed"] = images_needed(cases, size.images)
         if policy == "default":
             found["not_shown"] = len(verdict.of(Outcome.NOT_SHOWN))
             found["failed"] = [[case.gate, case.name] for case in verdict.of(Outcome.FAIL)]
             found["inconclusive"] = [[case.gate, case.name] for case in verdict.of(Outcome.INCONCLUSIVE)]
+            found["named"] = all(is_named(judged.known, case) for case in verdict.of(Outcome.INCONCLUSIVE))
+            found["unshown"] = [[case.gate, case.name] for case in verdict.of(Outcome.NOT_SHOWN)]
+            target = scenarios(_setting(size))[scenario].target
+            gates = [target] if target and target[0] != "margins" else [("margins", name) for name in HEADLINES]
+            found["decidable"] = is_decided(judged.known, [case for case in cases if (case.gate, case.name) in gates])
             found["width"] = {
                 case.name: case.measure.high - case.measure.low
                 for case in cases
@@ -204,6 +221,28 @@ def experiment(job: Job) -> dict[str, Any]:
                 and case.measure.low is not None
             }
     return found
+
+
+def part_of(case: Case) -> MetricOfPart:
+    """Return the metric that a case of margins, categories, groups or critical tags is about."""
+    metric = case.measure.figure if case.measure else ""
+    kind = {"margins": "all", "categories": "category", "tag_groups": "group", "critical": "tag"}.get(case.gate, "")
+    return overall(metric) if kind == "all" else MetricOfPart(kind, case.name, metric)
+
+
+def is_named(known: DecidableLosses, case: Case) -> bool:
+    """Return whether the check says before scoring that this case may stay undecided."""
+    limit = 0.0 if case.measure is None or case.measure.limit is None else case.measure.limit
+    return (known.power(part_of(case), -limit) or 0.0) < SURE
+
+
+def is_decided(known: DecidableLosses, cases: Sequence[Case]) -> bool:
+    """Return whether the images decide the margin of one of the cases with 80 % power, by the baseline's intervals."""
+    return any(
+        known.decides(part_of(case), -case.measure.limit)
+        for case in cases
+        if case.measure is not None and case.measure.limit is not None
+    )
 
 
 def images_needed(cases: Sequence[Case], images: int) -> int | None:
@@ -233,7 +272,7 @@ def job_of(one: dict[str, Any]) -> Job:
 def run_all(jobs: Sequence[Job], keep: Path | None) -> list[dict[str, Any]]:
     """Run all experiments on all cores; experiments that the file holds are not run again."""
     stored = [] if keep is None or not keep.exists() else [json.loads(line) for line in keep.read_text().splitlines()]
-    done = [one for one in stored if job_of(one) in set(jobs) and "large" in one]
+    done = [one for one in stored if job_of(one) in set(jobs) and "everything" in one]
     made = set(map(job_of, done))
     left = [job for job in jobs if job not in made]
     start = time.perf_counter()
@@ -293,10 +332,12 @@ def set_rows(found: Sequence[dict[str, Any]], sets: Sequence[Size]) -> list[dict
     for size in sets:
         for name in SET_SCENARIOS:
             some = [one for one in found if job_of(one).size == size and one["scenario"] == name]
+            if not some:
+                continue
             number = [one["needed"] for one in some if one["needed"] is not None]
             outcomes = {
                 f"{policy}_{outcome}": sum(one[policy] == outcome for one in some)
-                for policy in ("default", "large")
+                for policy in ("default", "everything")
                 for outcome in ("pass", "fail", "inconclusive")
             }
             ratio = {f: float(np.mean([one["width"][f] / one["own_width"][f] for one in some])) for f in HEADLINES}
@@ -305,6 +346,8 @@ def set_rows(found: Sequence[dict[str, Any]], sets: Sequence[Size]) -> list[dict
                 {
                     **size._asdict(), "scenario": name, "experiments": len(some), **outcomes,
                     "not_shown": sum(one["not_shown"] > 0 for one in some),
+                    "named": sum(one["named"] for one in some if one["default"] == "inconclusive"),
+                    "decidable": sum(one["decidable"] for one in some),
                     "needed_median": low, "needed_90": high, "paired_width": ratio,
                 }
             )  # fmt: skip
@@ -315,17 +358,25 @@ def set_lines(rows: Sequence[dict[str, Any]], kinds: dict[str, Scenario]) -> lis
     """Return the second table as Markdown."""
 
     def cell(row: dict[str, Any], key: str) -> str:
-        return f"{100 * row[key] / row['experiments']:.0f} %"
+        of = row["default_inconclusive" if key == "named" else "experiments"]
+        return f"{100 * row[key] / of:.0f} %" if of else UNDEFINED
 
-    keys = ("default_pass", "default_fail", "default_inconclusive", "not_shown", "large_pass", "large_inconclusive")
+    keys = (
+        "default_pass", "default_fail", "default_inconclusive", "named", "decidable", "not_shown", "everything_pass",
+        "everything_inconclusive",
+    )  # fmt: skip
     lines = [
         "",
         f"## Small sets and rare tags: from {RARE} expected positives",
         "",
-        "The default policy has pooled requirements on small sets. The policy of large sets requires non-inferiority of",
-        "macro F1, micro F1 and mAP on every set. A check with a loss that is \"not shown\" passes. Images needed: the images",
-        "that rule out a loss of macro F1 beyond the margin with 80 % power if the true difference is 0. Paired width: width",
-        "of the interval of a difference divided by the width of the baseline's own interval, for macro F1, micro F1 and mAP.",
+        "The default policy requires what the baseline's own intervals say that the images can decide. Undecided is exit",
+        "code 3. Undecided as printed beforehand: the share of the undecided checks that say before scoring, of each undecided",
+        "case, that it may stay undecided. Margin decidable: the share of checks whose images decide the margin of what was",
+        "lost, with 80 % power (of a headline metric, if all tags lost). Everything required: the same policy, as if the",
+        "images could decide every margin. A loss of a category, slice or group that is \"not shown\" does not prevent a pass.",
+        "Images needed: those that rule out a loss of macro F1 beyond the margin with 80 % power if the true difference is 0.",
+        "Paired width: width of the interval of a difference divided by that of the baseline's own interval, for macro F1,",
+        "micro F1 and mAP.",
         "",
         f"| {' | '.join(SET_HEADER)} |",
         "| " + " | ".join(["---"] * len(SET_HEADER)) + " |",
@@ -406,7 +457,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sets = [Size(options.tags, images, RARE) for images in of_sets]
     jobs = jobs_of(size, options.experiments, options.scenarios.split(","))
     for one in sets:
-        jobs += jobs_of(one, options.experiments // 2, SET_SCENARIOS)
+        jobs += jobs_of(one, options.experiments // 2, [name for name in SET_SCENARIOS if name in options.scenarios])
     found = run_all(jobs, options.keep)
     lines, facts = report(found, size, sets, None if resumed else (time.perf_counter() - start) / 60)
     write_report(options.out, "gate", facts, lines)

@@ -15,20 +15,18 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import numpy as np
 from reporting import Options, machine_facts, machine_line, on_all_cores, write_report
 from simulation import losses, world
+from simulation.evaluation import evaluate_at_own_thresholds
 from simulation.losses import Setting, setting
 from simulation.world import Tagger
-from threadpoolctl import threadpool_limits
 
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
-from arena.evaluate import Entry, Settings, evaluate
+from arena.evaluate import Entry, Settings
 from arena.evaluate.power import power_rows
-from arena.metrics import bootstrap
 from arena.metrics.counts import MIN_POSITIVES
 from arena.metrics.intervals import wilson
 from arena.metrics.significance import images_needed
@@ -105,19 +103,17 @@ def score(size: Size, figure: str, models: int, images: int, seeds: Sequence[int
         for place, scores in enumerate(drawn.scores)
     ]
     settings = Settings(replicates=size.replicates, seed=seeds[0], workers=1, slices=())
-    return evaluate(Truth.of(ids, tags, drawn.truth), entries, settings)
+    return evaluate_at_own_thresholds(Truth.of(ids, tags, drawn.truth), entries, settings)
 
 
 def experiment(job: tuple[str, int, int, Size]) -> Experiment:
     """Run one experiment."""
     figure, models, seed, size = job
     difference, place = true_difference(size, figure), [*LOSSES].index(figure)
-    with threadpool_limits(1), patch.object(bootstrap, "RECHOSEN", 2):  # only the models' own thresholds are looked at
-        small = score(size, figure, models, size.images, [seed, 17, place, models, 0])
-        row = power_rows(small, difference=difference, figures=[figure])[0]
-        assert (row.first, row.second) == ("m0", "m1")
-        needed = min(row.needed or size.most_images, size.most_images)
-        large = score(size, figure, models, needed, [seed, 17, place, models, 1])
+    small = score(size, figure, models, size.images, [seed, 17, place, models, 0])
+    [row] = power_rows(small, difference=difference, figures=[figure], pair=("m0", "m1"))
+    needed = min(row.needed or size.most_images, size.most_images)
+    large = score(size, figure, models, needed, [seed, 17, place, models, 1])
     table = large.tables["differences"]
     rows = table[(table["slice"] == "all") & (table["regime"] == "own") & (table["figure"] == figure)]
     called = rows[rows["first"] == "m0"]["higher"] == "m0"

@@ -62,6 +62,8 @@ def command_line() -> str:
 
     The environment variables that set options of the verb stand before it.
     """
+    import shlex
+
     from arena.base.local_paths import shorten_word, shorten_words
 
     ctx = click.get_current_context(silent=True)

@@ -81,7 +81,7 @@ def evaluate(
     single = tag_tables.single_tags(measured, by_tags, intervals)
     found = replace(aggregate.aggregate(measured, by_tags, by_images, settings), single_tags=single)
     names = [one.entry.name for one in models]
-    tests = {place: tag_tables.tests_of(tag_differences, truth.tags.names[by_tags[place].tags[0]]) for place in single}
+    tests = {place: tag_tables.tests_of(measured, tag_differences, int(by_tags[place].tags[0])) for place in single}
     differences = difference_table(found, names, tests)
     provenance = {
         "schema": RUN_SCHEMA,

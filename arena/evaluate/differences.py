@@ -45,7 +45,7 @@ def difference_table(
     Args:
         found: the aggregates.
         models: names of the models.
-        tests: target of one tag -> the tests of that tag, whose interval and p it takes.
+        tests: target of one tag -> the tests of that tag, whose interval, p and degrees of freedom it takes.
     """
     if found.replicates is None or len(models) < 2:
         return pd.DataFrame(columns=list(DIFFERENCE_COLUMNS))
@@ -63,8 +63,8 @@ def difference_table(
                 low, high, p = by_target[figure, a, b].ends_and_p[:, place].tolist()
                 if place in tests and (base := METRICS[name].base) in TESTED:
                     test = tests[place][models[a], models[b]]
-                    low, high, p = (test[f"{base}_{column}"] for column in ("low", "high", "p"))
-                    seen = seen._replace(error=standard_error_of(low, high))
+                    low, high, p, freedom = (test[f"{base}_{column}"] for column in ("low", "high", "p", "freedom"))
+                    seen = seen._replace(error=standard_error_of(low, high, freedom=freedom), freedom=freedom)
                 rows.append(
                     {
                         "slice": target.slice, "value": target.value, "regime": target.regime, "figure": name,

@@ -147,10 +147,40 @@ def single_tags(
     }
 
 
-def tests_of(table: pd.DataFrame, tag: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the rows of `tag_differences` of one tag by pair of models."""
-    rows = table[table["tag"] == tag].to_dict("records")
-    return {(str(row["first"]), str(row["second"])): {str(key): value for key, value in row.items()} for row in rows}
+def tests_of(measured: Measured, table: pd.DataFrame, column: int) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the rows of `tag_differences` of one tag by pair of models, with the degrees of freedom of its tests.
+
+    Args:
+        measured: the comparison.
+        table: `tag_differences`.
+        column: column of the tag in the ground truth.
+
+    Returns: also `f1_freedom` and `ap_freedom`. The exact test of F1 has none, and its interval is normal: infinite.
+    """
+    rows, names = table[table["tag"] == measured.truth.tags.names[column]], [one.entry.name for one in measured.models]
+    place = int(np.searchsorted(measured.compared, column))
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows.to_dict("records"):
+        pair = str(row["first"]), str(row["second"])
+        a, b = (names.index(name) for name in pair)
+        weighted = measured.truth.weights is not None
+        f1 = float(_freedom(_discordant_units(measured, a, b))[place]) if weighted else np.inf
+        ap = float(_freedom(measured.positive_units[measured.compared])[place])
+        found[pair] = {**{str(key): value for key, value in row.items()}, "f1_freedom": f1, "ap_freedom": ap}
+    return found
+
+
+def _freedom(units: Floats) -> Floats:
+    """Return the degrees of freedom of a variance between some effective units; 1 or more."""
+    return np.asarray(np.maximum(units - 1, 1))
+
+
+def _discordant_units(measured: Measured, a: int, b: int) -> Floats:
+    """Return the effective number of units on which two models predict differently, of each compared tag; float64 (tags,)."""
+    found = measured.uncertainty
+    assert found is not None
+    first, second = (_floats(found.resampled.predictions[k]) for k in (a, b))
+    return measured.effective_units(_floats(first != second))
 
 
 class DesignEffects(NamedTuple):
@@ -301,8 +331,8 @@ def _weighted_f1_test(measured: Measured, a: int, b: int, f1: significance.F1Pai
         influence.append(hits @ _diagonal(2 * per_image) - union @ _diagonal(np.nan_to_num(value) * per_image))
     difference = f1.first - f1.second
     error = np.sqrt(square_sums(csc_array(pooling @ (influence[0] - influence[1]))))
-    units = measured.effective_units(_floats(predictions[0] != predictions[1]))
-    freedom = np.maximum(units - 1, 1)
+    units = _discordant_units(measured, a, b)
+    freedom = _freedom(units)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = np.where(error > 0, 2 * special.stdtr(freedom, -np.abs(difference) / error), 1.0)
     p = np.where(np.isnan(difference), np.nan, np.clip(p, np.exp2(1 - np.maximum(units, 1)), 1.0))
@@ -324,7 +354,7 @@ def _ap_differences(measured: Measured, a: int, b: int) -> Sequence[Floats]:
     error = np.sqrt(np.maximum(variance, 0.0))
     units = measured.positive_units[compared]
     error[units < LEAST_UNITS] = np.nan
-    freedom = np.maximum(units - 1, 1)
+    freedom = _freedom(units)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = np.where(error > 0, 2 * special.stdtr(freedom, -np.abs(difference) / error), 1.0)
     p[np.isnan(difference + error)] = np.nan

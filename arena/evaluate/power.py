@@ -100,6 +100,7 @@ def power_rows(
     *,
     difference: float | None = None,
     figures: Sequence[str] = tuple(HEADLINES),
+    pair: tuple[str, str] | None = None,
     power: float = 0.8,
     alpha: float = 0.05,
 ) -> list[Power]:
@@ -114,6 +115,7 @@ def power_rows(
         result: result of a run with two models or more and with resamples; it needs the tables `POWER_TABLES`.
         difference: difference to decide; None: the observed difference.
         figures: metrics of the table `differences`; default: the headline metrics.
+        pair: the two models, in the order of the run; None: every pair.
         power: probability of deciding a true difference of this size.
         alpha: probability of deciding any difference where there is none.
 
@@ -131,7 +133,10 @@ def power_rows(
             raise ArenaError(f"--figure {name}: this run has no such metric. {nearest(name, set(own['figure']))}")
     macro = np.array([METRICS[name].average != "micro" for name in own["figure"]])
     family = _Family(own, _supports(result), macro, alpha, power, _freedom(own, result))
-    return [_power(family, test, difference) for test in np.flatnonzero(own["figure"].isin(list(figures))).tolist()]
+    wanted = own["figure"].isin(list(figures))
+    if pair is not None:
+        wanted &= (own["first"] == pair[0]) & (own["second"] == pair[1])
+    return [_power(family, test, difference) for test in np.flatnonzero(wanted).tolist()]
 
 
 def _freedom(rows: pd.DataFrame, result: Result) -> Floats:

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from arena.base import format as figures
 from arena.base.format import shown
 from arena.gate import keys
 from arena.gate.cases import MarginTest, interval_case, metric_of_tag, skipped_case, tag_losses
+from arena.gate.decidable import DecidableLosses, MetricOfPart
 from arena.gate.decide import holm_adjusted
 from arena.gate.evidence import Evidence
-from arena.gate.parts import AUTO
+from arena.gate.parts import AUTO, rule_if
 from arena.gate.requirement import JudgedData, RequiredData, Requirement
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.registry import METRICS, TESTED
@@ -24,7 +26,14 @@ class _CriticalTag:
     tag: str
     margin: float
     figure: str
-    rule: keys.DecisionRule
+    rule: str
+    """A `DecisionRule`, or `AUTO`."""
+
+    def rule_of(self, known: DecidableLosses) -> keys.DecisionRule:
+        """Return the rule; `AUTO` depends on whether the images decide the margin."""
+        if self.rule != AUTO:
+            return keys.DecisionRule(self.rule)
+        return rule_if(known.decides(MetricOfPart("tag", self.tag, self.figure), self.margin))
 
 
 _ENTRY: Mapping[str, keys.KeyCheck] = {
@@ -81,8 +90,7 @@ class _CriticalTags:
     @property
     def each(self) -> list[_CriticalTag]:
         """Every critical tag, with the defaults filled in."""
-        rule = keys.DecisionRule.NON_INFERIORITY if self.rule == AUTO else keys.DecisionRule(self.rule)
-        shared = {"figure": self.figure, "margin": self.margin, "rule": rule}
+        shared = {"figure": self.figure, "margin": self.margin, "rule": self.rule}
         return [_CriticalTag(**{**shared, **entry}) for entry in self.tags]
 
 
@@ -114,9 +122,11 @@ def _critical_cases(judged: JudgedData, settings: _CriticalTags) -> list[Case]:
         if tag not in metrics:
             found.append(_not_compared(evidence, critical, title))
             continue
-        losses = tag_losses(evidence.tags[evidence.tags["tag"] == tag], critical.figure, margin=critical.margin)
+        rows = evidence.tags[evidence.tags["tag"] == tag]
+        losses = partial(tag_losses, rows, critical.figure, margin=critical.margin)
+        rule = critical.rule_of(judged.decidable)
         test = MarginTest(
-            "critical", tag, title, critical.margin, critical.rule, p[tag], len(p), evidence.images, judged.list_tags
+            "critical", tag, title, critical.margin, rule, p[tag], len(p), evidence.images, judged.list_tags
         )
         found.append(interval_case(test, metrics[tag], evidence, losses=losses))
     return found
@@ -179,7 +189,7 @@ CRITICAL = Requirement(
     """\
 Tags that must not get worse. An entry is a name, or a table with its own margin, figure (f1 or ap) and rule:
 tags = ["solo", { tag = "1girl", margin = 0.01, figure = "ap", rule = "regression" }].
-rule = "auto" is regression on a small set, else non-inferiority.""",
+rule = "auto" is non-inferiority where the images can decide the margin of the tag, else measured.""",
     _critical_cases,
     needs=RequiredData.TAGS,
 )

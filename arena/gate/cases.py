@@ -1,6 +1,6 @@
 """Cases from a metric and its margin: the outcome, the values, and one sentence that explains them."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,14 +40,16 @@ class MarginTest:
     list_tags: int = 0
 
 
-def interval_case(test: MarginTest, figure: MetricPair, evidence: Evidence, *, losses: Sequence[TagLoss] = ()) -> Case:
+def interval_case(
+    test: MarginTest, figure: MetricPair, evidence: Evidence, *, losses: Callable[[], Sequence[TagLoss]]
+) -> Case:
     """Return the case that compares a metric's interval with its margin.
 
     Args:
         test: what the policy requires.
         figure: the metric of both models.
         evidence: all evidence of the check.
-        losses: tags that the case names if it fails, worst first.
+        losses: returns the tags that the case names, worst first; called only if it fails.
     """
     margin, p, family, images = test.margin, test.p, test.family, test.images
     outcome = decide_outcome(figure.seen, margin, rule=test.rule, p=p)
@@ -58,7 +60,7 @@ def interval_case(test: MarginTest, figure: MetricPair, evidence: Evidence, *, l
         message += _how_many(needed, images)
     if not evidence.paired and figure.seen.known:
         message += f"; unpaired: 80 % power only for a true loss of {figures.figure(detectable(figure.seen))} or more"
-    named = list(losses) if outcome is Outcome.FAIL else []
+    named = list(losses()) if outcome is Outcome.FAIL else []
     measure = to_measure(figure, limit=-margin, p=p, images_needed=needed)
     return Case(test.gate, test.name, test.title, outcome, message, measure, named[: test.list_tags], len(named))
 

@@ -68,8 +68,8 @@ def decide_outcome(
     """Compare an interval with a margin.
 
     Args:
-        rule: non-inferiority passes only if a loss beyond the margin is ruled out; regression fails only if one is shown.
-            Under regression a measured loss beyond the margin that is not proven is "not shown".
+        rule: each rule fails if a loss beyond the margin is shown. Non-inferiority passes only if one is ruled out, measured
+            only if none is measured, regression in all other cases: there a measured loss that is not proven is "not shown".
         p: p of a loss beyond the margin, adjusted for the parts tested together; None for a single test. A part does not fail
             if its interval is below -margin but its adjusted p is above 0.025.
 
@@ -88,7 +88,9 @@ def decide_outcome(
         return Outcome.PASS
     if rule is DecisionRule.NON_INFERIORITY:
         return Outcome.INCONCLUSIVE
-    return Outcome.NOT_SHOWN if interval.difference < -margin else Outcome.PASS
+    if interval.difference >= -margin:
+        return Outcome.PASS
+    return Outcome.INCONCLUSIVE if rule is DecisionRule.MEASURED else Outcome.NOT_SHOWN
 
 
 def holm_adjusted(family: Sequence[DifferenceInterval], margins: Sequence[float]) -> list[float]:

@@ -27,6 +27,7 @@ def judge_paired(
 
     Args:
         result: a run with both models on the same images; the order does not matter, and other models may be in it.
+        policy: fitted to what the images can decide, or it is fitted to the baseline's intervals in `result`.
         candidate, baseline: names of the two models in `result`.
         calibration: as `JudgedData.calibration`.
 
@@ -34,7 +35,10 @@ def judge_paired(
         ArenaError: the run has no such model, or the policy names a category or tag group that does not exist.
     """
     refuse_unknown_names(policy, names_in_run(result))
-    policy = fitted(policy, int(result.summary["images"]))
+    policy = fitted(policy, result, baseline)
     evidence = evidence_from_run(result, candidate=candidate, baseline=baseline, regime=policy.of(MARGINS).regime)
-    judged = JudgedData(evidence, policy.of(VERDICT_OPTIONS).list_tags, result, candidate, baseline, calibration or {})
+    assert policy.decidable is not None
+    judged = JudgedData(
+        evidence, policy.of(VERDICT_OPTIONS).list_tags, result, candidate, baseline, calibration or {}, policy.decidable
+    )
     return [case for one in REQUIREMENTS if one.cases is not None for case in one.cases(judged, policy.of(one))]

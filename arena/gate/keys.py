@@ -15,9 +15,10 @@ Margin = float | None
 
 
 class DecisionRule(StrEnum):
-    """How an interval decides; `policy.HEAD` explains both rules."""
+    """How an interval decides; the header of the default policy explains each rule."""
 
     NON_INFERIORITY = "non-inferiority"
+    MEASURED = "measured"
     REGRESSION = "regression"
 
 

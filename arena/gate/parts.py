@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,11 @@ from arena.base import format as figures
 from arena.base.errors import nearest
 from arena.gate import keys
 from arena.gate.cases import MarginTest, interval_case, skipped_case, tag_losses
+from arena.gate.decidable import DecidableLosses, MetricOfPart, overall
 from arena.gate.decide import holm_adjusted
-from arena.gate.evidence import Evidence, EvidenceSlice
+from arena.gate.evidence import Evidence, EvidenceSlice, MetricPair
 from arena.gate.requirement import JudgedData, Requirement
-from arena.gate.verdict import Case, Outcome
+from arena.gate.verdict import Case, Outcome, TagLoss
 from arena.metrics.registry import HEADLINES, METRICS
 from arena.metrics.slices import support_band
 from arena.metrics.thresholds import THRESHOLD_CHOICES
@@ -27,7 +29,7 @@ _TABLES = {"category": "categories", "group": "tag_groups"}
 
 
 AUTO, POOLED = "auto", "pooled"
-"""Values of a key: chosen by the number of images (see `sample`); non-inferiority for pooled metrics only."""
+"""Values of a key: chosen by what the images can decide (see `decidable`); non-inferiority for pooled metrics only."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,25 @@ class MarginSettings:
         found = {name: getattr(self, name) for name in HEADLINES}
         return {name: margin for name, margin in found.items() if margin is not None}
 
-    def rule_of(self, name: str) -> keys.DecisionRule:
-        """Return the rule for a metric.
+    def rule_of(self, name: str, known: DecidableLosses) -> keys.DecisionRule:
+        """Return the rule for a metric that has a margin.
 
-        `POOLED` takes regression for a mean over tags, unless no pooled metric has a margin; `AUTO` is non-inferiority here.
+        `POOLED` is regression for a mean over tags. `AUTO` is the rule measured for a mean over tags whose margin the images
+        do not decide. Both are non-inferiority for all other metrics, and for every metric if no pooled one has a margin.
         """
         if self.rule not in (AUTO, POOLED):
             return keys.DecisionRule(self.rule)
-        pooled = self.rule == POOLED and any(METRICS[one].average == "micro" for one in self.asked)
-        macro = METRICS[name].average == "macro"
-        return keys.DecisionRule.REGRESSION if pooled and macro else keys.DecisionRule.NON_INFERIORITY
+        pooled = any(METRICS[one].average == "micro" for one in self.asked)
+        if METRICS[name].average == "micro" or not pooled:
+            return keys.DecisionRule.NON_INFERIORITY
+        if self.rule == POOLED:
+            return keys.DecisionRule.REGRESSION
+        return rule_if(known.decides(overall(name), self.asked[name]))
+
+
+def rule_if(decides: bool) -> keys.DecisionRule:
+    """Return the rule that `AUTO` is for a margin that the images decide, and for one that they do not."""
+    return keys.DecisionRule.NON_INFERIORITY if decides else keys.DecisionRule.MEASURED
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,12 @@ class _SliceSettings:
     def margin_of(self, *names: str) -> keys.Margin:
         """Return the margin of the first of these names that has its own, else the default."""
         return next((self.margins[name] for name in names if name in self.margins), self.margin)
+
+    def figure_of(self, kind: str, value: str, margin: float, known: DecidableLosses) -> str:
+        """Return the metric of a slice; `AUTO` is macro F1 where the images decide its margin, else micro F1."""
+        if self.figure != AUTO:
+            return self.figure
+        return "macro_f1" if known.decides(MetricOfPart(kind, value, "macro_f1"), margin) else "micro_f1"
 
 
 def _kinds(value: Any) -> tuple[str, ...] | None:
@@ -125,10 +142,11 @@ def _margin_cases(judged: JudgedData, settings: MarginSettings) -> list[Case]:
             reason = f"{METRICS[name].title} of the {without} is unknown; its file has too few columns per tag"
             found.append(skipped_case("margins", name, title, reason))
             continue
-        losses = tag_losses(evidence.tags, METRICS[name].base, margin=margin)
+        losses = partial(tag_losses, evidence.tags, METRICS[name].base, margin=margin)
         test = MarginTest(
-            "margins", name, title, margin, settings.rule_of(name), images=evidence.images, list_tags=judged.list_tags
-        )
+            "margins", name, title, margin, settings.rule_of(name, judged.decidable), images=evidence.images,
+            list_tags=judged.list_tags,
+        )  # fmt: skip
         found.append(interval_case(test, figure, evidence, losses=losses))
     return found
 
@@ -222,32 +240,49 @@ def _family(judged: JudgedData, gate: str, settings: _SliceSettings, kind: str) 
     Slices with too few images and undefined ones are skipped and do not count in Holm's correction.
     """
     evidence = judged.evidence
-    parts = [part for part in evidence.parts if part.kind == kind]
-    with_margin = [(part, margin) for part in parts if (margin := settings.margin_of(*_names(gate, part))) is not None]
-    p = holm_adjusted(
-        [
-            part.figures[settings.figure].seen
-            for part, _ in with_margin
-            if _why_skipped(part, settings, evidence) is None
-        ],
-        [margin for part, margin in with_margin if _why_skipped(part, settings, evidence) is None],
-    )
+    judgeable = [
+        _Judged(part, settings.figure_of(part.kind, part.value, margin, judged.decidable), margin)
+        for part in evidence.parts
+        if part.kind == kind and (margin := settings.margin_of(*_names(gate, kind, part.value))) is not None
+    ]
+    reasons = [_why_skipped(one, settings, evidence) for one in judgeable]
+    tested = [one for one, reason in zip(judgeable, reasons, strict=True) if reason is None]
+    p = holm_adjusted([one.pair.seen for one in tested], [one.margin for one in tested])
     each, found = iter(p), []
-    for part, margin in with_margin:
-        name, title = _names(gate, part)[0], f"{_title(gate, part)}: {METRICS[settings.figure].title}"
-        reason = _why_skipped(part, settings, evidence)
+    for one, reason in zip(judgeable, reasons, strict=True):
+        name, title = _names(gate, kind, one.part.value)[0], f"{_title(gate, one.part)}: {METRICS[one.figure].title}"
         if reason is not None:
             found.append(skipped_case(gate, name, title, reason))
             continue
-        losses = tag_losses(_members(evidence.tags, part), METRICS[settings.figure].base, margin=margin)
-        test = MarginTest(gate, name, title, margin, settings.rule, next(each), len(p), part.images, judged.list_tags)
-        found.append(interval_case(test, part.figures[settings.figure], evidence, losses=losses))
+        losses = partial(_losses, evidence.tags, one)
+        test = MarginTest(
+            gate, name, title, one.margin, settings.rule, next(each), len(p), one.part.images, judged.list_tags
+        )
+        found.append(interval_case(test, one.pair, evidence, losses=losses))
     return found
 
 
-def _names(gate: str, part: EvidenceSlice) -> tuple[str, ...]:
+def _losses(tags: pd.DataFrame, one: "_Judged") -> list[TagLoss]:
+    """Return the tags of a slice with a negative difference."""
+    return tag_losses(_members(tags, one.part), METRICS[one.figure].base, margin=one.margin)
+
+
+class _Judged(NamedTuple):
+    """A slice with the metric that it is judged by, and the margin."""
+
+    part: EvidenceSlice
+    figure: str
+    margin: float
+
+    @property
+    def pair(self) -> MetricPair:
+        """The metric of both models."""
+        return self.part.figures[self.figure]
+
+
+def _names(gate: str, kind: str, value: str) -> tuple[str, ...]:
     """Return the names of a slice in the policy, most specific first."""
-    return (f"{part.kind}:{part.value}", part.kind) if gate == "slices" else (part.value,)
+    return (f"{kind}:{value}", kind) if gate == "slices" else (value,)
 
 
 def _title(gate: str, part: EvidenceSlice) -> str:
@@ -256,9 +291,9 @@ def _title(gate: str, part: EvidenceSlice) -> str:
     return part.title if part.kind in ("group", "support") else f"images with {part.kind} {part.value}"
 
 
-def _why_skipped(part: EvidenceSlice, settings: _SliceSettings, evidence: Evidence) -> str | None:
+def _why_skipped(one: _Judged, settings: _SliceSettings, evidence: Evidence) -> str | None:
     """Return why a slice is skipped; None if it is judged, even as inconclusive."""
-    figure = part.figures[settings.figure]
+    part, pair = one.part, one.pair
     if (
         isinstance(settings, _ImageSliceSettings)
         and part.of_images
@@ -266,8 +301,8 @@ def _why_skipped(part: EvidenceSlice, settings: _SliceSettings, evidence: Eviden
         and part.images < settings.min_images
     ):
         return f"{figures.plural(part.images, 'image', 'images')}, fewer than min_images = {settings.min_images}"
-    if not evidence.why_none and (figure.candidate is None or figure.baseline is None):
-        return f"{METRICS[settings.figure].title} is undefined"
+    if not evidence.why_none and (pair.candidate is None or pair.baseline is None):
+        return f"{METRICS[one.figure].title} is undefined"
     return None
 
 
@@ -282,6 +317,17 @@ def _members(tags: pd.DataFrame, part: EvidenceSlice) -> pd.DataFrame:
     return tags.loc[member]
 
 
+def slice_settings(
+    policy_tables: Mapping[str, Any], kind: str, value: str
+) -> tuple[_SliceSettings | None, keys.Margin]:
+    """Return the settings that a slice is judged by, and its margin; None and None where its kind is not judged."""
+    gate = _TABLES.get(kind, "slices")
+    settings = policy_tables[gate]
+    if isinstance(settings, _ImageSliceSettings) and settings.kinds is not None and kind not in settings.kinds:
+        return None, None
+    return settings, settings.margin_of(*_names(gate, kind, value))
+
+
 def _margin_names(settings: MarginSettings) -> dict[str, str]:
     return {name: f"{METRICS[name].title} over all compared tags" for name in settings.asked}
 
@@ -290,10 +336,10 @@ MARGINS = Requirement(
     "margins",
     MarginSettings,
     """\
-Over all compared tags. rule, for each metric: non-inferiority, regression, or pooled (non-inferiority for micro F1, and
-regression for macro F1 and mAP); auto is pooled on a small set, else non-inferiority. regime names the thresholds: own (the
-models'), macro_f1, micro_f1, break_even, category, precision_90 or tag (cross-fitted; see the report page). mAP needs no
-threshold and is the same for each.""",
+Over all compared tags. rule, for each metric: non-inferiority, measured, regression, or pooled (non-inferiority for micro F1,
+and regression for macro F1 and mAP); auto is non-inferiority for micro F1 and for what the images can decide, else measured.
+regime names the thresholds: own (the models'), macro_f1, micro_f1, break_even, category, precision_90 or tag (cross-fitted; see
+the report page). mAP needs no threshold and is the same for each.""",
     _margin_cases,
     names=_margin_names,
 )
@@ -302,9 +348,9 @@ CATEGORY_MARGINS = Requirement(
     "categories",
     _SliceSettings,
     """\
-Each category of tags at the models' own thresholds. figure: macro_f1, micro_f1, map, or auto: micro_f1 on a small set, else
-macro_f1. [categories.margins] sets the margin of single categories, such as character = 0.01, or rating = false. missing: the
-outcome if the policy names a slice that the run does not have, "fail" or "skip".""",
+Each category of tags at the models' own thresholds. figure: macro_f1, micro_f1, map, or auto: macro_f1 where the images can
+decide its margin, else micro_f1. [categories.margins] sets the margin of single categories, such as character = 0.01, or
+rating = false. missing: the outcome if the policy names a slice that the run does not have, "fail" or "skip".""",
     _category_cases,
 )
 

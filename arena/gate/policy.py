@@ -10,6 +10,7 @@ from typing import Any
 from arena.base.errors import ArenaError, nearest
 from arena.base.format import clipped
 from arena.base.reading import read_toml
+from arena.gate.decidable import DecidableLosses
 from arena.gate.keys import check_table, default_keys
 from arena.gate.requirement import Requirement, SettingsT
 from arena.gate.requirements import REQUIREMENTS
@@ -18,8 +19,9 @@ _HEADER = """\
 # What a candidate must satisfy to replace a baseline. Your own policy (arena check --policy gate.toml) needs only the keys that
 # it changes; a missing key has the value below. In place of a number, `false` turns a requirement off.
 #
-# Differences are candidate minus baseline on the same images, with a 95 % interval from L to U. Two rules decide:
+# Differences are candidate minus baseline on the same images, with a 95 % interval from L to U. Three rules decide:
 #   non-inferiority   pass if L >= -margin, fail if U < -margin, else inconclusive: the loss may be larger or smaller
+#   measured          pass if L >= -margin or the measured loss is within the margin, fail if U < -margin, else inconclusive
 #   regression        fail if U < -margin, else pass: a loss beyond the margin is not shown, but it may not be ruled out. If the
 #                     measured loss is beyond the margin, the outcome is "not shown" (amber), which does not prevent a pass
 # If a table tests several parts, a part fails only if it also fails after Holm's correction over all of them: of the candidates
@@ -35,11 +37,13 @@ class Policy:
         tables: the settings of each requirement by the name of its table; read them with `of`.
         name: of the file, or `default`.
         digest: SHA-256 of all settings.
+        decidable: what the images can decide; it chooses where a setting is `auto`. None until it is known.
     """
 
     tables: Mapping[str, Any]
     name: str = field(default="default", compare=False)
     digest: str = field(default="", compare=False)
+    decidable: DecidableLosses | None = field(default=None, compare=False)
 
     @property
     def title(self) -> str:

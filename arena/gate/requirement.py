@@ -9,6 +9,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from arena.gate.decidable import DecidableLosses
 from arena.gate.evidence import Evidence, MetricPair
 from arena.gate.verdict import Case
 from arena.results.run_folder import Result
@@ -35,6 +36,7 @@ class JudgedData:
         result: a run of both models; None for published files.
         candidate, baseline: names of the models in that run.
         calibration: calibration errors by metric after one fitted shift and scale; empty if the scores were not compared.
+        decidable: what the images can decide; it chooses where the policy says `auto`.
     """
 
     evidence: Evidence
@@ -43,6 +45,7 @@ class JudgedData:
     candidate: str = ""
     baseline: str = ""
     calibration: Mapping[str, MetricPair] = field(default_factory=dict)
+    decidable: DecidableLosses = field(default_factory=DecidableLosses)
 
     @property
     def summaries(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -8,19 +8,21 @@ import pandas as pd
 
 from arena.base import format as figures
 from arena.base.format import shown
-from arena.gate.cases import skipped_case
+from arena.gate.by_tag import CRITICAL
+from arena.gate.cases import metric_of_tag, skipped_case
+from arena.gate.decidable import DecidableLosses, MetricOfPart, overall
 from arena.gate.decide import DifferenceInterval, detectable
 from arena.gate.limits import COVERAGE
 from arena.gate.names import names_in_published, refuse_unknown_names
-from arena.gate.options import UNPAIRED_OPTIONS, VERDICT_OPTIONS
+from arena.gate.options import SAMPLE, UNPAIRED_OPTIONS, VERDICT_OPTIONS
 from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
 from arena.gate.requirement import JudgedData, RequiredData, Requirement, SettingsT
 from arena.gate.requirements import REQUIREMENTS
-from arena.gate.sample import fitted
 from arena.gate.unpaired_evidence import NO_PUBLISHED_COUNTS, evidence_from_published, join_common_tags
 from arena.gate.verdict import Case, Measure, Outcome
-from arena.metrics.registry import HEADLINES, METRICS
+from arena.metrics.intervals import standard_error_of
+from arena.metrics.registry import HEADLINES, METRICS, TESTED
 from arena.results.published.record import Published
 from arena.tags.spelling import canonical_spelling
 
@@ -46,15 +48,34 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
     incomparable = _incomparable_case(both, candidate=candidate, baseline=baseline)
     if incomparable is not None:
         return [incomparable]
-    judged = JudgedData(
-        evidence_from_published(candidate=candidate, baseline=baseline, aliases=aliases),
-        policy.of(VERDICT_OPTIONS).list_tags,
-    )
-    policy = fitted(policy, judged.evidence.images)
+    evidence = evidence_from_published(candidate=candidate, baseline=baseline, aliases=aliases)
+    policy = fitted_unpaired(policy, baseline)
+    assert policy.decidable is not None
+    judged = JudgedData(evidence, policy.of(VERDICT_OPTIONS).list_tags, decidable=policy.decidable)
     if not judged.evidence.why_none:
         return [case for one in REQUIREMENTS for case in _cases(one, judged, policy)]
     points = _point_cases(both, policy, candidate=candidate, baseline=baseline)
     return points + [case for one in REQUIREMENTS if one is not MARGINS for case in _cases(one, judged, policy)]
+
+
+def fitted_unpaired(policy: Policy, baseline: Published) -> Policy:
+    """Return the policy fitted to what an unpaired check against a published result can decide.
+
+    The baseline is compared with itself as with an independent result, so the choice does not depend on the candidate. A policy
+    that is fitted already is returned as it is.
+    """
+    if policy.decidable is not None:
+        return policy
+    baseline = _spelled(baseline)
+    own = evidence_from_published(candidate=baseline, baseline=baseline, aliases={})
+    seen = {overall(name): pair.seen for name, pair in own.overall.items()}
+    for part in own.parts:
+        seen |= {MetricOfPart(part.kind, part.value, name): pair.seen for name, pair in part.figures.items()}
+    critical = {one.tag for one in policy.of(CRITICAL).each}
+    for row in own.tags[own.tags["tag"].isin(critical)].to_dict("records"):
+        seen |= {MetricOfPart("tag", str(row["tag"]), name): metric_of_tag(row, name).seen for name in TESTED}
+    errors = {part: standard_error_of(one.low, one.high) for part, one in seen.items() if one.known}
+    return replace(policy, decidable=DecidableLosses(baseline.images, policy.of(SAMPLE).small, errors))
 
 
 def averaged_tags(*, candidate: Published, baseline: Published, policy: Policy) -> int | None:

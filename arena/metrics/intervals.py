@@ -192,13 +192,17 @@ def difference_interval(
     return Interval(np.where(defined, low, np.nan)[()], np.where(defined, high, np.nan)[()])
 
 
-def standard_error_of(low: float, high: float, *, level: float = LEVEL) -> float:
-    """Return the standard error of a normal estimate with this interval.
+def standard_error_of(low: float, high: float, *, freedom: float = np.inf, level: float = LEVEL) -> float:
+    """Return the standard error of an estimate with this interval.
 
-    >>> round(standard_error_of(-0.196, 0.196), 4)
-    0.1
+    Args:
+        freedom: degrees of freedom of Student's distribution; infinite: the normal distribution.
+
+    >>> round(standard_error_of(-0.196, 0.196), 4), round(standard_error_of(-0.2262, 0.2262, freedom=9), 4)
+    (0.1, 0.1)
     """
-    return (high - low) / (2 * _normal_quantile(level))
+    normal = _normal_quantile(level)
+    return (high - low) / (2 * (float(special.stdtrit(freedom, (1 + level) / 2)) if np.isfinite(freedom) else normal))
 
 
 def agreeing_interval(difference: ArrayLike, interval: Interval, p: ArrayLike, *, level: float = LEVEL) -> Interval:

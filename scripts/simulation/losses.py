@@ -16,6 +16,9 @@ GROUPS = 4
 CRITICAL = 4
 QUALITY = 3.9
 
+_MOST_GAIN = 4.0
+"""Largest gain of separation that is searched."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -83,12 +86,13 @@ def worse(
 ) -> Tagger:
     """Return a retrained tagger whose true metric is lower by `loss` on each of these tags, and unchanged on all others.
 
+    A negative loss is a gain; a tag whose metric cannot rise so far rises as far as it can.
     The separation of each tag that has this effect is found by bisection.
     """
     prevalence, first = setup.prevalence[list(columns)], setup.baseline
     shift, before = first.shift[list(columns)], first.separation[list(columns)]
     target = figure(prevalence, Tagger(before, shift)) - loss
-    low, high = np.full(len(before), 1e-3), before.copy()
+    low, high = np.full(len(before), 1e-3), before + (_MOST_GAIN if loss < 0 else 0.0)
     for _ in range(30):
         middle = (low + high) / 2
         enough = figure(prevalence, Tagger(middle, shift)) <= target

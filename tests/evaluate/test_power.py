@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 import arena
 from arena.base.errors import ArenaError
@@ -83,6 +83,33 @@ def test_tags_that_enter_the_means_cost_images() -> None:
     needed = {row.figure: row.needed for row in rows}
     assert needed["macro_f1"] == needed["map"]
     assert needed["macro_f1"] > 1.5 * needed["micro_f1"], "the thin tags have 60 positives, the others 750"
+
+
+def test_a_target_of_one_tag_has_the_degrees_of_freedom_of_its_own_test() -> None:
+    """F1: an exact test with a normal interval. AP: Student's with the positives minus 1, not the resamples."""
+    rng = np.random.default_rng(5)
+    truth = pd.DataFrame({"a": np.arange(80) < 12})
+    one, two = (pd.DataFrame(np.clip(truth * 0.3 + rng.random((80, 1)) * 0.7, 0, 1), columns=["a"]) for _ in range(2))
+    result = arena.compare({"one": one, "two": two}, truth, replicates=300).result
+    table = result.tables["differences"].query("slice == 'all' and regime == 'own'").set_index("figure")
+    freedoms = table["degrees_of_freedom"]
+    assert (freedoms["macro_f1"], freedoms["micro_f1"], freedoms["map"]) == (np.inf, np.inf, 11)
+    assert freedoms["macro_recall"] == pytest.approx(1 / (1 / 299 + 1 / 79)), "no test of its own: the aggregate's"
+    row = table.loc["map"]
+    assert row["high"] - row["low"] == pytest.approx(2 * stdtrit(11, 0.975) * row["standard_error"])
+    level = 0.05 / len(table) / 2
+    detectable = row["standard_error"] * (stdtrit(11, 1 - level) + 0.8416)
+    assert row["minimum_detectable"] == pytest.approx(detectable, rel=1e-3)
+    rows = {one.figure: one for one in power_rows(with_table(result, difference=0.0), difference=0.1)}
+    assert rows["map"].detectable == pytest.approx(detectable, rel=0.02)
+    assert rows["macro_f1"].detectable / rows["macro_f1"].standard_error == pytest.approx(
+        -ndtri(level) + 0.8416, rel=0.02
+    )
+
+
+def test_one_pair_of_several_models(found: arena.Comparison) -> None:
+    assert power_rows(found.result, pair=("one", "two")) == power_rows(found.result)
+    assert power_rows(found.result, pair=("one", "one")) == []
 
 
 def test_without_a_difference_the_one_seen_is_asked_about(found: arena.Comparison) -> None:

@@ -31,6 +31,8 @@ class Tag(NamedTuple):
     p: float = 1.0
     support: int = 100
     category: str = "general"
+    error: float = np.nan
+    """Standard error of each model's metrics; NaN: no intervals."""
 
 
 FACTS = {
@@ -50,16 +52,20 @@ def joint(
     gained: Sequence[str] = (),
     summary: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    errors: Mapping[str, float] = MappingProxyType({}),
+    of_candidate: float | None = None,
 ) -> Result:
     """A result of two models, the baseline first unless turned; every headline figure is fine where nothing else is said.
 
     Args:
         lost: tags that only the baseline knows; gained: only the candidate.
         summary, facts: what differs, by model.
+        errors: standard errors of the models' metrics, by `slice:value` or `slice:value:figure`; no intervals elsewhere.
+        of_candidate: standard error of every metric of the candidate instead.
     """
     first, second = (NEW, OLD) if turned else (OLD, NEW)
     rows, slices = [], []
-    places = dict.fromkeys(["all:all", *(":".join(key.split(":")[:2]) for key in seen)])
+    places = dict.fromkeys(["all:all", *(":".join(key.split(":")[:2]) for key in [*seen, *errors])])
     for place in places:
         kind, value = place.split(":")
         figures = {}
@@ -72,6 +78,7 @@ def joint(
             figures[figure] = difference
         for model in (first, second):
             values = {name: 0.5 + (value if model == NEW else 0.0) for name, value in figures.items()}
+            values |= _ends(place, errors, of_candidate if model == NEW else None)
             count = 40 if value == "thin" else images
             slices.append(
                 {"slice": kind, "value": value, "title": value, "model": model, "images": count, "tags": 9, **values}
@@ -84,23 +91,41 @@ def joint(
         "tag_differences": _tag_differences(tags if replicates else (), first, second, turned=turned),
     }
     base = {"ece": 0.1, "brier": 0.05}
-    regimes = dict.fromkeys(("own", regime), dict.fromkeys(HEADLINES, 0.5))
-    models = {model: {**base, **summary.get(model, {}), "regimes": regimes} for model in (first, second)}
+    regimes = {
+        model: {**dict.fromkeys(HEADLINES, 0.5), **_ends("all:all", errors, of_candidate if model == NEW else None)}
+        for model in (first, second)
+    }
+    models = {
+        model: {**base, **summary.get(model, {}), "regimes": dict.fromkeys(("own", regime), regimes[model])}
+        for model in (first, second)
+    }
     run = {"models": {model: {**FACTS, **facts.get(model, {})} for model in (first, second)}}
     return Result(run, {"models": models, "images": images, "replicates": replicates}, tables)
+
+
+def _ends(place: str, errors: Mapping[str, float], instead: float | None) -> dict[str, float]:
+    """The ends of the 95 % intervals of a slice's metrics."""
+    found = {}
+    for figure in HEADLINES:
+        error = errors.get(f"{place}:{figure}", errors.get(place))
+        if error is not None:
+            reach = 1.959964 * (error if instead is None else instead) / (0.8 if figure == "map" else 1)
+            found |= {f"{figure}_low": 0.5 - reach, f"{figure}_high": 0.5 + reach}
+    return found
 
 
 def _per_tag(tags: Sequence[Tag], lost: Sequence[str], gained: Sequence[str]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for model, more in ((OLD, lost), (NEW, gained)):
-        known = [(tag.name, tag.category, tag.support, True) for tag in tags]
-        known += [(name, "general", 5, False) for name in more]
+        known = [(tag.name, tag.category, tag.support, True, tag.error) for tag in tags]
+        known += [(name, "general", 5, False, np.nan) for name in more]
         rows += [
             {"model": model, "truth_tag": name, "category": category, "support": support, "compared": compared}
-            | {"f1": 0.6, "ap": 0.7}
-            for name, category, support, compared in known
+            | {"f1": 0.6, "f1_low": 0.6 - 1.96 * error, "f1_high": 0.6 + 1.96 * error, "ap": 0.7}
+            for name, category, support, compared, error in known
         ]
-    return pd.DataFrame(rows, columns=["model", "truth_tag", "category", "support", "compared", "f1", "ap"])
+    columns = ["model", "truth_tag", "category", "support", "compared", "f1", "f1_low", "f1_high", "ap"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _tag_differences(tags: Sequence[Tag], first: str, second: str, *, turned: bool) -> pd.DataFrame:

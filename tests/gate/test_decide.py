@@ -46,6 +46,8 @@ def intervals(draw: st.DrawFn) -> DifferenceInterval:
 def test_outcomes_at_a_margin_of_a_hundredth(seen: DifferenceInterval, non_inferiority: str, regression: str) -> None:
     assert decide_outcome(seen, 0.01) == non_inferiority
     assert decide_outcome(seen, 0.01, rule=DecisionRule.REGRESSION) == regression
+    measured = "inconclusive" if regression == "not_shown" else regression
+    assert decide_outcome(seen, 0.01, rule=DecisionRule.MEASURED) == measured
 
 
 def test_holm_by_hand() -> None:

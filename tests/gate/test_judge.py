@@ -13,7 +13,7 @@ from arena.gate.decide import DifferenceInterval
 from arena.gate.evidence import MetricPair
 from arena.gate.judge import judge_paired
 from arena.gate.policy import read_policy
-from arena.gate.sample import PAIRED, reach_of, reach_told
+from arena.gate.sample import fitted, reach_of, reach_told
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.tags.groups import TagGroup
 from tests.evaluate.worlds import entry, see, world
@@ -52,41 +52,112 @@ def test_margins_come_out_three_ways_whoever_stands_first(tmp_path: Path, turned
     assert said in undecided.message
 
 
-def test_a_small_set_has_pooled_requirements(tmp_path: Path) -> None:
-    unclear = {"all:all": (-0.005, -0.015, 0.005), "category:general:macro_f1": (-0.2, -0.3, -0.1)}
-    small = judge_paired(joint(unclear, images=9_999), read_policy(), **SIDES)
+UNCLEAR = {"all:all": (-0.005, -0.015, 0.005), "category:general:macro_f1": (-0.2, -0.3, -0.1)}
+"""No loss beyond the margin is measured overall, and none is ruled out; a category has lost macro F1."""
+
+FINE_ERROR, COARSE_ERROR = 0.003, 0.004
+"""Standard errors of a baseline's macro F1: 2.80 of them are less, or more, than the margin of 0.01."""
+
+
+def test_what_the_images_cannot_decide_is_not_required() -> None:
+    """The same number of images, and the same candidate; only the baseline's intervals differ."""
+    fine = judge_paired(
+        joint(UNCLEAR, errors={"all:all": FINE_ERROR, "category:general": 0.007}), read_policy(), **SIDES
+    )
+    assert set(outcomes(fine, "margins").values()) == {"inconclusive"}
+    assert outcomes(fine, "categories") == {"general": "fail"}, "by macro F1: 2.80 * 0.007 < 0.02"
+    coarse = judge_paired(joint(UNCLEAR, errors={"all:all": COARSE_ERROR}), read_policy(), **SIDES)
+    assert outcomes(coarse, "margins") == {"macro_f1": "pass", "micro_f1": "inconclusive", "map": "pass"}
+    assert outcomes(coarse, "categories") == {"general": "pass"}, "by micro F1, because this category has no interval"
+    fell = judge_paired(
+        joint({"all:all": (-0.015, -0.03, 0.001)}, errors={"all:all": COARSE_ERROR}), read_policy(), **SIDES
+    )
+    assert set(outcomes(fell, "margins").values()) == {"inconclusive"}, (
+        "a measured loss beyond the margin does not pass"
+    )
+    lost = judge_paired(
+        joint({"all:all": (-0.03, -0.04, -0.02)}, errors={"all:all": COARSE_ERROR}), read_policy(), **SIDES
+    )
+    assert set(outcomes(lost, "margins").values()) == {"fail"}
+
+
+def test_each_metric_is_fitted_by_itself() -> None:
+    one = {"all:all:macro_f1": COARSE_ERROR, "all:all:micro_f1": 0.1, "all:all:map": FINE_ERROR}
+    found = outcomes(judge_paired(joint(UNCLEAR, errors=one), read_policy(), **SIDES), "margins")
+    assert found == {"macro_f1": "pass", "micro_f1": "inconclusive", "map": "inconclusive"}, (
+        "micro F1 is always required"
+    )
+
+
+def test_the_choice_depends_on_the_baseline_only() -> None:
+    """Whatever the candidate's own intervals and differences are, the rules are the same."""
+    for seen in ({}, {"all:all": (-0.5, -0.6, -0.4)}, {"all:all": (0.0, -0.5, 0.5)}):
+        rules = [
+            fitted(read_policy(), joint(seen, errors={"all:all": error}, of_candidate=other), OLD).decidable
+            for error, other in ((FINE_ERROR, COARSE_ERROR), (FINE_ERROR, 1e-6))
+        ]
+        assert rules[0] == rules[1] == fitted(read_policy(), joint(errors={"all:all": FINE_ERROR}), OLD).decidable
+
+
+def test_critical_tags_are_fitted_by_their_own_intervals(tmp_path: Path) -> None:
+    tags = [Tag("sure", -0.01, -0.06, 0.03, error=0.017), Tag("unsure", -0.01, -0.06, 0.03, error=0.019)]
+    result = joint({}, tags, errors={"all:all": FINE_ERROR})
+    policy = policy_of("[critical]\ntags = ['sure', 'unsure']", tmp_path)
+    assert outcomes(judge_paired(result, policy, **SIDES), "critical") == {"sure": "inconclusive", "unsure": "pass"}
+    fell = joint({}, [Tag("unsure", -0.06, -0.2, 0.08, error=0.019)], errors={"all:all": FINE_ERROR})
+    assert outcomes(judge_paired(fell, policy_of("[critical]\ntags = ['unsure']", tmp_path), **SIDES), "critical") == {
+        "unsure": "inconclusive"
+    }
+
+
+def test_without_intervals_of_the_baseline_the_number_of_images_chooses(tmp_path: Path) -> None:
+    small = judge_paired(joint(UNCLEAR, images=9_999), read_policy(), **SIDES)
     assert outcomes(small, "margins") == {"macro_f1": "pass", "micro_f1": "inconclusive", "map": "pass"}
     assert outcomes(small, "categories") == {"general": "pass"}, "by micro F1"
-    large = judge_paired(joint(unclear, images=10_000), read_policy(), **SIDES)
+    large = judge_paired(joint(UNCLEAR, images=10_000), read_policy(), **SIDES)
     assert set(outcomes(large, "margins").values()) == {"inconclusive"}
     assert outcomes(large, "categories") == {"general": "fail"}
-    unclear_tag = [Tag("hat", -0.06, -0.2, 0.08)]
-    for images, outcome in ((9_999, "not_shown"), (10_000, "inconclusive")):
-        critical = cases_of("[critical]\ntags = ['hat']", tmp_path, {}, unclear_tag, images=images)
-        assert outcomes(critical, "critical") == {"hat": outcome}
-    fell = {"all:all": (-0.015, -0.03, 0.001)}
-    assert outcomes(judge_paired(joint(fell, images=50), read_policy(), **SIDES), "margins")["map"] == "not_shown"
     strict = cases_of(
-        "[margins]\nrule = 'non-inferiority'\n[categories]\nfigure = 'macro_f1'", tmp_path, unclear, images=50
+        "[margins]\nrule = 'non-inferiority'\n[categories]\nfigure = 'macro_f1'", tmp_path, UNCLEAR, images=50
     )
     assert set(outcomes(strict, "margins").values()) == {"inconclusive"}
     assert outcomes(strict, "categories") == {"general": "fail"}
-    without = cases_of("[margins]\nmicro_f1 = false", tmp_path, unclear, images=50)
+    pooled = {"all:all": (-0.015, -0.03, 0.001)}
+    assert outcomes(cases_of("[margins]\nrule = 'pooled'", tmp_path, pooled), "margins") == {
+        "macro_f1": "not_shown", "micro_f1": "inconclusive", "map": "not_shown"
+    }  # fmt: skip
+    without = cases_of("[margins]\nmicro_f1 = false", tmp_path, UNCLEAR, images=50)
     assert set(outcomes(without, "margins").values()) == {"inconclusive"}, "without a pooled metric each must be shown"
 
 
-def test_what_the_images_can_decide_is_told_before_scoring() -> None:
-    own = {"macro_f1_low": 0.40, "macro_f1_high": 0.44, "micro_f1_low": 0.5, "micro_f1_high": 0.52, "map_low": None}
-    macro, micro = reach_of(read_policy(), own, scored=4000, images=1000)
+def test_what_the_images_can_decide_is_printed_before_scoring(tmp_path: Path) -> None:
+    errors = {
+        "all:all:macro_f1": 0.01,
+        "all:all:micro_f1": 0.002,
+        "category:character": 0.002,
+        "category:general": 0.03,
+    }
+    result = joint(errors=errors, tags=[Tag("hat", error=0.1), Tag("cat", error=0.0075)], images=4000)
+    policy = fitted(policy_of("[critical]\ntags = ['hat', 'cat']", tmp_path), result, OLD, images=1000)
+    macro, micro = reach_of(policy)
     assert (macro.name, macro.required, micro.required) == ("macro_f1", False, True)
-    # SE 0.01020, of which a retrained candidate's difference has PAIRED; twice as wide on a quarter of the images
-    assert macro.decidable == pytest.approx(PAIRED * 2.8016 * 0.010204 * 2, rel=1e-4)
+    assert macro.decidable == pytest.approx(2.8016 * 0.01 * 2, rel=1e-4), "twice as wide on a quarter of the images"
     assert micro.needed == pytest.approx(1000 * (micro.decidable / 0.01) ** 2, abs=1)
-    told = reach_told(read_policy(), [macro, micro], 1000)
-    assert told.startswith("1,000 images can decide (80 % power")
-    assert "fewer than 10,000 images" in told
-    assert "micro F1 may stay undecided" in told
-    assert "fewer than" not in reach_told(read_policy(), [], 20_000)
+    assert micro.power == pytest.approx(0.705, abs=0.001), "the normal probability of 0.01 / 0.004 - 1.96"
+    text = reach_told(policy)
+    assert text.startswith("1,000 images can decide (80 % power")
+    assert "macro F1 and critical tag hat cannot be decided: each fails only if" in text
+    assert "judged by micro F1, because macro F1 cannot be decided: category general" in text
+    assert (
+        "undecided checks if the true loss is 0 or twice the margin: micro F1 29.5 % and critical tag cat 8.5 %" in text
+    )
+    assert "passes in up to 40.1 % of checks" in text, "the normal probability of -0.05 / 0.2"
+    assert "fewer than" not in text
+    whole = reach_told(fitted(read_policy(), joint(errors={"all:all": 0.001}), OLD))
+    assert "cannot be decided" not in whole
+    assert "undecided" not in whole
+    assert "fewer than 10,000 images ([sample] small)" in reach_told(fitted(read_policy(), joint(images=9_999), OLD))
+    assert not reach_told(fitted(read_policy(), joint(images=10_000), OLD))
 
 
 def test_a_margin_that_is_off_asks_nothing(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_an_empty_file_is_the_default_policy(tmp_path: Path) -> None:
 def test_critical_tags_take_what_they_do_not_say_from_the_table(tmp_path: Path) -> None:
     text = '[critical]\nmargin = 0.04\ntags = ["solo", { tag = "1girl", margin = 0, figure = "ap", rule = "regression" }]\n'
     solo, girl = policy_of(text, tmp_path).of(CRITICAL).each
-    assert (solo.tag, solo.margin, solo.figure, solo.rule) == ("solo", 0.04, "f1", DecisionRule.NON_INFERIORITY)
+    assert (solo.tag, solo.margin, solo.figure, solo.rule) == ("solo", 0.04, "f1", "auto")
     assert (girl.tag, girl.margin, girl.figure, girl.rule) == ("1girl", 0, "ap", DecisionRule.REGRESSION)
 
 
@@ -85,7 +85,7 @@ def test_critical_tags_take_what_they_do_not_say_from_the_table(tmp_path: Path) 
         ("[margins]\nregime = 'owm'", "regime = 'owm'; it must be one of own, .*Did you mean own"),
         ("margins = 3", "margins = 3; it must be a table"),
         ("[categories]\nfigure = 'f1'", "figure = 'f1'; it must be one of auto, macro_f1, micro_f1, map"),
-        ("[categories]\nrule = 'strict'", "it must be one of non-inferiority, regression"),
+        ("[categories]\nrule = 'strict'", "it must be one of non-inferiority, measured, regression"),
         ("[categories.margins]\ncharacter = 2", "a table in which character is a number from 0 to below 1"),
         ("[slices]\nkinds = 'rating'", r'kinds = .rating.; it must be "all", or a list'),
         ("[slices]\nmin_images = 1.5", "must be a whole number"),

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from arena.gate.decidable import overall
 from arena.gate.limits import COVERAGE
 from arena.gate.options import UNPAIRED_OPTIONS
+from arena.gate.parts import MARGINS
 from arena.gate.policy import read_policy
 from arena.gate.requirement import RequiredData
 from arena.gate.requirements import REQUIREMENTS
-from arena.gate.unpaired import judge_unpaired, unpaired_cost
+from arena.gate.sample import reach_told
+from arena.gate.unpaired import fitted_unpaired, judge_unpaired, unpaired_cost
 from arena.gate.unpaired_evidence import OVERDISPERSION, evidence_from_published
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.intervals import f1_interval
@@ -120,7 +123,12 @@ def test_outcomes_with_counts() -> None:
     same = judge_unpaired(candidate=many(70), baseline=many(70), policy=policy)
     assert outcomes(same, "margins")["macro_f1"] == "pass"
     few = judge_unpaired(candidate=many(70, tags=3), baseline=many(70, tags=3), policy=policy)
-    assert outcomes(few, "margins")["macro_f1"] == "inconclusive"
+    assert outcomes(few, "margins") == {"macro_f1": "pass", "micro_f1": "inconclusive", "map": "skipped"}, (
+        "three tags do not decide macro F1, and no loss is measured"
+    )
+    strict = policy.changed(MARGINS, rule="non-inferiority")
+    all_required = judge_unpaired(candidate=many(70, tags=3), baseline=many(70, tags=3), policy=strict)
+    assert outcomes(all_required, "margins")["macro_f1"] == "inconclusive"
     assert "unpaired: 80 % power only for a true loss of 0." in few[0].message
     assert "0." in unpaired_cost(few)
     of_runs = {one.table for one in REQUIREMENTS if one.needs is RequiredData.RUN}
@@ -144,7 +152,7 @@ def test_categories_tags_and_critical_tags_with_counts(tmp_path: Path) -> None:
     cases = judge_unpaired(candidate=one, baseline=other, policy=policy_of("[critical]\ntags = ['t3', 't4']", tmp_path))
     assert outcomes(cases, "tags") == {"f1": "fail"}
     assert [loss.tag for case in cases if case.gate == "tags" for loss in case.tags] == ["t3"]
-    assert outcomes(cases, "critical") == {"t3": "fail", "t4": "inconclusive"}
+    assert outcomes(cases, "critical") == {"t3": "fail", "t4": "pass"}, "100 positives do not decide a margin of 0.05"
     assert outcomes(cases, "categories") == {"general": "pass"}
     assert outcomes(cases, "slices") == {"support:100–299": "pass"}
 
@@ -217,3 +225,11 @@ def test_a_renamed_tag_is_found_by_its_alias(tmp_path: Path) -> None:
     assert (
         len(evidence_from_published(candidate=one, baseline=many(70), aliases=policy.of(COVERAGE).renamed).tags) == 200
     )
+
+
+def test_an_unpaired_policy_is_fitted_to_the_baseline_alone() -> None:
+    known = fitted_unpaired(read_policy(), many(70)).decidable
+    assert known is not None
+    own = evidence_from_published(candidate=many(70), baseline=many(70), aliases={}).overall["micro_f1"].seen
+    assert known.errors[overall("micro_f1")] == pytest.approx((own.high - own.low) / 2 / 1.959964)
+    assert "; macro F1 cannot be decided: each fails" in reach_told(fitted_unpaired(read_policy(), many(70, tags=3)))

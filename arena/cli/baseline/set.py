@@ -17,8 +17,9 @@ from arena.cli.options import baselines_option, config_option, option
 def set_(run: str, reason: str, name: str | None, with_scores: bool, baselines: Path) -> None:
     """Record the run that releases are compared with.
 
-    Appends a line to baselines.jsonl and copies run.json, summary.json and per_tag.parquet, so that the history stays
-    readable after the run is deleted. Nothing is ever overwritten. Setting the same run again changes nothing.
+    Appends a line to baselines.jsonl and copies run.json, summary.json, per_tag.parquet and slices.parquet, so that
+    the history stays readable after the run is deleted. Nothing is ever overwritten. Setting the same run again changes
+    nothing.
 
     Example: arena baseline set runs/joytag-1.2 --reason "release 1.2"
     """

@@ -20,7 +20,7 @@ from arena.gate.limits import COVERAGE
 from arena.gate.names import KnownNames, refuse_unknown_names
 from arena.gate.options import CANARY_OPTIONS, VERDICT_OPTIONS
 from arena.gate.policy import Policy, read_policy
-from arena.gate.sample import reach_of, reach_told
+from arena.gate.sample import fitted, reach_told
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.pipeline.check.calibration import compare_joint
 from arena.pipeline.check.canary import canary_case
@@ -46,10 +46,13 @@ from arena.report.check.write import write_check
 from arena.report.view import headline_view
 from arena.report.view_model.recorded_labels import recorded_labels
 from arena.results.headline import notes_on_values
-from arena.results.run_folder import Result
+from arena.results.run_folder import Result, read_result
 
 _ROLES = ("candidate", "baseline")
 """Suffixes for the names of candidate and baseline if both have the same name."""
+
+_FITTED_TO = ("per_tag", "slices")
+"""Tables of the baseline that a policy is fitted to; a recorded baseline of an older version has no slices."""
 
 _COST_GATES = ("speed", "size")
 """Gates that do not depend on scores; if only they fail, no cause is searched for."""
@@ -125,23 +128,17 @@ def _judged(
     refuse_thresholds(asked.thresholds, [first.name, second.name])
     if isinstance(first, PublishedEntrant) or isinstance(second, PublishedEntrant):
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
-    reach = _reach(second, rules, asked)
-    if reach:
-        progress.note(reach)
+    if isinstance(second, RunEntrant):
+        limit = asked.part.limit
+        own = read_result(second.folder, [name for name in _FITTED_TO if (second.folder / f"{name}.parquet").is_file()])
+        images = int(own.summary["images"])
+        rules = fitted(rules, own, second.model, images=min(images, limit or images))
+        if said := reach_told(rules):
+            progress.note(said)
     joint = evaluate_pair(first, second, folder, asked, progress, inspect=partial(_refuse_misspelt_names, rules))
-    joint = replace(joint, notes=(*joint.notes, reach)) if reach else joint
+    rules = fitted(rules, joint.result, joint.baseline.name)
+    joint = replace(joint, notes=(*joint.notes, *filter(None, [reach_told(rules)])))
     return _paired(joint, first, second, rules, asked, diagnose, progress)
-
-
-def _reach(baseline: Entrant, rules: Policy, asked: ComparisonOptions) -> str:
-    """Return what the images can decide, from the baseline's run; empty if the baseline has no run."""
-    if not isinstance(baseline, RunEntrant):
-        return ""
-    summary = baseline.result.summary
-    scored = int(summary["images"])
-    images = min(scored, asked.part.limit or scored)
-    own = summary["models"][baseline.model]["regimes"]["own"]
-    return reach_told(rules, reach_of(rules, own, scored=scored, images=images), images)
 
 
 def _paired(

@@ -14,7 +14,8 @@ from arena.base.progress import Progress
 from arena.evaluate.matching import refuse_no_compared_tag
 from arena.gate.options import VERDICT_OPTIONS
 from arena.gate.policy import Policy
-from arena.gate.unpaired import averaged_tags, judge_unpaired, unpaired_cost
+from arena.gate.sample import reach_told
+from arena.gate.unpaired import averaged_tags, fitted_unpaired, judge_unpaired, unpaired_cost
 from arena.gate.verdict import JudgedModel, Outcome, Verdict
 from arena.pipeline.entrants import Entrant, ModelEntrant, PublishedEntrant, RunEntrant, ScoredEntrant
 from arena.pipeline.output import open_run_folder, planned_recipe
@@ -55,6 +56,7 @@ def check_unpaired(
                 f"{entrant.name}: scored on a weighted sample, and a published file holds no weights for intervals; "
                 "check it against a model or a run on the same images"
             )
+    rules = fitted_unpaired(rules, theirs.published)
     cases = judge_unpaired(candidate=ours.published, baseline=theirs.published, policy=rules)
     result = ours.result or theirs.result
     first, second = (
@@ -70,7 +72,7 @@ def check_unpaired(
         unpaired_cost=cost, policy=rules.title,
         signature="" if result is None else result.run.get("signature", ""), created=provenance.now(),
         accept_inconclusive=rules.of(VERDICT_OPTIONS).accept_inconclusive,
-        notes=("no images are shown, because a published file holds no scores",),
+        notes=("no images are shown, because a published file holds no scores", *filter(None, [reach_told(rules)])),
         labels=" ".join(_recorded_labels({candidate.name: ours, baseline.name: theirs})),
     )  # fmt: skip
 

@@ -25,6 +25,9 @@ from arena.scores.store import read_store
 _STORED_FILES = ("summary.json", "per_tag.parquet")
 """Files of a run that a baseline stores besides `run.json`, a few hundred kilobytes."""
 
+_STORED_IF_THERE = ("slices.parquet",)
+"""Files that a check reads if a baseline has them: the intervals of slices say what the images can decide."""
+
 _Content = Path | bytes
 """A file to copy, or the content of one."""
 
@@ -176,6 +179,7 @@ def _files(named: ModelOfRun, with_scores: bool) -> dict[str, _Content]:
     """The files of a run to store: path below the copy -> the file, or its content without local paths."""
     files: dict[str, _Content] = {RUN_FILE: run_file_text(without_local_paths(named.result.run)).encode()}
     files |= {name: named.folder / name for name in _STORED_FILES}
+    files |= {name: named.folder / name for name in _STORED_IF_THERE if (named.folder / name).is_file()}
     if with_scores:
         folder = named.folder / "scores" / named.model
         if not (folder / "store.json").is_file():

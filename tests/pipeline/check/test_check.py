@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from arena.base.errors import ArenaError
+from arena.base.progress import Silent
 from arena.gate.verdict import Outcome
 from arena.pipeline.check.check import check_candidate
 from arena.pipeline.display_options import DisplayOptions
@@ -40,6 +41,9 @@ def test_a_verdict_is_of_the_candidate_less_the_baseline(world: World) -> None:
     gains = [case.measure for case in turned.verdict.cases if case.gate == "margins" and case.measure]
     assert all(one.difference is not None and one.difference > 0 for one in gains)
     assert not [case for case in turned.verdict.of(Outcome.FAIL) if case.gate in ("margins", "tags")]
+    assert [note for note in turned.verdict.notes if "can decide" in note], (
+        "of a baseline without a run, once it is scored"
+    )
     assert found.verdict.labels.startswith("All metrics are by recorded labels")
     assert "of the false positives of " in found.verdict.labels
     for name in ("check.md", "check.html"):
@@ -183,11 +187,25 @@ def test_calibration_is_reported_and_judged_if_the_policy_asks(world: World) -> 
         assert (str(one.outcome), "after one fitted shift and scale" in one.message) == (outcome, True)
 
 
-def test_what_the_images_can_decide_is_noted(world: World) -> None:
-    old = world.run("old", "a")
-    found = check_candidate(f"new={world.npz('new')}", baseline=str(old), output=world.folder / "out", asked=QUICK)
+class Told(Silent):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_what_the_images_can_decide_is_printed_before_scoring(world: World) -> None:
+    old, told = world.run("old", "a"), Told()
+    found = check_candidate(
+        f"new={world.npz('new')}", baseline=str(old), output=world.folder / "out", asked=QUICK, progress=told
+    )
     [note] = [note for note in found.verdict.notes if "can decide" in note]
+    assert told.notes[0] == note
     assert note.startswith("60 images can decide (80 % power")
+    assert "macro F1 and mAP cannot be decided: each fails only if" in note
 
 
 def test_published_and_check_have_one_macro_f1(world: World) -> None:
