@@ -21,9 +21,9 @@ from arena.dataset import frozen as dataset
 from arena.dataset.hashes import algorithms
 from arena.images.decode import decode
 
-from .browser import chromium, opened
+from .browser import chromium, opened, tabs
 
-__all__ = ["chromium", "opened"]
+__all__ = ["chromium", "opened", "tabs"]
 
 settings.register_profile("arena", deadline=None, max_examples=60)
 settings.load_profile("arena")
