@@ -30,7 +30,8 @@ __all__ = ["chromium", "opened", "tabs"]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """A worker runs on every core; threads of torch and BLAS within each of them would only wait for one another."""
 
-settings.register_profile("arena", deadline=None, max_examples=60)
+settings.register_profile("arena", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=500)  # pytest --hypothesis-profile=thorough
 settings.load_profile("arena")
 
 DATA = Path(__file__).parent / "data"
