@@ -21,33 +21,21 @@ def difference_rows(result: Result) -> list[dict[str, Any]]:
 
 def _difference_rows(table: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], list[dict[str, Any]]]:
     """Return the rows as payload, by the values of the columns `keys`; a selection by pandas takes longer than all rows."""
-    names = (
-        "figure",
-        "first",
-        "second",
-        "difference",
-        "low",
-        "high",
-        "p_adjusted",
-        "p",
-        "minimum_detectable",
-        "higher",
-    )
-    groups = zip(*(table[key].tolist() for key in keys), strict=True)
-    rows = zip(*(table[name].tolist() for name in names), strict=True)
     found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for group, (figure, first, second, difference, low, high, p_adjusted, p, detectable, higher) in zip(
-        groups, rows, strict=True
-    ):
-        found.setdefault(group, []).append(
-            {
-                "figure": figure, "first": first, "second": second,
-                "difference": exact_number(difference), "low": exact_number(low), "high": exact_number(high),
-                "p": rounded_probability(p_adjusted), "p_alone": _exact(p), "minimum_detectable": exact_number(detectable),
-                "higher": None if higher == "undetermined" else higher,
-            }
-        )  # fmt: skip
+    for values in zip(*(table[name].tolist() for name in table.columns), strict=True):
+        row = dict(zip(table.columns, values, strict=True))
+        found.setdefault(tuple(row[key] for key in keys), []).append(_difference_row(row))
     return found
+
+
+def _difference_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "figure": row["figure"], "first": row["first"], "second": row["second"],
+        "difference": exact_number(row["difference"]), "low": exact_number(row["low"]), "high": exact_number(row["high"]),
+        "p": rounded_probability(row["p_adjusted"]), "p_alone": _exact(row["p"]),
+        "minimum_detectable": exact_number(row["minimum_detectable"]),
+        "higher": None if row["higher"] == "undetermined" else row["higher"],
+    }  # fmt: skip
 
 
 def _exact(p: float) -> float | None:
