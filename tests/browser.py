@@ -65,8 +65,8 @@ class Tabs:
             if key is None or page.is_closed():
                 page.context.close()
                 continue
-            if dict(key).get("java_script_enabled", True):
-                page.evaluate("window.localStorage.clear()")
+            if dict(key).get("java_script_enabled", True) and page.url.startswith("file:"):
+                page.evaluate("window.localStorage.clear()")  # all files on a disk share one
             page.mouse.move(0, 0)
             self.idle.setdefault(key, []).append(page)
 
