@@ -1,7 +1,7 @@
 """Tables of a result as page payload: differences, verdicts by tag, threshold policies, slices, calibration, label issues."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -19,9 +19,9 @@ def difference_rows(result: Result) -> list[dict[str, Any]]:
     return _difference_rows(table[table["slice"] == "all"], "regime").get(("own",), [])
 
 
-def _difference_rows(table: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+def _difference_rows(table: pd.DataFrame, *keys: str) -> dict[tuple[Hashable, ...], list[dict[str, Any]]]:
     """Return the rows as payload, by the values of the columns `keys`; a selection by pandas takes longer than all rows."""
-    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    found: dict[tuple[Hashable, ...], list[dict[str, Any]]] = {}
     for values in zip(*(table[name].tolist() for name in table.columns), strict=True):
         row = dict(zip(table.columns, values, strict=True))
         found.setdefault(tuple(row[key] for key in keys), []).append(_difference_row(row))
