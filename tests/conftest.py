@@ -1,12 +1,14 @@
 """Small real things: images, networks of every layout, a frozen dataset."""
 
 import contextlib
+import gc
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Generator, Hashable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +23,15 @@ from arena.dataset import frozen as dataset
 from arena.dataset.hashes import algorithms
 from arena.images.decode import decode
 
-from .browser import chromium, opened
+from .browser import chromium, opened, tabs
 
-__all__ = ["chromium", "opened"]
+__all__ = ["chromium", "opened", "tabs"]
 
-settings.register_profile("arena", deadline=None, max_examples=60)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""A worker runs on every core; threads of torch and BLAS within each of them would only wait for one another."""
+
+settings.register_profile("arena", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=500)  # pytest --hypothesis-profile=thorough
 settings.load_profile("arena")
 
 DATA = Path(__file__).parent / "data"
@@ -320,6 +326,17 @@ def no_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def with_plots() -> None:
     """Runs with pictures."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage: modules live to the end, so the collector need not visit them again either."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

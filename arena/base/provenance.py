@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,17 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of every installed package that can change a metric."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    installed = {package: found for package in PACKAGES if (found := _installed_version(package)) is not None}
+    return {"python": platform.python_version()} | installed
+
+
+@cache
+def _installed_version(package: str) -> str | None:
+    """Return a package's version, None if it is not installed; its metadata is a large text, so it is read once a process."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def machine() -> dict[str, str]:

@@ -16,6 +16,8 @@ from arena.evaluate.power import power_rows
 from arena.metrics.significance import images_needed
 from arena.results.run_folder import TABLES, Result
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 RNG = np.random.default_rng(3)
 TRUTH = pd.DataFrame(RNG.random((200, 6)) < 0.3, columns=list("abcdef"))
 ONE = pd.DataFrame(np.clip(TRUTH * 0.3 + RNG.random((200, 6)) * 0.7, 0, 1), columns=list("abcdef"))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csc_array
 
@@ -33,7 +33,6 @@ def tally(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray, weights: np
     ).models[0]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(LEVELS, LEVELS, st.booleans(), st.booleans(), st.integers(1, 4)), min_size=1, max_size=25))
 def test_an_integer_weight_is_as_many_images(rows: list[tuple]) -> None:
     first, second, one, other, weights = (np.array(column) for column in zip(*rows, strict=True))

@@ -107,7 +107,7 @@ def test_a_mean_says_over_how_many_tags_it_ran() -> None:
     assert tags == 0
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(problems())
 def test_figures_are_scikit_learns(problem: Problem) -> None:
     scores, truth = problem

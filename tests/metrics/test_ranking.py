@@ -107,7 +107,7 @@ def test_best_f1_is_the_best_of_every_threshold_and_the_highest_of_the_best(prob
     assert found.value == pytest.approx(float(best), abs=1e-15)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(columns(most=8))
 def test_break_even_is_at_the_threshold_that_predicts_as_many_as_carry_the_tag_or_next_to_it(problem: Column) -> None:
     positives = int(problem[1].sum())

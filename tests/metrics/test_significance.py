@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -107,7 +107,6 @@ def test_thousands_of_discordant_images_match_the_whole_grid() -> None:
     assert exact_p(paired)[0] == pytest.approx(expected, rel=1e-9)
 
 
-@settings(max_examples=40)
 @given(st.lists(st.tuples(few, few, few, few, few, few, few), min_size=1, max_size=4))
 def test_every_swap_of_single_images(counts: list[tuple[int, ...]]) -> None:
     names = ("both_hit", "first_hit", "second_hit", "missed", "both_false", "first_false", "second_false")
@@ -115,7 +114,6 @@ def test_every_swap_of_single_images(counts: list[tuple[int, ...]]) -> None:
     np.testing.assert_allclose(exact_p(stack(tags)), [by_brute_force(tag) for tag in tags], atol=1e-12)
 
 
-@settings(max_examples=60)
 @given(st.tuples(few, few, few, few), st.tuples(*[st.integers(0, 1)] * 4), clusters_of_a_tag)
 def test_every_swap_of_clusters(rest: tuple[int, ...], singles: tuple[int, ...], clusters: list) -> None:
     both_hit, missed, both_false, other = rest

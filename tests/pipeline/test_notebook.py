@@ -12,6 +12,8 @@ import arena
 from arena.base.errors import ArenaError
 from arena.results.run_folder import read_result
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 RNG = np.random.default_rng(5)
 IDS = [f"i{n}" for n in range(80)]
 TAGS = ["cat", "dog", "sun", "nan"]

@@ -26,7 +26,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three models, written as a run writes them."""
     folder = tmp_path_factory.mktemp("run")
     result = small(3)
-    write_reports(result, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("arena.report.plots.write_plots", lambda *given: [])  # the page needs none
+        write_reports(result, folder)
     write_result(Result({"models": {}, **result.run}, result.summary, result.tables), folder)
     return folder
 

@@ -1,7 +1,7 @@
 """Tables of a result as page payload: differences, verdicts by tag, threshold policies, slices, calibration, label issues."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -16,20 +16,26 @@ from arena.results.run_folder import CONTAMINATION, Result
 def difference_rows(result: Result) -> list[dict[str, Any]]:
     """Return the difference of every metric over all compared tags, for each pair of models at their own thresholds."""
     table = result.tables["differences"]
-    return _difference_rows(table[(table["slice"] == "all") & (table["regime"] == "own")])
+    return _difference_rows(table[table["slice"] == "all"], "regime").get(("own",), [])
 
 
-def _difference_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {
-            "figure": row["figure"], "first": row["first"], "second": row["second"],
-            "difference": exact_number(row["difference"]), "low": exact_number(row["low"]), "high": exact_number(row["high"]),
-            "p": rounded_probability(row["p_adjusted"]), "p_alone": _exact(row["p"]),
-            "minimum_detectable": exact_number(row["minimum_detectable"]),
-            "higher": None if row["higher"] == "undetermined" else row["higher"],
-        }
-        for row in table.to_dict("records")
-    ]  # fmt: skip
+def _difference_rows(table: pd.DataFrame, *keys: str) -> dict[tuple[Hashable, ...], list[dict[str, Any]]]:
+    """Return the rows as payload, by the values of the columns `keys`; a selection by pandas takes longer than all rows."""
+    found: dict[tuple[Hashable, ...], list[dict[str, Any]]] = {}
+    for values in zip(*(table[name].tolist() for name in table.columns), strict=True):
+        row = dict(zip(table.columns, values, strict=True))
+        found.setdefault(tuple(row[key] for key in keys), []).append(_difference_row(row))
+    return found
+
+
+def _difference_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "figure": row["figure"], "first": row["first"], "second": row["second"],
+        "difference": exact_number(row["difference"]), "low": exact_number(row["low"]), "high": exact_number(row["high"]),
+        "p": rounded_probability(row["p_adjusted"]), "p_alone": _exact(row["p"]),
+        "minimum_detectable": exact_number(row["minimum_detectable"]),
+        "higher": None if row["higher"] == "undetermined" else row["higher"],
+    }  # fmt: skip
 
 
 def _exact(p: float) -> float | None:
@@ -101,11 +107,12 @@ def regime_results(result: Result) -> list[dict[str, Any]]:
     """Return one row per threshold policy: name, each model's metrics with intervals and threshold range, and differences."""
     models, tested = result.summary["models"], result.tables["differences"]
     names = next(iter(models.values()))["regimes"] if models else ()
+    differences = _difference_rows(tested[tested["slice"] == "all"], "regime")
     return [
         {
             "name": name,
             "models": [_under_policy(model["regimes"][name]) for model in models.values()],
-            "differences": _difference_rows(tested[(tested["slice"] == "all") & (tested["regime"] == name)]),
+            "differences": differences.get((name,), []),
         }
         for name in names
     ]
@@ -129,12 +136,12 @@ def slice_results(result: Result) -> list[dict[str, Any]]:
     The slice of all images is omitted, because it is the leaderboard; so are contamination levels, which have a section.
     """
     table, tested = result.tables["slices"], result.tables["differences"]
-    tested = tested[tested["regime"] == "own"]
+    differences = _difference_rows(tested[tested["regime"] == "own"], "slice", "value")
     omitted = {"all", CONTAMINATION} if CONTAMINATION in result.summary else {"all"}
     found = []
     for (kind, value), part in table[~table["slice"].isin(omitted)].groupby(["slice", "value"], sort=False):
         rows = part.set_index("model").reindex(result.models)
-        pairs = _difference_rows(tested[(tested["slice"] == kind) & (tested["value"] == value)])
+        pairs = differences.get((kind, value), [])
         found.append(
             {
                 "slice": kind, "title": str(rows["title"].iloc[0]), "images": int(rows["images"].iloc[0]),

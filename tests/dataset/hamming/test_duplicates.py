@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -53,7 +53,6 @@ def test_the_nearest_are_kept_and_all_are_counted(left: np.ndarray, right: np.nd
 
 
 @given(hashes, radii)
-@settings(max_examples=40)
 def test_links_join_what_all_pairs_join_at_every_smaller_radius(own: np.ndarray, radius: int) -> None:
     links, pairs = links_within(own, radius=radius), pairs_within(own, radius=radius)
     assert set(rows(links)) <= set(rows(pairs))
@@ -122,7 +121,6 @@ def test_a_hub_of_many_rows_is_counted_and_capped() -> None:
 
 
 @given(hashes, hashes, st.integers(0, 8), st.integers(1, 3))
-@settings(max_examples=50)
 def test_progress_ends_at_all_rows(left: np.ndarray, right: np.ndarray, radius: int, workers: int) -> None:
     told: list[int] = []
     pairs_between(left, right, radius=radius, workers=workers, advance=told.append)

@@ -57,7 +57,7 @@ def bands_for(draw: st.DrawFn, radius: int) -> tuple[BitBand, ...]:
 
 
 @given(sets(), st.data(), st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_any_bands_find_what_brute_force_finds(
     both: tuple[np.ndarray, np.ndarray], data: st.DataObject, within: bool
 ) -> None:

@@ -24,7 +24,7 @@ def grey(width: int, height: int, seed: int, kind: str = "noise") -> np.ndarray:
     return rng.integers(0, 256, (height, width)).astype(np.uint8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 99), st.sampled_from(["noise", "edges"]))
 def test_bytes_are_those_of_pillow(width: int, height: int, seed: int, kind: str) -> None:
     picture = grey(width, height, seed, kind)

@@ -161,8 +161,7 @@ def test_the_page_tells_how_the_set_was_made(opened: Opened, page: dict[str, Any
     assert "Not a random" not in render_dataset(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1280)])
 def test_hostile_names_are_text_and_nothing_overflows(
     opened: Opened, page: dict[str, Any], scheme: str, width: int
 ) -> None:
