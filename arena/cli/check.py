@@ -85,8 +85,8 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     {entrants} Each of the two must name one model. A published file is compared unpaired, with less certainty.
 
     Writes a run folder of both models with check.html, check.json, junit.xml, check.md and a badge. Exits with 0 if the
-    candidate passes, 1 if it fails, 3 if more images are needed, 4 if the two cannot be compared. After an interruption, the
-    same command continues.
+    candidate passes, 1 if it fails, 3 if these images cannot decide, 4 if the two cannot be compared. After an interruption,
+    the same command continues.
 
     Example: arena check runs/new --baseline runs/old
     """

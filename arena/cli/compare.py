@@ -54,8 +54,9 @@ from arena.pipeline.grammar import GRAMMAR
 def compare(entrants: tuple[str, ...], output: Path | None, **settings: Any) -> None:
     """Compare entrants that were scored at different times on the same images.
 
-    {entrants} RUN names all models of the run. A model is run now. Finished scores are read. The metrics of a published file
-    are shown next to the others. Writes a run folder, as arena run does. Exits with 4 if the images or labels differ.
+    {entrants} RUN names all models of the run, and their stored scores are used. A CARD or a model's folder is run now. The
+    metrics of a published file are shown next to the others. Writes a run folder, as arena run does. Exits with 4 if the images
+    or labels differ.
 
     Example: arena compare runs/joytag-1.2 runs/joytag-1.3 wd14
     """

@@ -108,7 +108,10 @@ config_option = click.option(
     expose_value=False, help="TOML file with defaults for these options.",
 )  # fmt: skip
 root_option = option(
-    "--root", type=click.Path(path_type=Path), help="Folder with more models/ and datasets/.", show_default=False
+    "--root",
+    type=click.Path(path_type=Path),
+    help="Folder whose models/ and datasets/ are searched before the bundled ones.",
+    show_default=False,
 )
 baselines_option = option(
     "--baselines",
@@ -129,7 +132,7 @@ precision_option = option(
 batch_option = option("--batch-size", "-b", type=BatchSize(), default="auto", help="Images per batch.")
 limit_option = option("--limit", "-L", type=click.IntRange(min=1), help="Maximum number of images.", show_default=False)
 min_positives_option = option(
-    "--min-positives", type=click.IntRange(min=0), default=10, help="Positives that a tag needs to count in the means."
+    "--min-positives", type=click.IntRange(min=0), default=10, help="Fewest positive images of a tag in the means."
 )
 convention_option = option(
     "--convention", type=click.Choice(["arena", "joytag", "smilingwolf", "animetimm"]), default="arena",
@@ -169,7 +172,7 @@ imply_option = option(
 )
 thumbnails_option = option(
     "--thumbnails", type=click.Choice(["none", "some", "all"]), show_default=False,
-    help="Thumbnails of the images named on the page.  [default: some; none for a private dataset]",
+    help="Thumbnails of the images that the page names; some: at most 2,000.  [default: some; none for a private dataset]",
 )  # fmt: skip
 no_image_ids_option = option(
     "--no-image-ids", is_flag=True, help="Neither name nor show images on the page.", show_default=False

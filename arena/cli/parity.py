@@ -76,8 +76,8 @@ def parity(
 ) -> None:
     """Check whether two ports of one model give the same scores, and if not, find the cause.
 
-    {entrants} A and B need scores, so a published file is refused. A model is run on --images or --dataset. Finished scores
-    are read. If one is a model and the other is scores, the scores are A.
+    {entrants} A and B need scores, so a published file is refused. A CARD or a model's folder is run on --images or --dataset.
+    For a run, its stored scores are used. If one is a model and the other is scores, the scores are A.
 
     Prints the largest difference, the rank agreement and the decisions that flip. If the scores differ, searches for the
     cause: a shifted tag list, a missing sigmoid, swapped channels, or a different resize, layout, crop, pad or range. Exits

@@ -22,7 +22,7 @@ from arena.cli.verbs import split_names
     "--alpha",
     type=click.FloatRange(0, 1, True, True),
     default=0.05,
-    help="Probability of deciding any difference where there is none (significance level).",
+    help="Significance level: probability of deciding a difference where there is none.",
 )
 def power(run: Path, difference: float | None, figure: str | None, power: float, alpha: float) -> None:
     """Compute how many images would decide a difference between the models of a run.

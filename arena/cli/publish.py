@@ -17,8 +17,8 @@ _MAX_DIFFERENCES = 10
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @option("--to", "to", type=click.Path(path_type=Path), help="Folder of the site.", show_default=False)
 @option(
-    "--url", help="Public address of the site, for canonical links and the sitemap. Remembered; none removes it.",
-    show_default=False,
+    "--url", show_default=False,
+    help="Public address of the site, for canonical links and the sitemap. Kept for later calls; `none` removes it.",
 )  # fmt: skip
 @option("--no-images", is_flag=True, show_default=False, help="Leave out the thumbnails of the runs.")
 @option(

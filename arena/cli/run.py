@@ -41,7 +41,7 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
     """Score a held-out dataset with every model and compare the models.
 
     Writes a run folder: index.html, summary.json, full-metrics/ and more. After an interruption, the same command continues.
-    Finished scores are never computed again.
+    Scores that exist are used again, unless the model, its precision or the images have changed.
 
     Example: arena run --models joytag,wd14 --dataset datasets/mine
     """

@@ -27,8 +27,9 @@ from arena.cli.verbs import command_line, unique
     help="Scores .npz, or RUN/scores/MODEL. Repeatable.",
 )  # fmt: skip
 @option(
-    "--truth", type=click.Path(path_type=Path), help="Ground truth .npz: truth, tags, image_ids.", show_default=False
-)
+    "--truth", type=click.Path(path_type=Path), show_default=False,
+    help="Ground truth .npz with the arrays truth (images x tags), tags, image_ids and, optionally, weight.",
+)  # fmt: skip
 @option("--dataset", "-d", help="Frozen dataset, used instead of --truth.", show_default=False)
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Run folder.", show_default=False)
 @scoring_options

@@ -80,7 +80,7 @@ class Requirement(Generic[SettingsT]):
 
     Attributes:
         table: name of the table in the file; also `Case.gate` of its cases.
-        settings: a dataclass with a `keys.key` field for each key of the table.
+        settings: a dataclass with a `keys.policy_key` field for each key of the table.
         about: comment lines for the default policy that explain the keys.
         cases: returns the cases. None for a table of options, or one that is judged elsewhere.
         needs: the data that `cases` needs.

@@ -11,7 +11,7 @@ from arena.cli.verbs import Verbs
 
 @click.group("baseline", cls=Verbs)
 def baseline() -> None:
-    """Set the baseline for releases, follow metrics over releases, find the checkpoint that lost a tag.
+    """Set and show the baseline of releases, follow metrics over releases, and find the checkpoint that lost a tag.
 
     Example: arena baseline set runs/joytag-1.2 --reason "release 1.2"
     """
