@@ -68,7 +68,7 @@ def prepare_thumbnails(
     if heldout is None or options.thumbnails not in THUMBNAIL_LIMITS:
         remove_thumbnails(folder)
         return
-    sources = _sources(heldout, shown_images(result))
+    sources = thumbnail_sources(heldout, shown_images(result))
     written = write_thumbnails(folder, sources, limits=THUMBNAIL_LIMITS[options.thumbnails], progress=progress)
     unread = f"; {written.unreadable} could not be read" if written.unreadable else ""
     megabytes = f"{written.bytes / 1e6:.1f} MB"
@@ -87,7 +87,8 @@ def thumbnails_of(result: Result, folder: Path) -> RunThumbnails | None:
     return RunThumbnails(folder, read_thumbnails(folder))
 
 
-def _sources(heldout: HeldOut, images: Sequence[str]) -> list[ThumbnailSource]:
+def thumbnail_sources(heldout: HeldOut, images: Sequence[str]) -> list[ThumbnailSource]:
+    """Return the files and ratings of images of a dataset, in their order; images outside its folder are left out."""
     inside = [is_inside(path) for path in heldout.images["path"]]
     row_of = {image: row for row, image in enumerate(heldout.image_ids) if inside[row]}
     rows = [row_of[image] for image in images if image in row_of]
