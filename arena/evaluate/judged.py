@@ -1,8 +1,8 @@
 """Judged truth: sampling plans for human answers, and the metrics of a run's models from these answers.
 
-A plan has two waves. The first asks 30 % of the cells, where proxies from recorded labels and scores say that an answer is most
-useful. The second asks the rest, with proxies learnt from the answers of the first. Every cell of the compared tags can be drawn,
-with a known probability. So the estimates need no assumption on the labels that are missing.
+A plan has two waves. The first asks 30 % of the cells, where proxies from recorded labels and scores say that an answer is
+most useful. The second asks the rest, with proxies learnt from the answers of the first. Every cell of the compared tags can
+be drawn, with a known probability. So the estimates need no assumption on the labels that are missing.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ REPEATED = 0.1
 """Share of the cells that are asked twice, or of two people, to measure how far answers agree."""
 
 LEAST_ANSWERS = 600
-"""Answers below which no metric is printed: intervals from fewer held the truth in under 88 % of simulations."""
+"""Answers below which no metric is printed, because the intervals of single models then hold the truth too seldom."""
 
 LABELS = "recorded labels"
 """Name under which the labels themselves are estimated: their recall is the completeness of the labels."""
@@ -137,7 +137,9 @@ def forecast(cells: Cells, difference: float) -> Forecast:
     """Return the answers that decide a difference of macro F1 and of micro F1 between the first two models."""
     pair = list(cells.predicted)[:2]
     nothing = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
-    _, pairs = estimate_all({name: cells.predicted[name] for name in pair}, cells.labels, nothing, cells.clusters)
+    _, pairs = estimate_all(
+        {name: cells.predicted[name] for name in pair}, cells.labels.astype(np.float64), nothing, cells.clusters
+    )
     of_images = [pairs[pair[0], pair[1]][key].standard_error for key in ("macro_f1", "micro_f1")]
     return answers_needed([cells.predicted[name] for name in pair], cells.first_proxy, difference, of_images)
 

@@ -1,7 +1,7 @@
 """Proxies: an estimate of the probability that each tag is truly present, from recorded labels, scores and answers.
 
-Before any answer, recorded labels are assumed to miss a share of the positives, and the probability of a recorded label given the
-scores is inflated accordingly (Elkan and Noto 2008, Learning classifiers from only positive and unlabeled data). With
+Before any answer, recorded labels are assumed to miss a share of the positives, and the probability of a recorded label given
+the scores is inflated accordingly (Elkan and Noto 2008, Learning classifiers from only positive and unlabeled data). With
 answers, a logistic regression on the answered cells takes its place. The estimator of `metrics/judged.py` is nearly unbiased
 with any proxy; a better proxy gives shorter intervals.
 """

@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 
 SHARES = (0.55, 0.25, 0.20)
 """Shares of the answers that go to the difference of macro F1, to the difference of micro F1, and to the metrics of each model
-alone. The last part also bounds the weights of all other cells. Compared by simulation with (0.5, 0.5, 0) and (0.4, 0.4, 0.2)."""
+alone. The last part also bounds the weights of all other cells."""
 
 LEAST_VARIANCE = 0.002
 """Smallest variance of a label that the last share assumes, so that a proxy of nearly 0 or 1 is checked as well."""

@@ -85,7 +85,8 @@ def _affordable(needed: Forecast, difference: float) -> int:
     wanted = max(needed)
     if not wanted < float("inf"):
         raise ArenaError(
-            f"no number of answers decides a difference of {difference:g} on these images; name --answers, or a larger --difference"
+            f"no number of answers decides a difference of {difference:g} on these images; "
+            "name --answers, or a larger --difference"
         )
     return max(LEAST_ANSWERS, round(wanted))
 

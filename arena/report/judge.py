@@ -70,6 +70,6 @@ def render_questions(
             csp=content_security_policy(scripts=[script], styles=[style]),
             style=Markup(style),
             script=Markup(script),
-        )  # fmt: skip
+        )
     )
     return encodable(page)

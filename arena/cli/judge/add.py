@@ -19,6 +19,5 @@ def add(files: tuple[Path, ...], judgements: Path) -> None:
     from arena.pipeline.judge import add_answers
 
     rows = add_answers(files, judgements)
-    click.echo(
-        f"{judgements}: {plural(len(rows), 'answer', 'answers')} of {plural(rows['judge'].nunique(), 'person', 'people')}"
-    )
+    people = plural(rows["judge"].nunique(), "person", "people")
+    click.echo(f"{judgements}: {plural(len(rows), 'answer', 'answers')} of {people}")

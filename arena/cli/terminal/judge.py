@@ -52,9 +52,10 @@ def show_status(found: Progressed) -> None:
         table.add_row(Text(f"{first} - {second}"), *(_difference(each[name]) for name in _SHOWN))
     console.print(table)
     console.print(_labels(judged.models[LABELS]), markup=False)
-    agreement = "" if math.isnan(judged.agreement) else (
-        f"; agreement (Krippendorff's alpha) {judged.agreement:.2f} on {plural(judged.repeated, 'cell', 'cells')} answered twice"
-    )  # fmt: skip
+    agreement = ""
+    if not math.isnan(judged.agreement):
+        twice = plural(judged.repeated, "cell", "cells")
+        agreement = f"; agreement (Krippendorff's alpha) {judged.agreement:.2f} on {twice} answered twice"
     console.print(f"{count(judged.answers)} clear answers, {count(judged.unclear)} unclear{agreement}", markup=False)
 
 
@@ -72,4 +73,4 @@ def _difference(one: Estimated) -> str:
 def _labels(each: Mapping[str, Estimated]) -> str:
     """Return how complete and how right the recorded labels are."""
     complete, right = (each[name].value for name in ("micro_recall", "micro_precision"))
-    return f"recorded labels: {100 * complete:.1f} % of the true tags are recorded; {100 * right:.1f} % of the recorded ones are true"
+    return f"{100 * complete:.1f} % of the true tags are recorded; {100 * right:.1f} % of the recorded tags are true"
