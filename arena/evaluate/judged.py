@@ -136,12 +136,11 @@ def read_cells(truth: Truth, entries: Sequence[Entry], settings: Settings) -> Ce
 def forecast(cells: Cells, difference: float) -> Forecast:
     """Return the answers that decide a difference of macro F1 and of micro F1 between the first two models."""
     pair = list(cells.predicted)[:2]
+    predicted = {name: cells.predicted[name] for name in pair}
     nothing = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
-    _, pairs = estimate_all(
-        {name: cells.predicted[name] for name in pair}, cells.labels.astype(np.float64), nothing, cells.clusters
-    )
+    _, pairs = estimate_all(predicted, cells.labels.astype(np.float64), nothing, cells.clusters)
     of_images = [pairs[pair[0], pair[1]][key].standard_error for key in ("macro_f1", "micro_f1")]
-    return answers_needed([cells.predicted[name] for name in pair], cells.first_proxy, difference, of_images)
+    return answers_needed(list(predicted.values()), cells.first_proxy, difference, of_images)
 
 
 def plan_identifier(cells: Cells, answers: int, seed: int) -> str:
