@@ -17,6 +17,7 @@ from arena.cli.compare import compare
 from arena.cli.dataset import dataset
 from arena.cli.endings import Ending, command_of, ending_of, refuse_small_address_space, stop_signals
 from arena.cli.hash import hash_
+from arena.cli.judge import judge
 from arena.cli.ls import ls
 from arena.cli.parity import parity
 from arena.cli.power import power
@@ -32,7 +33,7 @@ from arena.cli.verify import verify
 from arena.images.messages import collect_library_messages
 
 SECTIONS = {
-    "Run and compare": ("run", "predict", "score", "compare", "report", "power"),
+    "Run and compare": ("run", "predict", "score", "compare", "report", "power", "judge"),
     "Datasets": ("dataset", "hash"),
     "Models": ("ls", "pull", "verify", "parity", "bench", "check-adapter"),
     "Release and publish": ("check", "baseline", "publish", "published"),
@@ -57,7 +58,7 @@ def arena() -> None:
 
 
 for verb in (
-    baseline, bench, check, check_adapter, compare, dataset, hash_, ls, parity, power, predict, publish, published, pull,
+    baseline, bench, check, check_adapter, compare, dataset, hash_, judge, ls, parity, power, predict, publish, published, pull,
     report, run, score, verify,
 ):  # fmt: skip
     arena.add_command(verb)

@@ -19,7 +19,7 @@ from arena.evaluate import aggregate, tables
 from arena.evaluate import per_tag as tag_tables
 from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
 from arena.evaluate.differences import difference_table
-from arena.evaluate.matching import Entry, close_entry, match_model, scored_by_all
+from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.passes import Measured, TagsDone, order_by_fold, run_passes
 from arena.evaluate.per_tag import DesignEffects, TagIntervals
 from arena.evaluate.slices import image_slices, tag_slices
@@ -67,9 +67,7 @@ def evaluate(
     truth, skipped = scored_by_all(truth, entries)
     truth = order_by_fold(truth) if settings.replicates else truth
     models = [match_model(truth, close_entry(truth, entry) if settings.imply else entry) for entry in entries]
-    support = np.diff(truth.values.indptr)
-    common = (support >= settings.min_positives) & np.all([one.chosen >= 0 for one in models], axis=0)
-    compared = np.flatnonzero(common)
+    compared = compared_tags(truth, models, settings.min_positives)
     categories = [models[0].categories[k] for k in models[0].chosen[compared]]
     against = None if against is None else against.take(truth.image_ids)
     by_tags = tag_slices(truth, compared, categories, settings)

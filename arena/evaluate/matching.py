@@ -76,6 +76,12 @@ class MatchedModel:
         return [self.entry.scores.tags.names[column] for column in self.columns]
 
 
+def compared_tags(truth: Truth, models: Sequence[MatchedModel], min_positives: int) -> Integers:
+    """Return the columns of the ground truth that are compared: all models know the tag, and it has enough positives."""
+    support = np.diff(truth.values.indptr)
+    return np.flatnonzero((support >= min_positives) & np.all([one.chosen >= 0 for one in models], axis=0))
+
+
 def describe_thresholds(entry: Entry) -> str:
     """Return the thresholds of a model as text, such as `0.35, character 0.85` or `0.4, 9,225 set per tag`."""
     thresholds, tags = entry.thresholds, entry.scores.tags

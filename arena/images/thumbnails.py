@@ -85,15 +85,19 @@ class WrittenThumbnails(NamedTuple):
     """Images without a thumbnail because their files could not be read."""
 
 
-def webp_thumbnail(path: Path) -> bytes:
+def webp_thumbnail(path: Path, side: int = THUMBNAIL_SIDE) -> bytes:
     """Return the thumbnail of an image file as WebP bytes.
+
+    Args:
+        path: the image file.
+        side: longest side in pixels.
 
     Raises:
         UnreadableImageError: the file cannot be decoded.
     """
     with picture_in_flight(str(path)):
-        image = read_picture(path, least_side=THUMBNAIL_SIDE).image
-        image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        image = read_picture(path, least_side=side).image
+        image.thumbnail((side, side))
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=QUALITY)
     return buffer.getvalue()

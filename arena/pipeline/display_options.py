@@ -72,7 +72,7 @@ def prepare_thumbnails(
     if heldout is None or options.thumbnails not in THUMBNAIL_LIMITS:
         remove_thumbnails(folder)
         return
-    sources = _sources(heldout, shown_images(result))
+    sources = thumbnail_sources(heldout, shown_images(result))
     written = write_thumbnails(folder, sources, limits=THUMBNAIL_LIMITS[options.thumbnails], progress=progress)
     unread = f"; {written.unreadable} could not be read" if written.unreadable else ""
     megabytes = f"{written.bytes / 1e6:.1f} MB"
@@ -97,7 +97,8 @@ def thumbnails_of(result: Result, folder: Path) -> RunThumbnails | None:
     return RunThumbnails(folder, read_thumbnails(folder))
 
 
-def _sources(heldout: HeldOut, images: Sequence[str]) -> list[ThumbnailSource]:
+def thumbnail_sources(heldout: HeldOut, images: Sequence[str]) -> list[ThumbnailSource]:
+    """Return the files and ratings of images of a dataset, in their order."""
     row_of = {image: row for row, image in enumerate(heldout.image_ids)}
     rows = [row_of[image] for image in images if image in row_of]
     shown = heldout.images.iloc[rows]

@@ -1,0 +1,193 @@
+"""`arena judge`: plan questions to people, add their answers, and estimate metrics by judged truth."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from arena.base.errors import ArenaError, nearest
+from arena.base.files import open_whole, write_whole
+from arena.base.progress import Progress, Silent
+from arena.dataset.judgements import COLUMNS, add_judgements, read_judgements, refuse_unknown_cells
+from arena.evaluate.judged import (
+    LEAST_ANSWERS,
+    PLAN_COLUMNS,
+    Cells,
+    Judged,
+    draw_plan,
+    estimate_judged,
+    forecast,
+    read_cells,
+    unanswered,
+)
+from arena.images.thumbnails import webp_thumbnail
+from arena.metrics.judged import Forecast
+from arena.pipeline.display_options import thumbnail_sources
+from arena.pipeline.stored_run import other_scores, read_stored_run
+from arena.report.judge import Question, QuestionImage, render_questions
+
+QUESTION_SIDE = 640
+"""Longest side of an image on the page of questions, in pixels."""
+
+
+class PlanOptions(NamedTuple):
+    """Options of a plan.
+
+    Attributes:
+        models: names of models, the first two are compared; none takes all of the run.
+        answers: expected number of cells; None takes the forecast for `difference`.
+        difference: true difference of F1 that is to be decided.
+        seed: seed of the random numbers.
+        judgements: file of earlier answers; None if there are none.
+    """
+
+    models: Sequence[str] = ()
+    answers: int | None = None
+    difference: float = 0.01
+    seed: int = 0
+    judgements: Path | None = None
+
+
+class WrittenPlan(NamedTuple):
+    """A plan as it was written."""
+
+    path: Path
+    table: pd.DataFrame
+    needed: Forecast
+    wave: int
+    """1 or 2."""
+    left: int
+    """Cells without an answer."""
+
+
+def plan_questions(
+    folder: Path, output: Path, options: PlanOptions, *, dataset: str | None = None, root: Path | None = None,
+    progress: Progress = Silent(),
+) -> WrittenPlan:  # fmt: skip
+    """Write the cells of a run to ask people about.
+
+    Raises:
+        ArenaError: there is no finished run, its inputs are missing, or no number of answers decides the difference.
+    """
+    cells = _cells(folder, options.models, dataset, root, progress)
+    needed = Forecast(float("nan"), float("nan")) if len(cells.predicted) < 2 else forecast(cells, options.difference)
+    answers = options.answers or _affordable(needed, options.difference)
+    earlier = _known(options.judgements, cells)
+    table = draw_plan(cells, answers, options.seed, earlier)
+    with open_whole(output) as file:
+        table.to_parquet(file, index=False)
+    left = table if earlier is None else unanswered(table, earlier)
+    return WrittenPlan(output, table, needed, int(table["wave"].max()), len(left))
+
+
+def _affordable(needed: Forecast, difference: float) -> int:
+    wanted = max(needed)
+    if not wanted < float("inf"):
+        raise ArenaError(
+            f"no number of answers decides a difference of {difference:g} on these images; "
+            "name --answers, or a larger --difference"
+        )
+    return max(LEAST_ANSWERS, round(wanted))
+
+
+def _cells(folder: Path, models: Sequence[str], dataset: str | None, root: Path | None, progress: Progress) -> Cells:
+    run = read_stored_run(folder, dataset=dataset, root=root)
+    for name in models:
+        if name not in run.result.models:
+            raise ArenaError(f"--models {name}: no such model in the run. {nearest(name, run.result.models)}")
+    if changed := next(other_scores(run.result, run.scores), ""):
+        raise ArenaError(f"{changed}; restore the scores, or evaluate them again with arena score")
+    wanted = models or run.result.models
+    progress.note("reading the scores")
+    return read_cells(
+        run.truth.truth, [one for name in wanted for one in run.entries if one.name == name], run.settings
+    )
+
+
+def _known(path: Path | None, cells: Cells) -> pd.DataFrame | None:
+    if path is None or not path.exists():
+        return None
+    table = read_judgements(path)
+    refuse_unknown_cells(table, cells.image_ids, cells.tags, path)
+    return table
+
+
+def read_plan(path: Path) -> pd.DataFrame:
+    """Read a plan that `plan_questions` wrote.
+
+    Raises:
+        ArenaError: the file is missing, damaged, or no plan.
+    """
+    try:
+        table = pd.read_parquet(path)
+    except FileNotFoundError:
+        raise ArenaError(f"{path}: no such plan; write one with arena judge plan") from None
+    except (OSError, ValueError) as error:
+        raise ArenaError(f"{path}: cannot be read as a plan ({' '.join(str(error).split())[:120]})") from None
+    if missing := [name for name in PLAN_COLUMNS if name not in table.columns]:
+        raise ArenaError(f"{path}: no plan: columns missing: {', '.join(missing)}")
+    return table
+
+
+def add_answers(files: Sequence[Path], judgements: Path) -> pd.DataFrame:
+    """Add files of answers to the judgements, and return all rows."""
+    return add_judgements(judgements, [read_judgements(path) for path in files])
+
+
+class Progressed(NamedTuple):
+    """State of a plan: its cells, those left, and the metrics once there are enough answers."""
+
+    asked: int
+    left: int
+    judged: Judged | None
+
+
+def judged_so_far(
+    folder: Path, plan: Path, judgements: Path, *, dataset: str | None = None, root: Path | None = None,
+    progress: Progress = Silent(),
+) -> Progressed:  # fmt: skip
+    """Return the state of a plan, with the metrics by judged truth if all of it is answered.
+
+    Raises:
+        ArenaError: the run, the plan or the judgements cannot be read, or do not fit together.
+    """
+    table, answers = read_plan(plan), read_judgements(judgements)
+    left = len(unanswered(table, answers))
+    if left:
+        return Progressed(len(table), left, None)
+    cells = _cells(folder, (), dataset, root, progress)
+    refuse_unknown_cells(answers, cells.image_ids, cells.tags, judgements)
+    return Progressed(len(table), 0, estimate_judged(cells, answers, table))
+
+
+def write_page(
+    folder: Path, plan: Path, output: Path, judgements: Path, *, dataset: str | None = None, root: Path | None = None,
+    progress: Progress = Silent(),
+) -> None:  # fmt: skip
+    """Write the unanswered cells of a plan as one offline page with their images.
+
+    Raises:
+        ArenaError: the run or the plan cannot be read, the run has no dataset with images, or an image cannot be decoded.
+    """
+    table = read_plan(plan)
+    if judgements.exists():
+        table = unanswered(table, read_judgements(judgements))
+    heldout = read_stored_run(folder, dataset=dataset, root=root).truth.heldout
+    if heldout is None:
+        raise ArenaError(f"{folder}: its truth has no images; answer the cells of {plan} with another tool")
+    questions = pd.concat([table, table[table["repeat"]]])
+    names = list(dict.fromkeys(questions["image_id"]))
+    with progress.count("images", len(names), 0) as advance:
+        images = []
+        for source in thumbnail_sources(heldout, names):
+            images.append(QuestionImage(source.image_id, webp_thumbnail(source.path, QUESTION_SIDE), source.rating))
+            advance(1)
+    tags = list(dict.fromkeys(questions["tag"]))
+    number = {name: place for place, name in enumerate(names)}
+    cells = [
+        Question(number[image], tags.index(tag), inclusion)
+        for image, tag, inclusion in questions[["image_id", "tag", "inclusion_probability"]].itertuples(index=False)
+    ]
+    identifier = str(table["plan"].iloc[0]) if len(table) else ""
+    write_whole(output, render_questions(heldout.card.title, identifier, images, tags, cells, COLUMNS))

@@ -1,0 +1,121 @@
+"""Metrics from incomplete labels and answers: hand-worked values, derivatives against differences, and the bias."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arena.metrics.judged import (
+    JudgedCells,
+    answers_needed,
+    asking_intensity,
+    corrected_labels,
+    estimate_all,
+    estimated,
+    inclusion_probabilities,
+    influences,
+    pulls,
+)
+
+NOTHING = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
+
+
+def world(seed: int, images: int = 40, tags: int = 5) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """True labels, predictions of two models, and proxies."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random((images, tags)) < 0.4
+    predicted = {name: truth ^ (rng.random(truth.shape) < share) for name, share in (("A", 0.15), ("B", 0.25))}
+    return truth, predicted, np.clip(truth * 0.6 + rng.random(truth.shape) * 0.4, 0.02, 0.98)
+
+
+def f1(predicted: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    hits, size = (predicted * labels).sum(0), predicted.sum(0) + labels.sum(0)
+    return float((2 * hits / size).mean()), float(2 * hits.sum() / size.sum())
+
+
+def test_without_answers_the_metrics_are_those_of_the_proxies() -> None:
+    truth, predicted, _ = world(0)
+    models, pairs = estimate_all(predicted, truth.astype(float), NOTHING)
+    for name, one in predicted.items():
+        macro, micro = f1(one, truth)
+        assert models[name]["macro_f1"].value == pytest.approx(macro)
+        assert models[name]["micro_f1"].value == pytest.approx(micro)
+        assert models[name]["micro_precision"].value == pytest.approx((one & truth).sum() / one.sum())
+        assert models[name]["macro_recall"].value == pytest.approx(((one & truth).sum(0) / truth.sum(0)).mean())
+    expected = f1(predicted["A"], truth)[0] - f1(predicted["B"], truth)[0]
+    assert pairs["A", "B"]["macro_f1"].value == pytest.approx(expected)
+
+
+def test_answers_to_all_cells_give_the_true_micro_metrics_whatever_the_proxies() -> None:
+    truth, predicted, proxy = world(1)
+    image, tag = np.nonzero(np.ones_like(truth))
+    cells = JudgedCells(image, tag, np.ones(truth.size), truth[image, tag].astype(float))
+    np.testing.assert_array_equal(corrected_labels(proxy, cells), truth)
+    models, _ = estimate_all(predicted, proxy, cells)
+    assert models["A"]["micro_f1"].value == pytest.approx(f1(predicted["A"], truth)[1])
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (3, 2), (7, 4)])
+def test_a_pull_is_the_derivative_of_f1(cell: tuple[int, int]) -> None:
+    _, predicted, proxy = world(2)
+    step = np.zeros_like(proxy)
+    step[cell] = 1e-6
+    after, before = f1(predicted["A"], proxy + step), f1(predicted["A"], proxy - step)
+    found = pulls(predicted["A"], proxy)
+    for value, up, down in zip((found.macro[cell], found.micro[cell]), after, before, strict=True):
+        assert value == pytest.approx((up - down) / 2e-6, rel=1e-5)
+
+
+def test_the_estimate_is_nearly_unbiased_although_the_proxies_are_wrong() -> None:
+    """200 samples of 60 of 600 cells; proxies of 0.5 everywhere say nothing."""
+    truth, predicted, _ = world(3, 120)
+    proxy = np.full(truth.shape, 0.5)
+    inclusion = inclusion_probabilities(asking_intensity(list(predicted.values()), proxy), 200)
+    rng, found = np.random.default_rng(0), []
+    for _ in range(200):
+        image, tag = np.nonzero(rng.random(truth.shape) < inclusion)
+        cells = JudgedCells(image, tag, inclusion[image, tag], truth[image, tag].astype(float))
+        found.append(estimate_all(predicted, proxy, cells)[1]["A", "B"]["micro_f1"].value)
+    expected = f1(predicted["A"], truth)[1] - f1(predicted["B"], truth)[1]
+    assert abs(np.mean(found) - expected) < 3 * np.std(found) / math.sqrt(200) + 0.01
+
+
+def test_images_of_a_cluster_count_as_one() -> None:
+    truth, predicted, _ = world(4)
+    twice = {name: np.repeat(one, 2, axis=0) for name, one in predicted.items()}
+    labels = np.repeat(truth, 2, axis=0).astype(float)
+    alone, together = (estimate_all(twice, labels, NOTHING, one)[0]["A"] for one in (None, np.arange(80) // 2))
+    single = estimate_all(predicted, truth.astype(float), NOTHING)[0]["A"]
+    for name in ("macro_f1", "micro_f1"):
+        assert together[name].standard_error == pytest.approx(single[name].standard_error)
+        assert alone[name].standard_error < together[name].standard_error
+
+
+def test_undefined_metrics_stay_undefined() -> None:
+    nothing = np.zeros((4, 2))
+    found = influences(nothing.astype(bool), nothing, nothing)
+    assert math.isnan(found["macro_f1"].value)
+    assert math.isnan(found["micro_precision"].value)
+    assert math.isnan(estimated(found["micro_f1"]).value)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.1, 40))
+@settings(max_examples=40)
+def test_inclusion_probabilities_sum_to_the_answers(weights: list[float], answers: float) -> None:
+    intensity = np.array([*weights, 0.5])
+    found = inclusion_probabilities(intensity, answers)
+    assert ((found >= 0) & (found <= 1)).all()
+    assert found.sum() == pytest.approx(min(answers, (intensity > 0).sum()), rel=1e-6)
+    free = (found < 1) & (intensity > 0)
+    ratios = found[free] / intensity[free]
+    assert np.allclose(ratios, ratios[:1])
+
+
+def test_a_difference_of_images_alone_needs_infinitely_many_answers() -> None:
+    _, predicted, proxy = world(5)
+    enough = answers_needed(list(predicted.values()), proxy, 0.05, (0.01, 0.01))
+    assert 0 < enough.macro < math.inf
+    assert answers_needed(list(predicted.values()), proxy, 0.05, (0.02, 0.01)).macro == math.inf
+    assert answers_needed(list(predicted.values()), proxy, 0.1, (0.01, 0.01)).macro < enough.macro / 4
