@@ -57,7 +57,8 @@ def _items(word: str) -> Iterator[str]:
     """Yield the items of a list with commas; a comma inside a local path, before a further folder, separates nothing."""
     held = ""
     for item in word.split(","):
-        continues = is_local(held) and len(_SEPARATORS.split(item)) > 1 and not is_local(item) and "=" not in item
+        parts = _SEPARATORS.split(item)
+        continues = is_local(held) and len(parts) > 1 and not is_local(item) and "=" not in parts[0]
         if held and not continues:
             yield held
         held = f"{held},{item}" if continues else item

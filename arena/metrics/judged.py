@@ -215,7 +215,9 @@ def _ratios(predicted: Bools, labels: Floats) -> dict[str, tuple[Floats, Floats]
     """Return numerator and denominator of each metric by cell."""
     hits = predicted * labels
     return dict(
-        zip(METRICS, ((hits, predicted * 1.0), (hits, labels * 1.0), (2 * hits, predicted + labels)), strict=True)
+        zip(
+            METRICS, ((hits, predicted.astype(np.float64)), (hits, labels), (2 * hits, predicted + labels)), strict=True
+        )
     )
 
 

@@ -150,6 +150,7 @@ _TEXTS = frozenset({
 })  # fmt: skip
 _WHOLE = frozenset({
     "index", "training_count", "support", "tp", "fp", "fn", "tn", "images", "dropped", "tags", "rank", "cells",
+    "positives",
 })  # fmt: skip
 _FLAGS = frozenset({"compared", "carried"})
 
@@ -190,7 +191,7 @@ TABLE_CONTENT: Mapping[str, TableContent] = {
             "slice", "value", "title", "model", "images", "tags", *(f"{key}{end}" for key in AGGREGATES for end in _ENDS),
             value=Kind.TEXT,
         ),
-        _kinds(*(f"{key}{end}" for key in AGGREGATES for end in ("_tags", "_corrected"))),
+        _kinds("positives", *(f"{key}{end}" for key in AGGREGATES for end in ("_tags", "_corrected"))),
     ),
     "differences": TableContent(
         _kinds(

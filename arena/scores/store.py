@@ -345,6 +345,8 @@ def _read_shard(folder: Path, number: int, binding: _Binding) -> _Shard:
         ScoresError: it is unfinished, damaged, or its digest differs.
     """
     path = folder / f"{number:05d}.npy"
+    if not path.with_suffix(".json").is_file():
+        raise ScoresError(f"{path}: unfinished or damaged (no {path.with_suffix('.json').name}); {_AGAIN}")
     try:
         rows = read_json(path.with_suffix(".json"), _SHARD, fix=_AGAIN, error=ScoresError)
         if binding.required or DIGEST in rows:

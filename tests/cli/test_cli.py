@@ -152,7 +152,7 @@ def test_bad_input_is_one_line_and_exit_2(
         ([*score, "--scores", f"m={scores}", "--slices", "ratign"], "--slices ratign: the images have no such column"),
         (
             [*score, "--scores", f"m={scores}", "--tag-groups", tmp_path / "none"],
-            "cannot read the tag groups",
+            "none: cannot be read (No such file or directory)",
         ),
         ([*score, "--scores", f"m={scores}", "--bootstrap", "-1"], "-1 is not in the range"),
         ([*score, "--scores", f"m={scores}", "--convention", "joytga"], "'joytga' is not one of"),

@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A folder with runs `old` (of `a`), `new` (of `a`) and `two` (of `a` and `b`), and a baseline `v-1` of `old`."""
     world = World(tmp_path_factory.mktemp("entrants"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.report.plots.write_plots", lambda *given: None)
+        patch.setattr("arena.report.plots.write_plots", lambda *given: [])
         world.run("old", "a", threshold=0.3)
         world.run("new", "a", seed=1)
         world.run("two", "a", "b", seed=2)

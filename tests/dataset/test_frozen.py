@@ -50,9 +50,9 @@ def test_missing_images_are_named(drawn_dataset: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["../0003.png", "images/../../0003.png", "/etc/hostname", "C:\\0003.png", "..\\0003.png", "", "a\0b", 3]
+    "path", ["../0003.png", "images/../../0003.png", "/etc/hostname", "C:\\0003.png", "..\\0003.png", "", "a\0b"]
 )
-def test_a_path_out_of_the_folder_is_refused(drawn_dataset: Path, path: object) -> None:
+def test_a_path_out_of_the_folder_is_refused(drawn_dataset: Path, path: str) -> None:
     (drawn_dataset.parent / "0003.png").write_bytes((drawn_dataset / "images/0003.png").read_bytes())
     table = pd.read_parquet(drawn_dataset / "images.parquet")
     table["path"] = [path] * len(table)

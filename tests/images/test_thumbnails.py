@@ -160,9 +160,7 @@ def test_a_table_that_names_other_files_shows_none_of_them(tmp_path: Path) -> No
     table.to_parquet(folder / "thumbnails.parquet")
     assert list(read_thumbnails(tmp_path)) == ["c"]
     (folder / "thumbnails.parquet").write_bytes(b"PAR1 no more")
-    with pytest.raises(
-        ArenaError, match=r"thumbnails.parquet: not a readable table of thumbnails .*; remove the folder"
-    ):
+    with pytest.raises(ArenaError, match=r"thumbnails.parquet: not a readable Parquet file .*; remove the folder"):
         read_thumbnails(tmp_path)
     remove_thumbnails(tmp_path)
     assert read_thumbnails(tmp_path) == {}

@@ -61,7 +61,7 @@ def test_the_leak_is_told_everywhere(leak: World, capsys: pytest.CaptureFixture[
     run = json.loads((leak.run / "run.json").read_text())
     [index] = run["against"]
     assert (index["name"], index["images"], index["hashes"]) == ("train.parquet", 20, {"phash": "imagehash.phash/8x8"})
-    assert f"|against:train.parquet@{index['digest'][:8]}|v:" in run["signature"]
+    assert f"|against:train.parquet@{index['digest'][:8]}|result:" in run["signature"]
     assert "Training images in this set" in (leak.run / "index.html").read_text()
     assert "## Training images in this set" in (leak.run / "summary.md").read_text()
     result = read_result(leak.run)

@@ -204,15 +204,6 @@ def test_a_truth_that_is_no_dataset_has_no_thumbnails(tmp_path: Path) -> None:
     assert "<img" not in page_of(run)
 
 
-def test_a_path_outside_the_set_gets_no_thumbnail(given: Given, tmp_path: Path) -> None:
-    table = pd.read_parquet(given.dataset / "images.parquet")
-    (tmp_path / "secret.png").write_bytes((given.dataset / table["path"][0]).read_bytes())
-    inside = list(table["path"])
-    table["path"] = ["../secret.png" if row % 2 else path for row, path in enumerate(inside)]
-    table.to_parquet(given.dataset / "images.parquet")
-    assert set(read_thumbnails(show(given))) <= set(table["image_id"][::2])
-
-
 def test_all_is_more_than_some(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(THUMBNAIL_LIMITS, "some", Limits(3, 10**6))
     assert len(read_thumbnails(show(given))) == 3

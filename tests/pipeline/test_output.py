@@ -3,13 +3,11 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from arena.base.errors import ArenaError
 from arena.base.files import MARK, write_whole
 from arena.base.progress import Silent
-from arena.pipeline import run
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
@@ -17,7 +15,6 @@ from arena.pipeline.stages import Execution, Scoring, write_reports, write_run
 from arena.results.recipe import Settings
 from arena.results.run_folder import read_result
 from arena.results.written import RUN_FILE, UNFINISHED
-from arena.scores.store import read_store
 
 from .conftest import World
 
@@ -167,41 +164,3 @@ def test_killed_at_any_file_a_run_is_unfinished_or_whole_and_continues_to_the_sa
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize(
-    ("place", "same_path", "words"),
-    [
-        ("evaluate_run", False, "holds a run of another recipe"),
-        ("evaluate_run", True, "no scores of these weights, images and settings"),
-        ("open_run_folder", False, "holds a run of another recipe"),
-    ],
-)
-def test_of_two_models_of_one_name_at_work_at_once_one_is_refused(
-    world: World, monkeypatch: pytest.MonkeyPatch, place: str, same_path: bool, words: str
-) -> None:
-    first, second = world.npz("a"), world.npz("b", seed=9)
-    folder, work, started = world.folder / "run", getattr(run, place), False
-
-    def run_model(path: Path) -> None:
-        run.run_benchmark(
-            [f"x={path}"], str(world.dataset), folder, showing=DisplayOptions("none"),
-            scoring=Scoring(Settings(1, replicates=0)),
-        )  # fmt: skip
-
-    def with_another_command(*given: object, **named: object) -> object:
-        nonlocal started
-        done = work(*given, **named)
-        if not started:
-            started = True
-            if same_path:
-                first.write_bytes(second.read_bytes())
-            run_model(first if same_path else second)
-        return done
-
-    monkeypatch.setattr(run, place, with_another_command)
-    with pytest.raises(ArenaError, match=words):
-        run_model(first)
-    result = read_result(folder)
-    scores = read_store(folder / "scores/x", key=result.run["models"]["x"]["key"])
-    assert np.array_equal(scores.values.read(), np.load(second)["scores"])

@@ -433,7 +433,7 @@ def test_wrong_thresholds_are_refused_before_any_work(
 
 def test_an_output_that_cannot_be_written_is_one_line(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ArenaError, match=r"cannot be written .*; name another with --output"):
+    with pytest.raises(ArenaError, match=r"cannot be written .*; name another"):
         pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "file" / "run")
 
 
@@ -486,7 +486,7 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
     assert found(Scoring(PLAIN)) == {"animals": 2}
     other.write_text('[sky]\ntitle = "The sky"\ntags = ["sun", "moon"]\n[none]\ntags = ["moon"]\n')
     assert found(Scoring(PLAIN, tag_groups=other)) == {"sky": 1}, "a group without a compared tag is no slice"
-    with pytest.raises(ArenaError, match="cannot read the tag groups"):
+    with pytest.raises(ArenaError, match=r"nowhere\.toml: cannot be read"):
         found(Scoring(PLAIN, tag_groups=tmp_path / "nowhere.toml"))
 
 

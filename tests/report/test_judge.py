@@ -62,7 +62,7 @@ def test_answers_are_kept_undone_and_saved(opened: Opened, html: str, tmp_path: 
     assert rows["tag"].tolist() == ["long_hair", HOSTILE, "long_hair"]
     assert rows["inclusion_probability"].tolist() == [0.5, 0.25, 1.0]
     assert set(rows["judge"]) == {"ann,a"}
-    assert len(next(csv.reader(path.open()))) == len(COLUMNS)
+    assert next(csv.reader(path.read_text().splitlines())) == list(COLUMNS)
 
 
 def test_the_page_fits_a_phone(opened: Opened, html: str) -> None:

@@ -128,8 +128,8 @@ def test_an_edited_figure_is_one_line(run: Path) -> None:
     assert read_result(run, ["sweep"]).models == ["nan", "1"]
     with pytest.raises(
         ArenaError,
-        match=r"run: damaged run \(per_tag\.parquet was changed after the run: its SHA-256 is \w{12}, run\.json has \w{12}\); "
-        "score it again$",
+        match=r"per_tag\.parquet: it was changed after the run: its SHA-256 is \w{12}, run\.json has \w{12}; "
+        "this is a damaged run; score it again$",
     ):
         read_result(run)
 
@@ -141,7 +141,7 @@ def test_an_edited_provenance_is_refused(run: Path, drop: tuple[str, ...]) -> No
     (run / RUN_FILE).write_text(
         json.dumps({**kept, "models": {**content["models"], "nan": {"images_per_second": 9.9}}})
     )
-    with pytest.raises(ArenaError, match=r"run\.json differs from its own digest, so it was changed after the run"):
+    with pytest.raises(ArenaError, match=r"run\.json: it differs from its own digest, so it was changed after the run"):
         read_result(run)
 
 

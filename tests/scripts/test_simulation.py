@@ -68,6 +68,7 @@ def test_every_scenario_of_the_gate_loses_where_it_says() -> None:
     }
     assert list(simulate_gate.scenarios(setup)) == list(simulate_gate.SCENARIOS)
     assert (lost.pop("none") == 0).all()
+    assert (lost.pop("better") <= 1e-6).all()
     assert np.allclose(lost.pop("f1"), 2 * lost.pop("edge"), atol=1e-6)
     members = {"category": range(0, 48, 3), "group": setup.group(0), "critical": [setup.critical[1]]}
     assert {name: np.flatnonzero(one > 1e-6).tolist() for name, one in lost.items()} == {

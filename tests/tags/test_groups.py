@@ -115,7 +115,7 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ArenaError, match="cannot be read"):
             read_tag_groups(path)
     (tmp_path / "latin.toml").write_bytes(b'[hats]\ntags = ["caf\xe9"]\n')
-    with pytest.raises(ArenaError, match="not valid TOML"):
+    with pytest.raises(ArenaError, match="not UTF-8 text"):
         read_tag_groups(tmp_path / "latin.toml")
 
 

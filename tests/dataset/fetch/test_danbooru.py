@@ -169,11 +169,11 @@ def test_a_folder_of_another_query_is_left_alone(booru: Booru, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("fetch.toml", "cursor = ", "fetch.toml: damaged"),
+        ("fetch.toml", "cursor = ", "fetch.toml: not valid TOML"),
         ("fetch.toml", "schema = 1\n", "fetch.toml: damaged .*KeyError"),
         ("fetch.toml", "schema = 99\n", "fetched with schema 99, now 1"),
         ("posts.jsonl", "", "posts.jsonl: 0 bytes, fetch.toml says"),
-        ("fetch.toml", "\udcff", "fetch.toml: damaged"),
+        ("fetch.toml", "\udcff", "fetch.toml: not UTF-8"),
         ("posts.jsonl", "x" * 10_000, "posts.jsonl: line 1 is not a post"),
         ("posts.jsonl", "[1]\n" * 10_000, "posts.jsonl: line 1 is not a post"),
         ("posts.jsonl", "\udcff" * 10_000, "posts.jsonl: line 1 is not a post"),

@@ -194,20 +194,6 @@ def test_killed_half_way_it_continues_and_ends_with_the_same_bytes(
     assert left == [".arena", "000099-0123.parquet.part"], "only its own files are removed"
 
 
-def test_killed_after_the_index_was_written_the_same_command_removes_the_parts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, index = fill(tmp_path / "in", 3), tmp_path / "i.parquet"
-    with monkeypatch.context() as killed:
-        killed.setattr(hashing._Job, "remove_parts", lambda job: None)
-        hash_sources([str(folder)], index, workers=1)
-    parts, whole = tmp_path / "i.parquet.parts", index.read_bytes()
-    assert parts.is_dir()
-    hash_sources([str(folder)], index, workers=1)
-    assert not parts.exists()
-    assert index.read_bytes() == whole
-
-
 def test_a_changed_image_of_a_frozen_set_is_rejected(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "drawn", images=3)
     draw(9).save(dataset / "images/0001.png")

@@ -76,7 +76,7 @@ def test_a_name_that_is_not_utf_8_is_written(tmp_path: Path) -> None:
 
 
 FAULTS = {
-    "no JSON": ("{", ArenaError, "not a readable check.json"),
+    "no JSON": ("{", ArenaError, "not readable JSON"),
     "a list": ("[1]", ArenaError, "no key schema"),
     "another schema": ('{"schema": 7}', IncomparableError, "schema 7, this version reads 1 and 2"),
     "no side": (
