@@ -142,5 +142,5 @@ def test_a_damaged_line_of_the_log_is_named(line: str, make_run: MakeRun, home: 
     set_baseline(find_run(str(make_run("a"))), home, reason="r")
     with (home / LOG).open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(ArenaError, match="line 2: .*; restore the file"):
+    with pytest.raises(ArenaError, match=r"line 2: .*; restore the file"):
         read_log(home)
