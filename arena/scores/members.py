@@ -47,7 +47,7 @@ def read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
 def _fill(name: str, file: Any, array: NDArray[Any]) -> None:
     """Read the values of an array; zipfile compares their CRC at the end."""
-    left = memoryview(array.view(np.uint8).data) if array.nbytes else memoryview(b"")
+    left = array.view(np.uint8).data if array.nbytes else memoryview(b"")
     while len(left):
         if not (read := file.readinto(left)):
             raise ValueError(f"{name} is cut short")

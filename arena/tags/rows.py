@@ -32,7 +32,7 @@ MAX_CSV_BYTES = 64 << 20
 _MAX_BYTES = 512 << 20
 """Largest size of a file of rows, decompressed; the list of all tags of a site has about 100 MB."""
 
-MAX_ROWS = 5_000_000
+MAX_ROWS = 3_000_000
 """Largest number of rows; no site has as many tags."""
 
 _MAX_LINE = 1 << 20

@@ -76,7 +76,8 @@ def test_a_run_with_a_changed_report_is_not_published(
     assert [path.name for path in (tmp_path / "whole").glob("runs/*/plots/*")] == ["sweep.svg"]
     damage(run / name)
     with pytest.raises(
-        ArenaError, match=rf"{name}(: it was changed after the run|: cannot be read| is missing).*with arena report {run}$"
+        ArenaError,
+        match=rf"{name}(: it was changed after the run|: cannot be read| is missing).*with arena report {run}$",
     ):
         publish_site([run], tmp_path / "site")
     assert not (tmp_path / "site").exists()
