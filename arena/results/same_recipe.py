@@ -15,8 +15,9 @@ _UNCOMPARED = ("workers", "tag_groups")
 def recipe_differences(old: Recipe, models: Sequence[str], new: Recipe, folder: Path) -> Iterator[str]:
     """Yield a phrase for each choice of the user that differs: dataset, sample, models, thresholds, settings, inputs.
 
-    A file may have other content under the same path, such as a checkpoint that was trained further. A choice that the old run
-    did not record is not compared. If the models differ, thresholds, settings and inputs are not compared.
+    A file may have other content under the same path, and a model another path under the same name, such as a checkpoint that
+    was trained further: its scores are then made again, with a note. A choice that the old run did not record is not compared.
+    If the models differ, thresholds, settings and inputs are not compared.
 
     Args:
         old: recipe of the finished run.
@@ -59,6 +60,8 @@ def _inputs(old: Recipe, new: Recipe, folder: Path) -> Iterator[str]:
     there, now = ({(one.kind, one.name): one.seen_from(folder) for one in recipe.inputs} for recipe in (old, new))
     for key in sorted(now.keys() | there.keys()):
         before, after = there.get(key), now.get(key)
+        if key[0] == "model" and before is not None and after is not None:
+            continue
         if key[0] == "model" and {("scores", key[1])} & (now.keys() | there.keys()):
             continue  # a run that was read again records both its scores and its model
         if before is None or after is None or not _same(before, after):

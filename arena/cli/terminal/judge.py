@@ -72,5 +72,5 @@ def _difference(one: Estimated) -> str:
 
 def _labels(each: Mapping[str, Estimated]) -> str:
     """Return how complete and how right the recorded labels are."""
-    complete, right = (each[name].value for name in ("micro_recall", "micro_precision"))
+    complete, right = (min(1.0, each[name].value) for name in ("micro_recall", "micro_precision"))
     return f"{100 * complete:.1f} % of the true tags are recorded; {100 * right:.1f} % of the recorded tags are true"
