@@ -32,6 +32,13 @@ MAX_CSV_BYTES = 64 << 20
 _MAX_BYTES = 512 << 20
 """Largest size of a file of rows, decompressed; the list of all tags of a site has about 100 MB."""
 
+_MAX_EXPANSION = 30
+"""Largest size of a gzip file of rows, decompressed, as a multiple of its own size. Lists of tags have 3 to 12; a file that was
+made to take hours has a thousand."""
+
+_FREE_BYTES = 4 << 20
+"""Bytes of text that every gzip file may hold."""
+
 MAX_ROWS = 3_000_000
 """Largest number of rows; no site has as many tags."""
 
@@ -160,15 +167,16 @@ def _text(path: Path) -> IO[str]:
     raw: Any = gzip.open(path) if packed else path.open("rb")  # noqa: SIM115  # the text closes it
     encoding = text_encoding(raw.read(2))
     raw.seek(0)
-    bounded = io.BufferedReader(_Bounded(raw, path), 1 << 18)
+    most = _MAX_BYTES if not packed else min(_MAX_BYTES, max(_FREE_BYTES, _MAX_EXPANSION * path.stat().st_size))
+    bounded = io.BufferedReader(_Bounded(raw, path, most), 1 << 18)
     return io.TextIOWrapper(bounded, encoding, "surrogateescape", newline="")
 
 
 class _Bounded(io.RawIOBase):
-    """A file that raises `ArenaError` after `_MAX_BYTES`; a gzip file of 2 MB may hold 2 GB."""
+    """A file that raises `ArenaError` after `most` bytes; a gzip file of 2 MB may hold 2 GB."""
 
-    def __init__(self, raw: IO[bytes], path: Path) -> None:
-        self._raw, self._path = raw, path
+    def __init__(self, raw: IO[bytes], path: Path, most: int) -> None:
+        self._raw, self._path, self._most = raw, path, most
 
     def readable(self) -> bool:
         return True
@@ -183,8 +191,11 @@ class _Bounded(io.RawIOBase):
         return self._raw.tell()
 
     def readinto(self, buffer: Any) -> int:
-        if self._raw.tell() > _MAX_BYTES:
-            raise ArenaError(f"{self._path}: more than {_MAX_BYTES:,} bytes of text, the most that is read; divide it")
+        if self._raw.tell() > self._most:
+            raise ArenaError(
+                f"{self._path}: more than {self._most:,} bytes of text, the most that is read from a file of its size; "
+                "unpack or divide it"
+            )
         content = self._raw.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)

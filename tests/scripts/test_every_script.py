@@ -37,6 +37,7 @@ TINY = {
     "simulate_label_issues": "label_issues",
     "simulate_power": "power",
     "simulate_uncertainty": "simulation",
+    "torture": "torture",
 }
 """Scripts that take `--tiny`, and the report that each of them writes."""
 
