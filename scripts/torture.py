@@ -196,6 +196,14 @@ def files_of(folder: Path) -> dict[str, str]:
     }
 
 
+def holds_figures(name: str, kind: str) -> bool:
+    """Return whether a file of an output must be equal although an input has other bytes.
+
+    A run records the digest of its score files, so an `.npz` with another comment gives another `run.json` and page.
+    """
+    return name.startswith("out/") and (kind != "npz" or name.endswith((".parquet", "summary.json")))
+
+
 def left_over(folder: Path) -> list[str]:
     """Return files and folders of unfinished work."""
     marks = (".arena-", ".part", ".parts", ".partial", ".old")
@@ -289,8 +297,8 @@ class Torture:
         path.write_bytes(change(path.read_bytes(), self.random))
         done, case = run(place, arguments), f"{path.relative_to(place)}, {name}"
         right = self.undisturbed(arguments)[0]
-        wanted = {key: value for key, value in right.items() if key.startswith("out/")}
-        found = {key: value for key, value in files_of(place).items() if key.startswith("out/")}
+        wanted, found = ({name: one for name, one in files.items() if holds_figures(name, kind)}
+                         for files in (right, files_of(place)))  # fmt: skip
         lines = [line for line in done.error.splitlines() if line.startswith("arena: ")]
         if done.code in EXPECTED and len(lines) == 1 and "Traceback" not in done.error:
             self.count("mutations", "refused in one line")

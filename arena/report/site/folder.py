@@ -86,7 +86,6 @@ class Site:
             for path in sorted(self.folder.glob(pattern)):
                 if path.relative_to(self.folder).as_posix() not in made and _made_by_arena(path):
                     self.remove(path)
-        remove_temporary(self.folder, recursive=True)
 
     def address(self, path: str) -> str | None:
         """Return the public URL of a page; None if the URL of the site is unknown."""
@@ -119,6 +118,7 @@ def open_site(folder: Path, ids: Sequence[str], url: str | None) -> Iterator[Sit
     with lock_output(folder, "publish"):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _OLD_LOCK).unlink(missing_ok=True)
+        remove_temporary(folder, recursive=True)  # first, because the pages of runs list the files of their folders
         yield _open_marked(folder, ids, where, keep_url=url is None)
 
 
