@@ -314,7 +314,7 @@ class Torture:
         place, begun = self.copy(), time.monotonic()
         both = [(name, start(place, VERBS[verb], name=name)) for name in ("first", "second")]
         ends = [finish(place, process, begun, name=name) for name, process in both]
-        refused = [one for one in ends if one.code == 2 and "writes to it" in one.error]
+        refused = [one for one in ends if one.code == 2 and ("writes to it" in one.error or FINISHED in one.error)]
         if any("Traceback" in one.error for one in ends) or not all(one.code in (0, 2) for one in ends):
             self.count("two at once", "other end", f"{verb}: {[(one.code, one.error[-150:]) for one in ends]}")
         elif len(refused) == 2 or (any(one.code for one in ends) and not refused):
