@@ -37,7 +37,7 @@ PEOPLE = {"sure": (0.0, 0.0), "errs": (0.03, 0.05)}
 
 LABELLINGS = ("at random", "faint ones", "with help of B")
 
-ANSWERS = (600, 1_500, 3_000, 6_000)
+ANSWERS = (800, 1_500, 3_000, 6_000)
 
 NORMAL = 1.96
 
@@ -114,7 +114,7 @@ def experiment(job: Job) -> Iterator[tuple[Row, tuple[float, float]]]:
     truth = truths(job.tags)
     difference = abs(truth["A"]["macro_f1"] - truth["B"]["macro_f1"])
     needed = forecast(cells, difference).macro
-    budgets = [*job.answers, *([round(needed)] if needed < cells.labels.size / 4 else [])]
+    budgets = [*job.answers, *([round(needed)] if ANSWERS[0] <= needed < cells.labels.size / 4 else [])]
     for person in PEOPLE:
         for number, budget in enumerate(budgets):
             first = draw_plan(cells, budget, job.seed)
@@ -184,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_size("--experiments", 50, tiny=1, help="experiments of each kind of labels")
     parser.add_size("--images", 12_000, tiny=800, help="images of an experiment")
     parser.add_size("--tags", 60, tiny=12, help="tags of an experiment")
-    parser.add_argument("--answers", nargs="+", type=int, help="numbers of answers (default 600 1500 3000 6000)")
+    parser.add_argument("--answers", nargs="+", type=int, help="numbers of answers (default 800 1500 3000 6000)")
     options = parser.read(arguments)
     budgets = tuple(options.answers or ((900,) if options.tiny else ANSWERS))
     jobs = [
