@@ -8,7 +8,9 @@ import pandas as pd
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.files import open_whole, write_whole
+from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
+from arena.base.tables import Kind, read_frame
 from arena.dataset.judgements import COLUMNS, add_judgements, read_judgements, refuse_unknown_cells
 from arena.evaluate.judged import (
     LEAST_ANSWERS,
@@ -26,6 +28,12 @@ from arena.metrics.judged import Forecast
 from arena.pipeline.display_options import thumbnail_sources
 from arena.pipeline.stored_run import other_scores, read_stored_run
 from arena.report.judge import Question, QuestionImage, render_questions
+
+_PLAN_KINDS = dict.fromkeys(PLAN_COLUMNS, Kind.TEXT) | {
+    "inclusion_probability": Kind.NUMBER,
+    "wave": Kind.INTEGER,
+    "repeat": Kind.FLAG,
+}
 
 QUESTION_SIDE = 640
 """Longest side of an image on the page of questions, in pixels."""
@@ -75,7 +83,7 @@ def plan_questions(
     answers = options.answers or _affordable(needed, options.difference)
     earlier = _known(options.judgements, cells)
     table = draw_plan(cells, answers, options.seed, earlier)
-    with open_whole(output) as file:
+    with lock_output(output, "judge plan"), open_whole(output) as file:
         table.to_parquet(file, index=False)
     left = table if earlier is None else unanswered(table, earlier)
     return WrittenPlan(output, table, needed, int(table["wave"].max()), len(left))
@@ -119,20 +127,13 @@ def read_plan(path: Path) -> pd.DataFrame:
     Raises:
         ArenaError: the file is missing, damaged, or no plan.
     """
-    try:
-        table = pd.read_parquet(path)
-    except FileNotFoundError:
-        raise ArenaError(f"{path}: no such plan; write one with arena judge plan") from None
-    except (OSError, ValueError) as error:
-        raise ArenaError(f"{path}: cannot be read as a plan ({' '.join(str(error).split())[:120]})") from None
-    if missing := [name for name in PLAN_COLUMNS if name not in table.columns]:
-        raise ArenaError(f"{path}: no plan: columns missing: {', '.join(missing)}")
-    return table
+    return read_frame(path, _PLAN_KINDS, fix="write a plan with arena judge plan")
 
 
 def add_answers(files: Sequence[Path], judgements: Path) -> pd.DataFrame:
     """Add files of answers to the judgements, and return all rows."""
-    return add_judgements(judgements, [read_judgements(path) for path in files])
+    with lock_output(judgements, "judge add"):
+        return add_judgements(judgements, [read_judgements(path) for path in files])
 
 
 class Progressed(NamedTuple):
@@ -190,4 +191,6 @@ def write_page(
         for image, tag, inclusion in questions[["image_id", "tag", "inclusion_probability"]].itertuples(index=False)
     ]
     identifier = str(table["plan"].iloc[0]) if len(table) else ""
-    write_whole(output, render_questions(heldout.card.title, identifier, images, tags, cells, COLUMNS))
+    page = render_questions(heldout.card.title, identifier, images, tags, cells, COLUMNS)
+    with lock_output(output, "judge page"):
+        write_whole(output, page)

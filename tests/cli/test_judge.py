@@ -78,7 +78,7 @@ def test_a_plan_is_answered_in_two_waves_and_gives_metrics(run: Path, tmp_path: 
     [
         (("plan", "{run}", "-m", "aa", "--answers", "700"), "--models aa: no such model in the run"),
         (("plan", "{run}", "--difference", "0.001"), "no number of answers decides a difference of 0.001"),
-        (("status", "{run}", "none.parquet", "--judgements", "none.parquet"), "no such plan"),
+        (("status", "{run}", "none.parquet", "--judgements", "none.parquet"), "no such file; write a plan"),
         (("add", "none.csv", "--judgements", "{run}/j.parquet"), "none.csv: no such file"),
     ],
 )
