@@ -11,12 +11,15 @@ import pandas as pd
 from arena.base.errors import ArenaError
 from arena.base.files import open_whole
 from arena.base.format import listed
+from arena.base.tables import Kind, read_frame
 
 ANSWERS = ("yes", "no", "unclear")
 
 COLUMNS = ("image_id", "tag", "answer", "judge", "time", "inclusion_probability", "plan")
 """Columns of a file of judgements: strings, but `inclusion_probability` is float64 above 0 to 1, null for a cell that was not
 sampled. `time` is ISO 8601. `plan` is the identifier of the sampling plan, empty for a cell that was not sampled."""
+
+_KINDS = dict.fromkeys(COLUMNS, Kind.TEXT) | {"inclusion_probability": Kind.NUMBER}
 
 
 def read_judgements(path: Path) -> pd.DataFrame:
@@ -26,7 +29,9 @@ def read_judgements(path: Path) -> pd.DataFrame:
         ArenaError: the file is missing or damaged, or lacks a column, or a value is not valid.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False) if path.suffix == ".csv" else pd.read_parquet(path)
+        table = (
+            pd.read_csv(path, dtype=str, keep_default_na=False) if path.suffix == ".csv" else read_frame(path, _KINDS)
+        )
     except FileNotFoundError:
         raise ArenaError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:

@@ -178,9 +178,8 @@ def draw_plan(cells: Cells, answers: int, seed: int, judgements: pd.DataFrame | 
 
 def _plan_table(cells: Cells, plan: str, drawn: Bools, inclusion: Floats, wave: Integers, seed: int) -> pd.DataFrame:
     image, tag = np.nonzero(drawn)
-    order = np.lexsort(
-        (cells.random_numbers(seed, 3)[drawn], wave[drawn])
-    )  # a random order, so that a break loses no kind
+    # in a random order, so that an interruption loses no kind of cell
+    order = np.lexsort((cells.random_numbers(seed, 3)[drawn], wave[drawn]))
     image, tag = image[order], tag[order]
     values = {
         "image_id": [cells.image_ids[row] for row in image],

@@ -52,7 +52,7 @@ def test_files_that_are_no_judgements_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 damaged")
     (tmp_path / "b.csv").write_text("image_id,tag\ni,hat\n")
     for name, message in (
-        ("a.parquet", "cannot be read"),
+        ("a.parquet", "not a readable Parquet file"),
         ("b.csv", "columns missing: answer"),
         ("c.csv", "no such file"),
     ):
