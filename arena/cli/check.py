@@ -15,6 +15,7 @@ from arena.cli.options import (
     bootstrap_option,
     config_option,
     device_option,
+    judgements_option,
     limit_option,
     names_entrants,
     option,
@@ -72,6 +73,7 @@ from arena.pipeline.grammar import GRAMMAR
 @option("--seed", type=int, default=0, help="Seed of the bootstrap and of --limit.")
 @bootstrap_option
 @threshold_option
+@judgements_option
 @batch_option
 @device_option
 @precision_option

@@ -9,7 +9,7 @@ Wretman 1992, Model assisted survey sampling, chapter 6) of a ratio, or of a mea
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -69,7 +69,7 @@ def asking_intensity(predicted: Sequence[Bools], proxy: Floats) -> Floats:
     least = np.sqrt(np.maximum(proxy * (1 - proxy), LEAST_VARIANCE))
     each = [pulls(one, proxy) for one in predicted]
     alone = least * np.sqrt(sum(one.macro**2 + one.micro**2 for one in each))
-    parts = [spread * np.abs(part) for part in _difference(each)] + [alone]
+    parts = [spread * np.abs(part) for part in difference_of_pulls(each)] + [alone]
     sums = [float(part.sum()) for part in parts]
     total = sum(share for share, amount in zip(SHARES, sums, strict=True) if amount > 0)
     return np.asarray(
@@ -79,7 +79,7 @@ def asking_intensity(predicted: Sequence[Bools], proxy: Floats) -> Floats:
     )
 
 
-def _difference(each: Sequence[Pulls]) -> Pulls:
+def difference_of_pulls(each: Sequence[Pulls]) -> Pulls:
     """Return the pulls on the difference of the first two models; of the only model if there is one."""
     if len(each) == 1:
         return each[0]
@@ -134,7 +134,7 @@ def answers_needed(predicted: Sequence[Bools], proxy: Floats, difference: float,
     spread = np.sqrt(proxy * (1 - proxy))
     allowed = (difference / float(minimum_detectable(1.0))) ** 2
     found = []
-    for part, of_images in zip(_difference([pulls(one, proxy) for one in predicted]), images, strict=True):
+    for part, of_images in zip(difference_of_pulls([pulls(one, proxy) for one in predicted]), images, strict=True):
         left = allowed - of_images**2
         scale = float((spread * np.abs(part)).sum())
         found.append(scale**2 / (EFFICIENCY * left) if left > 0 else math.inf)
@@ -146,18 +146,38 @@ class JudgedCells:
     """Cells with an answer.
 
     Attributes:
-        image, tag: int64 (cells,), row and column; no cell twice.
-        inclusion: float64 (cells,), probability that the cell was asked and answered, above 0.
-        answer: float64 (cells,), 1 for yes, 0 for no; a mean if several people answered, corrected for their errors.
+        image, tag: int64 (cells,), row and column. A cell occurs once for every plan that asked it.
+        inclusion: float64 (cells,), probability that the plan asked the cell and that it was answered, above 0.
+        answer: float64 (cells,), 1 for yes, 0 for no; a mean if several people answered.
+        share: float64 (cells,), weight of the plan among all plans that could ask the cell; None if there is one plan. The
+            weights of a cell's plans have the sum 1, so the mean of their unbiased estimates is unbiased.
     """
 
     image: Integers
     tag: Integers
     inclusion: Floats
     answer: Floats
+    share: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.image)
+
+    @property
+    def shares(self) -> Floats:
+        """`share`, or ones."""
+        return np.ones(len(self)) if self.share is None else self.share
+
+    def without_errors(self, rate: float) -> "JudgedCells":
+        """Return the cells with the answers that are expected without errors, if every answer is wrong with the same rate.
+
+        Args:
+            rate: probability that an answer is wrong, 0 to below 0.5.
+        """
+        return replace(self, answer=(self.answer - rate) / (1 - 2 * rate))
+
+
+NO_CELLS = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
+"""No answers: the estimates are then those of the proxies."""
 
 
 class Estimated(NamedTuple):
@@ -173,7 +193,7 @@ def corrected_labels(proxy: Floats, cells: JudgedCells) -> Floats:
     """Return the proxy plus the weighted deviation of each answer from it; float64 (images, tags), not limited to 0 to 1."""
     found = np.array(proxy, np.float64)
     here = (cells.image, cells.tag)
-    found[here] += (cells.answer - found[here]) / cells.inclusion
+    np.add.at(found, here, cells.shares * (cells.answer - proxy[here]) / cells.inclusion)
     return found
 
 
@@ -237,6 +257,38 @@ def estimated(influence: Influence, clusters: Integers | None = None) -> Estimat
 def difference(first: Influence, second: Influence) -> Influence:
     """Return the first metric minus the second."""
     return Influence(first.value - second.value, first.by_image - second.by_image)
+
+
+class AnswersNeeded(NamedTuple):
+    """What the answers so far are worth for a difference of two models, in answers of a plan for this difference alone.
+
+    Attributes:
+        effective: number of such answers that leave the same standard error; infinite if the answers leave none.
+        needed: number that shows the wanted difference with 80 % power; infinite if the images alone leave more uncertainty.
+    """
+
+    effective: float
+    needed: float
+
+
+def answers_worth(
+    pull: Floats, proxy: Floats, cells: JudgedCells, standard_error: float, wanted: float
+) -> AnswersNeeded:
+    """Return what answers are worth for a difference.
+
+    Args:
+        pull: float64 (images, tags), derivative of the difference to the label of each cell.
+        proxy: float (images, tags), 0 to 1.
+        cells: the answers.
+        standard_error: of the difference, from images and cells.
+        wanted: true difference to show, above 0.
+    """
+    here = (cells.image, cells.tag)
+    deviation = cells.shares * pull[here] * (cells.answer - proxy[here])
+    of_cells = float(((1 - np.minimum(cells.inclusion, 1)) / cells.inclusion**2 * deviation**2).sum())
+    scale = float((np.sqrt(proxy * (1 - proxy)) * np.abs(pull)).sum()) ** 2 / EFFICIENCY
+    left = (wanted / float(minimum_detectable(1.0))) ** 2 - max(0.0, standard_error**2 - of_cells)
+    return AnswersNeeded(scale / of_cells if of_cells > 0 else math.inf, scale / left if left > 0 else math.inf)
 
 
 def estimate_all(

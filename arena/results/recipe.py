@@ -25,6 +25,9 @@ SLICE_COLUMNS = ("rating", "domain", "size")
 DATASET_KEYS = ("name", "title", "digest", "images", "licence")
 """Fields of `DatasetUsed` that `run.json` holds in `dataset`."""
 
+JUDGEMENTS = "judgements"
+"""Kind of an input that holds answers of people."""
+
 TOP_KEYS = ("created", "arena_version", "command", "versions", "machine")
 """Fields of `Recipe` that `run.json` holds at its top level under the same name."""
 
@@ -133,7 +136,7 @@ class RecipeInput(NamedTuple):
     """A file or folder that a run was made from.
 
     Attributes:
-        kind: `dataset`, `truth`, `scores`, `model`, `index` or `pictures`.
+        kind: `dataset`, `truth`, `scores`, `model`, `index`, `pictures` or `judgements`.
         path: in `run.json` relative to the run folder, with slashes; absolute before the run is written.
         name: name of the model or of the index.
         digest: SHA-256 of the content; empty if unknown.
@@ -167,6 +170,7 @@ class Recipe:
         renamed: old name -> new name of tags that count as one tag, in addition to the dataset's aliases.
         inputs: files and folders that the run was made from.
         against: name, digest and size of each index of training images.
+        answers: number of answers in the judgements; 0 without judgements.
         command: the command line; empty for a run made in Python.
         started, created: when the command started, and when its result was made; UTC, ISO 8601.
         versions, machine: values of `arena.base.provenance`.
@@ -180,6 +184,7 @@ class Recipe:
     renamed: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[RecipeInput, ...] = ()
     against: tuple[Mapping[str, Any], ...] = ()
+    answers: int = 0
     command: str = ""
     started: str = ""
     created: str = ""
@@ -239,6 +244,7 @@ def write_recipe(recipe: Recipe, run: Mapping[str, Any], folder: Path | None = N
             "settings": _settings_content(recipe.settings),
             "renamed": dict(recipe.renamed),
             "inputs": [one._asdict() for one in inputs],
+            **({"answers": recipe.answers} if recipe.answers else {}),
         },
         "models": models,
     }
@@ -276,9 +282,10 @@ def _read(run: Mapping[str, Any]) -> Recipe:
     sample, private = Sample(block["sample"]["limit"], block["sample"]["seed"]), bool(block["private"])
     weighted = bool(block.get("weighted"))  # only runs of weighted samples have it
     inputs = tuple(RecipeInput(*(str(one.get(key, "")) for key in RecipeInput._fields)) for one in block["inputs"])
+    dataset = replace(_dataset(run), sample=sample, private=private, weighted=weighted)
     return replace(
         _top_level(run), settings=Settings(**settings), renamed=dict(block["renamed"]), inputs=inputs,
-        started=str(block["started"]), dataset=replace(_dataset(run), sample=sample, private=private, weighted=weighted),
+        started=str(block["started"]), answers=int(block.get("answers", 0)), dataset=dataset,
     )  # fmt: skip
 
 

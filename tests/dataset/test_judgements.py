@@ -53,7 +53,7 @@ def test_files_that_are_no_judgements_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("image_id,tag\ni,hat\n")
     for name, message in (
         ("a.parquet", "not a readable Parquet file"),
-        ("b.csv", "columns missing: answer"),
+        ("b.csv", "no column answer"),
         ("c.csv", "no such file"),
     ):
         with pytest.raises(ArenaError, match=message):

@@ -5,12 +5,11 @@ import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
+from arena.evaluate.answers import LEAST_ANSWERS, agreement
 from arena.evaluate.judged import (
     FIRST_WAVE,
     LABELS,
-    LEAST_ANSWERS,
     Cells,
-    agreement,
     answers_of,
     draw_plan,
     estimate_judged,
