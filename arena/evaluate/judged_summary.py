@@ -21,6 +21,7 @@ from arena.metrics.judged import (
     Influence,
     JudgedCells,
     Pulls,
+    answers_missing,
     answers_worth,
     corrected_labels,
     difference,
@@ -165,15 +166,16 @@ def _worth(context: _Context, figure: str, pull: Pulls, one: Estimated) -> dict[
         return {}
     wanted = max(LEAST_DIFFERENCE, abs(one.value))
     of_figure = pull.macro if figure == "macro_f1" else pull.micro
-    worth = answers_worth(of_figure, context.proxy, context.answers, one.standard_error, wanted)
-    more = max(0.0, worth.needed - worth.effective)
+    worth = answers_worth(of_figure, context.proxy, context.answers, one.standard_error)
+    more = answers_missing(worth.effective, one.standard_error, worth.image_error, wanted)
     return {
-        "effective_answers": _finite(worth.effective), "wanted": wanted, "more_answers": _finite(more),
+        "image_error": worth.image_error, "effective_answers": _finite(worth.effective), "wanted": wanted,
+        "more_answers": _finite(more),
     }  # fmt: skip
 
 
 def _finite(value: float) -> float:
-    return float(round(value)) if math.isfinite(value) else math.nan
+    return value if math.isfinite(value) else math.nan
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

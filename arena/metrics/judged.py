@@ -259,21 +259,20 @@ def difference(first: Influence, second: Influence) -> Influence:
     return Influence(first.value - second.value, first.by_image - second.by_image)
 
 
-class AnswersNeeded(NamedTuple):
-    """What the answers so far are worth for a difference of two models, in answers of a plan for this difference alone.
+class AnswersWorth(NamedTuple):
+    """What answers are worth for a difference of two models.
 
     Attributes:
-        effective: number of such answers that leave the same standard error; infinite if the answers leave none.
-        needed: number that shows the wanted difference with 80 % power; infinite if the images alone leave more uncertainty.
+        effective: number of answers of a plan for this difference alone that leave the same standard error; infinite if the
+            answers leave none.
+        image_error: standard error that the images alone leave.
     """
 
     effective: float
-    needed: float
+    image_error: float
 
 
-def answers_worth(
-    pull: Floats, proxy: Floats, cells: JudgedCells, standard_error: float, wanted: float
-) -> AnswersNeeded:
+def answers_worth(pull: Floats, proxy: Floats, cells: JudgedCells, standard_error: float) -> AnswersWorth:
     """Return what answers are worth for a difference.
 
     Args:
@@ -281,14 +280,32 @@ def answers_worth(
         proxy: float (images, tags), 0 to 1.
         cells: the answers.
         standard_error: of the difference, from images and cells.
-        wanted: true difference to show, above 0.
     """
     here = (cells.image, cells.tag)
     deviation = cells.shares * pull[here] * (cells.answer - proxy[here])
     of_cells = float(((1 - np.minimum(cells.inclusion, 1)) / cells.inclusion**2 * deviation**2).sum())
-    scale = float((np.sqrt(proxy * (1 - proxy)) * np.abs(pull)).sum()) ** 2 / EFFICIENCY
-    left = (wanted / float(minimum_detectable(1.0))) ** 2 - max(0.0, standard_error**2 - of_cells)
-    return AnswersNeeded(scale / of_cells if of_cells > 0 else math.inf, scale / left if left > 0 else math.inf)
+    of_cells = min(of_cells, standard_error**2)
+    scale = float((np.sqrt(proxy * (1 - proxy)) * np.abs(pull)).sum())
+    effective = scale**2 / (EFFICIENCY * of_cells) if of_cells > 0 else math.inf
+    return AnswersWorth(effective, math.sqrt(standard_error**2 - of_cells))
+
+
+def answers_missing(effective: float, standard_error: float, image_error: float, difference: float) -> float:
+    """Return how many more answers show a true difference with 80 % power, 0 or more; infinite if no number does.
+
+    The variance that the cells leave falls with the number of answers, that of the images does not.
+
+    Args:
+        effective, image_error: from `answers_worth`.
+        standard_error: of the difference.
+        difference: above 0.
+
+    >>> round(answers_missing(1000, 0.005, 0.003, 0.0112), 6)  # needs 0.004: cells may leave sqrt(7e-6), they leave 0.004
+    1285.714286
+    """
+    left = (difference / float(minimum_detectable(1.0))) ** 2 - image_error**2
+    of_cells = standard_error**2 - image_error**2
+    return max(0.0, effective * of_cells / left - effective) if left > 0 else math.inf
 
 
 def estimate_all(

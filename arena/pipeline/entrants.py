@@ -11,6 +11,7 @@ from arena.base.format import listed
 from arena.base.names import disambiguate
 from arena.cards import ModelCard, find_model, model_cards, model_groups
 from arena.pipeline.grammar import GRAMMAR, RECORDED, Spec, parse
+from arena.pipeline.judgements import judgements_of_run
 from arena.results.baselines.store import current_baseline, find_baseline_scores, read_baseline_result
 from arena.results.named import ModelOfRun, refuse_damaged
 from arena.results.published.read import is_published, read_published, renamed
@@ -342,3 +343,10 @@ def _last_part(place: str) -> str:
 
 def _as_name(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", text).strip("-.")[:60] or "entrant"
+
+
+def judgements_of_entrants(entrants: Sequence[Entrant]) -> list[Path]:
+    """Return the files of judgements that the runs were made with, each once."""
+    runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
+    found = [path.resolve() for run in runs for path in judgements_of_run(run.result.recipe, run.folders).found]
+    return list(dict.fromkeys(found))

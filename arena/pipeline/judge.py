@@ -16,6 +16,7 @@ from arena.dataset.judgements import (
     Judgements,
     add_judgements,
     read_judgements,
+    read_plans,
     register_plan,
 )
 from arena.evaluate.answers import LEAST_ANSWERS
@@ -168,7 +169,9 @@ def judged_so_far(
     if left:
         return Progressed(len(table), left, None)
     cells = _cells(folder, (), dataset, root, progress)
-    judged = judged_summary(cells, Judgements(answers_to(answers, table)), [("own", cells.predicted)])
+    judged = judged_summary(
+        cells, Judgements(answers_to(answers, table), read_plans(judgements)), [("own", cells.predicted)]
+    )
     return Progressed(len(table), 0, {**headline_view(read_result(folder, HEADLINE_TABLES)), JUDGED: judged})
 
 

@@ -25,6 +25,7 @@ from arena.pipeline.entrants import (
     RunEntrant,
     ScoredEntrant,
     ScoresEntrant,
+    judgements_of_entrants,
 )
 from arena.pipeline.grammar import parse
 from arena.pipeline.inputs import digest_of_scores, locate_scores, scores_of_run
@@ -197,7 +198,7 @@ def evaluate_entrants(
     settings = settings_for(entrants, asked, ground.folder)
     refuse_unfit_settings(ground.truth, settings)
     inspect(ground.truth, settings)
-    judged = read_given(asked.judgements or _judgements_of(entrants), ground.truth)
+    judged = read_given(asked.judgements or judgements_of_entrants(entrants), ground.truth)
     own = {one.name: thresholds_of_entrant(one, asked.thresholds.get(one.name), progress) for one in entrants}
     own = _with_known_thresholds(own) if alike else own
     planned = planned_recipe(ground, settings, own, locate_entrants(entrants), judged)
@@ -221,13 +222,6 @@ def evaluate_entrants(
     recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started, judged=judged)
     result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, published_entries(published))
     return JointEvaluation(result, entries, ground, settings, (*notes, *_notes(entrants, settings, asked)))
-
-
-def _judgements_of(entrants: Sequence[Entrant]) -> list[Path]:
-    """Return the files of judgements that the runs were made with, each once."""
-    runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
-    found = [path.resolve() for run in runs for path in judgements_of_run(run.result.recipe, run.folders).found]
-    return list(dict.fromkeys(found))
 
 
 def _read_entries(entrants: Sequence[ScoredEntrant], asked: ComparisonOptions, progress: Progress) -> dict[str, Entry]:

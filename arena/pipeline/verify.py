@@ -1,16 +1,18 @@
 """Verify a run: compute every metric again from its stored scores, make every file again, and compare."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arena.base.progress import Progress, Silent
+from arena.pipeline.judgements import judgements_of_run, read_given
 from arena.pipeline.publish import exports_of
 from arena.pipeline.stages import evaluate_run
 from arena.pipeline.stored_run import other_scores, read_stored_run
 from arena.report.text import text_reports
 from arena.results.differences import differing_bytes, differing_parts, has_older_statistics, point_estimates
-from arena.results.run_folder import CONTAMINATION, TABLES, Result
+from arena.results.recipe import JUDGEMENTS
+from arena.results.run_folder import CONTAMINATION, JUDGED, TABLES, Result
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,15 @@ def verify_run(
     """
     run = read_stored_run(folder, dataset=dataset, scores=scores, tag_groups=tag_groups, root=root)
     result = run.result
-    again = evaluate_run(run.truth.truth, run.entries, run.settings, progress)
+    stored_judgements = judgements_of_run(result.recipe, [folder])
+    judged = None
+    if JUDGED in result.summary and not stored_judgements.missing:
+        judged = read_given(stored_judgements.found, run.truth.truth)
+    again = evaluate_run(run.truth.truth, run.entries, run.settings, progress, given=judged)
+    wanted = {one.digest for one in result.recipe.inputs if one.kind == JUDGEMENTS}
+    same = JUDGED not in result.summary or (judged is not None and {one.digest for one in judged.files} == wanted)
+    if not same:
+        result, again = _without_judged(result), _without_judged(again)
     older = has_older_statistics(result, again)
     stored, computed = point_estimates(result, again) if older else (result, again)
     found = [*other_scores(result, run.scores), *differing_parts(stored, computed)]
@@ -69,9 +79,16 @@ def verify_run(
             "intervals, tests and threshold policies: this run was made by an older version, which computes them in another "
             "way; evaluate its scores again with arena score"
         )
+    if not same:
+        left.append("judged truth: the judgements were moved or have changed since")
     if CONTAMINATION in result.summary:
         left.append("contamination: a run does not store the indexes of training images")
     return Verified(found, names, left)
+
+
+def _without_judged(result: Result) -> Result:
+    """Return a result without its metrics by judged truth."""
+    return replace(result, summary={key: value for key, value in result.summary.items() if key != JUDGED})
 
 
 _File = tuple[str, bytes | None, bytes]

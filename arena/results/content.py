@@ -124,7 +124,9 @@ _JUDGED_DIFFERENCE = table_of(
     },
     {
         "higher": _MAYBE_TEXT,
-        **dict.fromkeys(("p_adjusted", "effective_answers", "wanted", "more_answers", "error_shift"), _MAYBE_NUMBER),
+        **dict.fromkeys(
+            ("p_adjusted", "image_error", "effective_answers", "wanted", "more_answers", "error_shift"), _MAYBE_NUMBER
+        ),
     },
 )  # fmt: skip
 

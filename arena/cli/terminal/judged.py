@@ -7,11 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from arena.base.format import figure, interval, one_line, signed
+from arena.base.format import figure, one_line, signed
 from arena.metrics.registry import METRICS
 from arena.report.view_model.judged import (
-    BY_LABELS,
-    BY_TRUTH,
     Estimate,
     completeness,
     judged_contrasts,
@@ -21,6 +19,8 @@ from arena.report.view_model.judged import (
     other_policies_judged,
     share_text,
 )
+
+_LABELS, _TRUTH = "labels", "judged"
 
 _SHOWN = ("macro_f1", "micro_f1", "micro_precision", "micro_recall")
 
@@ -38,20 +38,20 @@ def show_judged(console: Console, payload: Mapping[str, Any]) -> None:
         return
     if levels := judged_levels(payload):
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("model", "by", *(METRICS[key].heading for key in _SHOWN)):
-            table.add_column(name, justify="left" if name in ("model", "by") else "right", overflow="fold")
+        for name in ("model", "by", *(METRICS[key].short for key in _SHOWN)):
+            table.add_column(name, justify="left" if name in ("model", "by") else "right", no_wrap=name != "model")
         for one in levels:
-            for by, of in ((BY_LABELS, one.by_labels), (BY_TRUTH, one.by_truth)):
-                table.add_row(Text(one.name if by == BY_LABELS else ""), by, *(_level(of[key]) for key in _SHOWN))
+            for by, of in ((_LABELS, one.by_labels), (_TRUTH, one.by_truth)):
+                table.add_row(Text(one.name if by == _LABELS else ""), by, *(_level(of[key]) for key in _SHOWN))
         contrasts = judged_contrasts(payload, _SHOWN)
         for pair in dict.fromkeys((one.first, one.second) for one in contrasts):
             of_pair = {one.figure: one for one in contrasts if (one.first, one.second) == pair}
             rows = {
-                BY_LABELS: {key: one.labels for key, one in of_pair.items()},
-                BY_TRUTH: {key: one.truth for key, one in of_pair.items()},
+                _LABELS: {key: one.labels for key, one in of_pair.items()},
+                _TRUTH: {key: one.truth for key, one in of_pair.items()},
             }
             for by, cells in rows.items():
-                label = Text(f"{pair[0]} - {pair[1]}" if by == BY_LABELS else "")
+                label = Text(f"{pair[0]} - {pair[1]}" if by == _LABELS else "")
                 table.add_row(label, by, *(_difference(cells[key]) for key in _SHOWN))
         console.print(table)
     verdict = judged_verdict(payload)
@@ -65,11 +65,13 @@ def show_judged(console: Console, payload: Mapping[str, Any]) -> None:
 
 
 def _level(one: Estimate) -> str:
-    return f"{figure(one.value)}\n{interval(one.low, one.high)}".rstrip()
+    ends = "" if one.low is None or one.high is None else f"\n{figure(one.low)}–{figure(one.high)}"
+    return f"{figure(one.value)}{ends}"
 
 
 def _difference(one: Estimate) -> str:
-    return f"{signed(one.value)}\n{interval(one.low, one.high, signed)}".rstrip()
+    ends = "" if one.low is None or one.high is None else f"\n{signed(one.low)} to\n{signed(one.high)}"
+    return f"{signed(one.value)}{ends}"
 
 
 def _effective(payload: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -118,7 +119,7 @@ def judged_contrasts(payload: Mapping[str, Any], figures: Sequence[str] = JUDGED
             JudgedContrast(
                 row["figure"], row["first"], row["second"], Estimate() if other is None else _estimate(other),
                 _estimate(row), None if effective is None else round(effective), row.get("wanted"),
-                None if more is None else round(more), other is not None,
+                None if more is None else math.ceil(more), other is not None,
             )
         )  # fmt: skip
     return found
