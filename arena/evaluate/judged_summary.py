@@ -32,7 +32,7 @@ from arena.metrics.judged import (
 )
 from arena.metrics.registry import HEADLINES, THRESHOLDED
 from arena.metrics.significance import holm
-from arena.metrics.slices import support_band
+from arena.metrics.slices import SUPPORT_LABELS, support_band
 
 FAMILY_WISE_ERROR = 0.05
 """Family-wise error rate over the headline metrics and pairs of models of a threshold policy."""
@@ -205,9 +205,10 @@ def _label_rows(context: _Context) -> Iterator[dict[str, Any]]:
     bands = support_band(cells.labels.sum(0).astype(np.int64))
     asked = np.bincount(context.answers.tag, minlength=len(cells.tags))
     groups: list[tuple[str, str, Bools]] = [("all", "all", np.ones(len(cells.tags), np.bool_))]
-    groups += [("category", one, np.array(cells.categories) == one) for one in dict.fromkeys(cells.categories)]
-    groups += [("support", str(one), bands == one) for one in dict.fromkeys(bands.tolist())]
-    for slice_, value, member in sorted(groups, key=lambda one: ("all", "category", "support").index(one[0])):
+    kinds, present = sorted(set(cells.categories)), set(bands.tolist())
+    groups += [("category", one, np.array(cells.categories) == one) for one in kinds if len(kinds) > 1]
+    groups += [("support", one, bands == one) for one in SUPPORT_LABELS if one in present]
+    for slice_, value, member in groups:
         of_part = influences(cells.labels[:, member], context.proxy[:, member], context.labels[:, member])
         row: dict[str, Any] = {"slice": slice_, "value": value, "tags": int(member.sum())}
         row["answers"] = int(asked[member].sum())

@@ -12,8 +12,8 @@ from arena.metrics.judged import answers_missing
 from arena.metrics.registry import HEADLINES, THRESHOLDED
 from arena.results.run_folder import JUDGED, Result
 
-BY_TRUTH, BY_LABELS = "by judged truth", "by recorded labels"
-"""End of the title of a case, where a policy says that answers decide."""
+BY_TRUTH, BY_LABELS = "judged truth", "recorded labels"
+"""Start of the title of a case, where a policy says that answers decide."""
 
 JUDGED_METRICS = tuple(name for name in HEADLINES if name in THRESHOLDED)
 """Headline metrics that answers estimate; the others stay by recorded labels."""

@@ -52,4 +52,4 @@ def judge_paired(
     cases = [case for one in REQUIREMENTS if one.cases is not None for case in one.cases(judged, policy.of(one))]
     if not policy.of(MARGINS).judged:
         return cases
-    return [replace(case, title=f"{case.title}, {BY_LABELS}") if case.gate in _BY_LABELS else case for case in cases]
+    return [replace(case, title=f"{BY_LABELS}: {case.title}") if case.gate in _BY_LABELS else case for case in cases]

@@ -142,7 +142,8 @@ def _margin_cases(judged: JudgedData, settings: MarginSettings) -> list[Case]:
         at_regime = METRICS[name].needs_threshold and evidence.regime != "own"
         over = "all compared tags" if evidence.averaged is None else _common(evidence.averaged, name)
         regime = f", thresholds by {evidence.regime}" if at_regime else ""
-        title = f"{METRICS[name].title} over {over}{regime}{f', {BY_LABELS}' if settings.judged else ''}"
+        title = f"{METRICS[name].title} over {over}{regime}"
+        title = f"{BY_LABELS}: {title}" if settings.judged else title
         if not evidence.paired and (figure.candidate is None or figure.baseline is None):
             without = "candidate" if figure.candidate is None else "baseline"
             reason = f"{METRICS[name].title} of the {without} is unknown; its file has too few columns per tag"
@@ -162,7 +163,7 @@ def _judged_case(judged: JudgedData, settings: MarginSettings, name: str, margin
     assert judged.result is not None
     of = {"candidate": judged.candidate, "baseline": judged.baseline, "regime": settings.regime}
     regime = f", thresholds by {settings.regime}" if settings.regime != "own" else ""
-    title = f"{METRICS[name].title} over all compared tags{regime}, {BY_TRUTH}"
+    title = f"{BY_TRUTH}: {METRICS[name].title} over all compared tags{regime}"
     rule = settings.rule_of(name, judged.decidable)
     test = MarginTest("margins", name, title, margin, rule, list_tags=judged.list_tags)
     evidence = replace(judged.evidence, why_none=why_undefined(judged.result))

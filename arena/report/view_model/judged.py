@@ -33,9 +33,14 @@ class Estimate:
     higher: str | None = None
 
     @property
+    def range(self) -> str:
+        """The interval; empty if undefined."""
+        return interval(self.low, self.high)
+
+    @property
     def text(self) -> str:
         """The value with its interval."""
-        return f"{figure(self.value)} {interval(self.low, self.high)}".rstrip()
+        return f"{figure(self.value)} {self.range}".rstrip()
 
     @property
     def signed_text(self) -> str:
