@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arena.base.progress import Progress, Silent
-from arena.pipeline.judgements import judgements_of_run, read_given
+from arena.pipeline.judgements import GivenJudgements, judgements_of_run, read_given
 from arena.pipeline.publish import exports_of
 from arena.pipeline.stages import evaluate_run
-from arena.pipeline.stored_run import other_scores, read_stored_run
+from arena.pipeline.stored_run import StoredRun, other_scores, read_stored_run
 from arena.report.text import text_reports
 from arena.results.differences import differing_bytes, differing_parts, has_older_statistics, point_estimates
 from arena.results.recipe import JUDGEMENTS
@@ -56,17 +56,12 @@ def verify_run(
     """
     run = read_stored_run(folder, dataset=dataset, scores=scores, tag_groups=tag_groups, root=root)
     result = run.result
-    stored_judgements = judgements_of_run(result.recipe, [folder])
-    judged = None
-    if JUDGED in result.summary and not stored_judgements.missing:
-        judged = read_given(stored_judgements.found, run.truth.truth)
+    judged = _judgements_again(run, folder)
     again = evaluate_run(run.truth.truth, run.entries, run.settings, progress, given=judged)
-    wanted = {one.digest for one in result.recipe.inputs if one.kind == JUDGEMENTS}
-    same = JUDGED not in result.summary or (judged is not None and {one.digest for one in judged.files} == wanted)
-    if not same:
-        result, again = _without_judged(result), _without_judged(again)
-    older = has_older_statistics(result, again)
-    stored, computed = point_estimates(result, again) if older else (result, again)
+    without = JUDGED in result.summary and judged is None
+    numbers = _without_judged(result) if without else result
+    older = has_older_statistics(numbers, again)
+    stored, computed = point_estimates(numbers, again) if older else (numbers, again)
     found = [*other_scores(result, run.scores), *differing_parts(stored, computed)]
     files = list(_texts(result, folder))
     if forms is not None:
@@ -79,11 +74,22 @@ def verify_run(
             "intervals, tests and threshold policies: this run was made by an older version, which computes them in another "
             "way; evaluate its scores again with arena score"
         )
-    if not same:
+    if without:
         left.append("judged truth: the judgements were moved or have changed since")
     if CONTAMINATION in result.summary:
         left.append("contamination: a run does not store the indexes of training images")
     return Verified(found, names, left)
+
+
+def _judgements_again(run: StoredRun, folder: Path) -> GivenJudgements | None:
+    """Return the answers that a run was made with; None if it has none, or if they were moved or have changed."""
+    recipe = run.result.recipe
+    stored = judgements_of_run(recipe, [folder])
+    if JUDGED not in run.result.summary or stored.missing:
+        return None
+    given = read_given(stored.found, run.truth.truth)
+    wanted = {one.digest for one in recipe.inputs if one.kind == JUDGEMENTS}
+    return given if given is not None and {one.digest for one in given.files} == wanted else None
 
 
 def _without_judged(result: Result) -> Result:

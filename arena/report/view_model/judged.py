@@ -208,13 +208,15 @@ def _error_facts(judged: Mapping[str, Any]) -> Iterator[str]:
     shifts = []
     for name, model in judged.get("models", {}).items():
         shift = model.get("error_shift", {})
-        of = [f"{METRICS[key].title} by {signed(shift[key])}" for key in JUDGED_HEADLINES if key in shift]
+        of = [f"{METRICS[key].title} by about {signed(shift[key])}" for key in JUDGED_HEADLINES if key in shift]
         shifts += [f"{listed(of)} ({clipped(name, 30)})"] if of else []
     for row in judged.get("differences", []):
         if row["regime"] == "own" and row["figure"] in JUDGED_HEADLINES and row.get("error_shift") is not None:
             pair = f"{clipped(row['first'], 30)} − {clipped(row['second'], 30)}"
-            shifts.append(f"the difference {pair} in {METRICS[row['figure']].title} by {signed(row['error_shift'])}")
-    effect = f", which shifts about: {'; '.join(shifts)}" if shifts else ""
+            shifts.append(
+                f"the difference {pair} in {METRICS[row['figure']].title} by about {signed(row['error_shift'])}"
+            )
+    effect = f", which shifts {'; '.join(shifts)}" if shifts else ""
     yield f"Warning: estimated error of answers {_share(rate)}{effect}. It is not corrected."
 
 
