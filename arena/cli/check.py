@@ -90,6 +90,8 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     candidate passes, 1 if it fails, 3 if these images cannot decide, 4 if the two cannot be compared. After an interruption,
     the same command continues.
 
+    With --judgements and a policy with judged = true in [margins], answers of people decide macro F1 and micro F1.
+
     Example: arena check runs/new --baseline runs/old
     """
     if show_policy:

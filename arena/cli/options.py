@@ -166,7 +166,7 @@ published_option = option(
 )  # fmt: skip
 judgements_option = option(
     "--judgements", type=click.Path(path_type=Path), multiple=True, metavar="FILE", show_default=False,
-    help="Answers of people (arena judge); metrics are also estimated by judged truth. Repeatable.",
+    help="Answers of people (arena judge), such as judgements.parquet; metrics are also estimated by judged truth. Repeatable.",
 )  # fmt: skip
 imply_option = option(
     "--imply",

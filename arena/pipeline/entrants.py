@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.format import listed
+from arena.base.local_paths import shorten_word
 from arena.base.names import disambiguate
 from arena.cards import ModelCard, find_model, model_cards, model_groups
 from arena.pipeline.grammar import GRAMMAR, RECORDED, Spec, parse
@@ -350,3 +351,13 @@ def judgements_of_entrants(entrants: Sequence[Entrant]) -> list[Path]:
     runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
     found = [path.resolve() for run in runs for path in judgements_of_run(run.result.recipe, run.folders).found]
     return list(dict.fromkeys(found))
+
+
+def lost_judgements(entrants: Sequence[Entrant]) -> list[str]:
+    """Return a note on each run whose judgements are not found."""
+    return [
+        f"{shorten_word(run.source)} was made with the judgements {listed(missing)}, which are not found; name them with "
+        "--judgements"
+        for run in entrants
+        if isinstance(run, RunEntrant) and (missing := judgements_of_run(run.result.recipe, run.folders).missing)
+    ]

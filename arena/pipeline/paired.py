@@ -10,7 +10,6 @@ from pathlib import Path
 
 from arena.base import provenance
 from arena.base.errors import IncomparableError
-from arena.base.format import listed
 from arena.base.local_paths import shorten_word
 from arena.base.progress import Progress, Silent
 from arena.dataset.frozen import HeldOut, Truth
@@ -26,10 +25,11 @@ from arena.pipeline.entrants import (
     ScoredEntrant,
     ScoresEntrant,
     judgements_of_entrants,
+    lost_judgements,
 )
 from arena.pipeline.grammar import parse
 from arena.pipeline.inputs import digest_of_scores, locate_scores, scores_of_run
-from arena.pipeline.judgements import judgements_of_run, read_given
+from arena.pipeline.judgements import read_given
 from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import make_recipe, model_inputs, scores_input
 from arena.pipeline.same_images import (
@@ -374,12 +374,7 @@ def _notes(entrants: Sequence[Entrant], settings: Settings, asked: ComparisonOpt
     runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
     notes = [note for run in runs[1:] for note in _other_settings(run, runs[0], settings)]
     groups = digest_groups(settings.tag_groups)
-    notes += [] if asked.judgements else [
-        f"{shorten_word(run.source)} was made with the judgements {listed(missing)}, which are not found; name them with "
-        "--judgements"
-        for run in runs
-        if (missing := judgements_of_run(run.result.recipe, run.folders).missing)
-    ]  # fmt: skip
+    notes += [] if asked.judgements else lost_judgements(entrants)
     for run in runs:
         if run.result.recipe.tag_groups_digest not in ("", groups):
             found = runs[0].result.recipe.groups_digest is not None
