@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from arena.base.errors import ArenaError
 from arena.dataset.frozen import Truth
 from arena.dataset.judgements import Judgements, PlannedCells, with_probabilities
-from arena.evaluate.answers import agreement, sampled_answers
+from arena.evaluate.answers import agreement, error_rate, sampled_answers, useless
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.proxy import first_proxy, learnt_proxy
 from arena.metrics.bootstrap import resampling_units
@@ -26,6 +26,7 @@ from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import (
     NO_CELLS,
     Bools,
+    ErrorRate,
     Estimated,
     Forecast,
     JudgedCells,
@@ -233,6 +234,7 @@ class Judged(NamedTuple):
         pairs: pair of models -> metric -> difference.
         agreement: Krippendorff's alpha of the cells that were answered twice; NaN without one.
         repeated: number of these cells.
+        errors: how often answers are wrong; the metrics are corrected for it.
     """
 
     answers: int
@@ -241,6 +243,7 @@ class Judged(NamedTuple):
     pairs: Mapping[tuple[str, str], Mapping[str, Estimated]]
     agreement: float
     repeated: int
+    errors: ErrorRate
 
 
 def estimate_judged(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) -> Judged:
@@ -255,7 +258,10 @@ def estimate_judged(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) 
     if answers.problem:
         raise ArenaError(answers.problem)
     predicted = {**cells.predicted, LABELS: cells.labels}
-    models, pairs = estimate_all(predicted, cells.proxy(found), found, cells.clusters)
+    errors = error_rate(of_plan)
+    if problem := useless(errors):
+        raise ArenaError(problem)
+    models, pairs = estimate_all(predicted, cells.proxy(found), found, cells.clusters, errors)
     between = {pair: each for pair, each in pairs.items() if LABELS not in pair}
     alpha, repeated = agreement(of_plan)
-    return Judged(answers.clear, answers.unclear, models, between, alpha, repeated)
+    return Judged(answers.clear, answers.unclear, models, between, alpha, repeated, errors)
