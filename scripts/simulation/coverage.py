@@ -74,12 +74,11 @@ class Tally:
     @classmethod
     def from_json(cls, content: Mapping[str, Sequence[Any]]) -> "Tally":
         """Return the sums that `as_json` wrote."""
-        return cls(
-            **{
-                name: {(tuple(key) if isinstance(key, list) else key): np.asarray(values) for key, values in sums}
-                for name, sums in content.items()
-            }
-        )
+        sums: dict[str, Any] = {
+            name: {(tuple(key) if isinstance(key, list) else key): np.asarray(values) for key, values in pairs}
+            for name, pairs in content.items()
+        }
+        return cls(**sums)
 
     def hold(self, key: Key, estimate: Any, low: Any, high: Any, truth: Any) -> None:
         """Add intervals, and check that they contain their estimates; undefined ones are left out."""
