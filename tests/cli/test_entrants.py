@@ -18,7 +18,7 @@ from tests.pipeline.conftest import World
 
 from .test_cli import arena
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 Call = Callable[..., tuple[int, str, str]]
 

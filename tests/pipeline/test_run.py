@@ -41,7 +41,7 @@ CONTRACT = {
     "plots/scatter.png", "scores/tiny/store.json", "scores/wd/00000.npy",
 }  # fmt: skip
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 
 PLAIN = Settings(replicates=0)
@@ -63,7 +63,7 @@ def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
     return [f"tiny={joytag_folder}", f"wd={onnx_folder.folder}"]
 
 
-@pytest.mark.usefixtures("with_plots")
+@pytest.mark.usefixtures("with_page", "with_plots")
 def test_a_run_writes_every_file_of_the_contract_and_keeps_nothing_of_other_models(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
@@ -192,6 +192,7 @@ def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path
     assert json.loads((folder / "summary.json").read_text())["images"] == 40
 
 
+@pytest.mark.usefixtures("with_page")
 def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_an_earlier_one(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +301,7 @@ def test_truncated_images_are_skipped_counted_and_named(models: list[str], drawn
         predict_folder(models[0], images, tmp_path / "t.npz")
 
 
+@pytest.mark.usefixtures("with_page")
 def test_a_broken_frozen_image_is_left_out_for_every_model(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
@@ -330,6 +332,7 @@ def give_own_thresholds(wd: Wd, values: dict[str, str]) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.usefixtures("with_page")
 def test_thresholds_of_single_tags_go_from_file_to_page(
     models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -437,6 +440,7 @@ def test_an_output_that_cannot_be_written_is_one_line(models: list[str], drawn_d
         pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "file" / "run")
 
 
+@pytest.mark.usefixtures("with_page")
 def test_reports_can_be_rendered_again(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
     folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     page = (folder / "index.html").read_text()

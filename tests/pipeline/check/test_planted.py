@@ -26,7 +26,7 @@ from tests.conftest import REPOSITORY
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from planted import checkpoints
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 IMAGES, REPLICATES = 300, 100
 
