@@ -49,7 +49,7 @@ _IMAGE_KINDS = {
 }  # fmt: skip
 
 IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
-"""Columns of `images.parquet` that identify images; every other column except `WEIGHT` and `KNOWN_COLUMNS` can define slices."""
+"""Columns of `images.parquet` that identify images; every other column but `WEIGHT` and `KNOWN_COLUMNS` can define slices."""
 
 _SUM_BITS = 46
 """Bits of the sum of all weights; float64 holds 53, so the sum of up to 128 such sums is exact too."""
@@ -338,7 +338,7 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     _refuse_outside(card, images)
     tags = read_tag_table(card.folder / "tags.csv")
     known = set(map(canonical_spelling, tags.names))
-    for column in _tag_columns(images):
+    for column in tag_columns(images):
         carried = {name for names in images[column] for name in names} - tags.index.keys()
         if unknown := sorted(name for name in carried if canonical_spelling(name) not in known):
             where = "has tags" if column == "tags" else f"has in its column {column} tags"
@@ -359,7 +359,7 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     return respelled
 
 
-def _tag_columns(images: pd.DataFrame) -> list[str]:
+def tag_columns(images: pd.DataFrame) -> list[str]:
     """Return the columns that hold lists of tags."""
     return ["tags", *(name for name in KNOWN_COLUMNS if name in images.columns)]
 
@@ -401,7 +401,7 @@ def _refuse_missing_files(card: DatasetCard, images: pd.DataFrame) -> None:
 def _respelled(dataset: HeldOut) -> HeldOut:
     """Return a dataset with every tag in its canonical spelling; tags with one canonical spelling are merged."""
     tags, images = dataset.tags, dataset.images
-    columns = _tag_columns(images)
+    columns = tag_columns(images)
     every_name = {*tags.names}.union(*(names for column in columns for names in images[column]))
     spelled = {name: canonical_spelling(name) for name in every_name}
     note = respelling_note(dataset.card.folder, spelled.items())

@@ -53,12 +53,14 @@ def truth_from_rows(
     def checked() -> Iterator[np.ndarray]:
         start = 0
         for tile in tiles:
-            if is_known is not None:
-                tile = np.where(is_known[start : start + len(tile)], tile, False)
-            start += len(tile)
-            if tile.dtype != np.bool_ and not np.isin(tile, (0, 1)).all():
-                raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
-            yield tile.astype(np.bool_, copy=False)
+            rows = slice(start, start + len(tile))
+            labels = tile if is_known is None else np.where(is_known[rows], tile, False)
+            start = rows.stop
+            if labels.dtype != np.bool_ and not np.isin(labels, (0, 1)).all():
+                raise ScoresError(
+                    f"{where}: truth holds values other than 0 and 1; it must be bool, and unknown labels need an array known"
+                )
+            yield labels.astype(np.bool_, copy=False)
 
     exact = None if weights is None else exact_weights(where, weights, len(image_ids))
     values, merged = sparse_rows(shape, checked()), merge_names(where, tags)

@@ -59,12 +59,19 @@ def _weights_summary(weights: Floats | None) -> dict[str, float]:
 
 
 def _known_summary(measured: Measured) -> dict[str, int]:
-    """Return the number of known cells, and of all cells, of the compared tags; empty if every cell is known."""
+    """Return the number of known cells, of all cells, and of tags that no image is known to lack, among the compared tags.
+
+    Empty if every cell is known.
+    """
     known = measured.truth.known
     if known is None:
         return {}
-    of_tag = known.counts()[measured.compared]
-    return {"known_cells": int(of_tag.sum()), "cells": len(of_tag) * known.images}
+    of_tag, positives = known.counts()[measured.compared], np.diff(measured.truth.values.indptr)[measured.compared]
+    return {
+        "known_cells": int(of_tag.sum()),
+        "cells": len(of_tag) * known.images,
+        "tags_without_known_absence": int((of_tag == positives).sum()),
+    }
 
 
 def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[str, Any]:

@@ -294,7 +294,7 @@ def sort_block(
     for row, row_keys in enumerate(keys):
         np.bitwise_or(sort_key(scores[row]), labels[row], out=row_keys)
         if unknown is not None:
-            row_keys += _KNOWN_SHIFT
+            np.add(row_keys, _KNOWN_SHIFT, out=row_keys)
             row_keys[scores[row] < 0] = 0
             unknown[row] = np.count_nonzero(row_keys == 0)
         if order is None:

@@ -123,7 +123,7 @@ SUMMARY = Schema(
         },
         {
             "imply": FLAG, "effective_clusters": _MAYBE_NUMBER, "weighted_images": NUMBER, "effective_images": NUMBER,
-            "known_cells": COUNT, "cells": COUNT,
+            "known_cells": COUNT, "cells": COUNT, "tags_without_known_absence": COUNT,
             "published": {"type": "array", "items": _PUBLISHED},
             "contamination": table_of(
                 {

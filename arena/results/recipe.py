@@ -279,11 +279,12 @@ def _read(run: Mapping[str, Any]) -> Recipe:
     settings = {key: value for key, value in block["settings"].items() if key in Settings.__dataclass_fields__}
     settings |= {"slices": tuple(block["settings"]["slices"]), "tag_groups": groups}
     sample, private = Sample(block["sample"]["limit"], block["sample"]["seed"]), bool(block["private"])
-    flags = {key: bool(block.get(key)) for key in _DATASET_FLAGS}  # only runs of such datasets have them
+    weighted, partly_known = (bool(block.get(key)) for key in _DATASET_FLAGS)  # only runs of such datasets have them
     inputs = tuple(RecipeInput(*(str(one.get(key, "")) for key in RecipeInput._fields)) for one in block["inputs"])
+    dataset = replace(_dataset(run), sample=sample, private=private, weighted=weighted, partly_known=partly_known)
     return replace(
         _top_level(run), settings=Settings(**settings), renamed=dict(block["renamed"]), inputs=inputs,
-        started=str(block["started"]), dataset=replace(_dataset(run), sample=sample, private=private, **flags),
+        started=str(block["started"]), dataset=dataset,
     )  # fmt: skip
 
 

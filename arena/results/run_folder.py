@@ -70,8 +70,8 @@ PER_TAG_COLUMNS = (
 
 
 KNOWN = "known"
-"""Optional column of `per_tag.parquet`: number of images in which the tag is known. Only a run with unknown cells has it; without
-it every image is known."""
+"""Optional column of `per_tag.parquet`: number of images in which the tag is known. Only a run with unknown cells has it; else
+every image is known."""
 
 
 @dataclass(frozen=True)
