@@ -39,8 +39,8 @@ def image_metrics(measured: Measured, number: int) -> dict[str, Any]:
         carried = csr_array(truth.values[:, measured.compared])
         known = None if truth.known is None else truth.known.columns(measured.compared)
         hits = _hits(model, model.columns[model.chosen[measured.compared]], carried, known)
-        positives, tags_known = np.diff(carried.indptr).astype(np.int64), None if known is None else known.per_image()
-        for one in per_image.precision_recall_at_k(hits, positives, _TOP_K, truth.weights, tags_known):
+        positives, most = np.diff(carried.indptr).astype(np.int64), None if known is None else _most(known)
+        for one in per_image.precision_recall_at_k(hits, positives, _TOP_K, truth.weights, most):
             found |= {f"precision_at_{one.k}": one.precision, f"recall_at_{one.k}": one.recall}
         found |= {"precision_at_k_images": one.precision_images, "recall_at_k_images": one.recall_images}
         if measured.uncertainty is not None:
@@ -52,6 +52,12 @@ def image_metrics(measured: Measured, number: int) -> dict[str, Any]:
     if (rating := _rating(measured, model)) is not None:
         found["rating"] = rating
     return found
+
+
+def _most(known: KnownCells) -> NDArray[np.int64]:
+    """Return the number of known tags of each image, the largest k if all are known; int64 (images,)."""
+    number = known.per_image()
+    return np.where(number < len(known.bits), number, max(_TOP_K))
 
 
 def _hits(

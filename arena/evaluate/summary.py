@@ -70,7 +70,7 @@ def _known_summary(measured: Measured) -> dict[str, int]:
     return {
         "known_cells": int(of_tag.sum()),
         "cells": len(of_tag) * known.images,
-        "tags_without_known_absence": int((of_tag == positives).sum()),
+        "tags_without_known_absence": int(((of_tag == positives) & (positives > 0)).sum()),
     }
 
 

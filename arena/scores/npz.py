@@ -50,9 +50,9 @@ def read_npz(path: Path, required: Sequence[str], *, large: str, optional: Colle
     if missing:
         raise ScoresError(f"{path}: no array {', '.join(missing)}; it has {', '.join(sorted(names)) or 'none'}")
     if others := sorted(set(names) - set(allowed)):
+        named = f"{'array' if len(others) == 1 else 'arrays'} {listed([ascii(name)[1:-1] for name in others])}"
         raise ScoresError(
-            f"{path}: array {listed([ascii(name)[1:-1] for name in others])} has no meaning here; "
-            f"a file of {large} may hold {', '.join(allowed)}; remove the rest"
+            f"{path}: {named}: not read from a file of {large}, which may hold {', '.join(allowed)}; remove the rest"
         )
     if arrays[large].dtype.kind not in "biuf":
         raise ScoresError(f"{path}: {large} is {str(arrays[large].dtype)[:60]}; it must hold numbers")

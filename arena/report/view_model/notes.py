@@ -1,4 +1,4 @@
-"""Notes on the metrics: undefined values, unknown cells, unverified taggers, weights, clusters, implied tags, and scores of low precision."""
+"""Notes on a run: undefined values, unknown cells, weights, clusters, implied tags, float16, unverified taggers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -80,10 +80,8 @@ def known_notes(summary: Mapping[str, Any]) -> list[str]:
     if "known_cells" not in summary:
         return []
     known, cells = summary["known_cells"], summary["cells"]
-    notes = [
-        f"Known cells: {known:,} of {cells:,} ({percent(known, cells)}) image-tag cells of the compared tags. "
-        "Unknown cells enter no metric."
-    ]
+    share = f"{known:,} of {cells:,} ({percent(known, cells)}), an image and a compared tag each"
+    notes = [f"Known cells: {share}. Unknown cells enter no metric."]
     if bare := summary["tags_without_known_absence"]:
         notes.append(
             f"{plural(bare, 'compared tag is', 'compared tags are')} not known to be absent from any image: no prediction of "
