@@ -11,7 +11,6 @@ import pytest
 
 from arena.report.html import render_comparison
 
-
 BROWSERS = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The first of these on PATH is used. The shell without a window needs a fifth less CPU time for the same pages."""
 
