@@ -68,7 +68,7 @@ def read_policy(path: Path | None = None) -> Policy:
 
     >>> from arena.gate.parts import MARGINS
     >>> read_policy().of(MARGINS)
-    MarginSettings(regime='own', rule='auto', macro_f1=0.01, micro_f1=0.01, map=0.01)
+    MarginSettings(regime='own', rule='auto', macro_f1=0.01, micro_f1=0.01, map=0.01, judged=False)
     """
     fix = "for an example see arena check --show-policy"
     content = {} if path is None else read_toml(path, fix=fix)

@@ -367,8 +367,8 @@ def answers_missing(effective: float, standard_error: float, image_error: float,
         standard_error: of the difference.
         difference: above 0.
 
-    >>> round(answers_missing(1000, 0.005, 0.003, 0.0112), 6)  # needs 0.004: cells may leave sqrt(7e-6), they leave 0.004
-    1285.714286
+    >>> round(answers_missing(1000, 0.005, 0.003, 0.0112))  # standard error 0.0112 / 2.80; the cells leave 0.004 of 0.005
+    1292
     """
     left = (difference / float(minimum_detectable(1.0))) ** 2 - image_error**2
     of_cells = standard_error**2 - image_error**2

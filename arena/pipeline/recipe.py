@@ -39,7 +39,9 @@ def make_recipe(
         judged: answers of people; None without.
     """
     return Recipe(
-        dataset=replace(given.dataset, weighted=given.truth.weights is not None),
+        dataset=replace(
+            given.dataset, weighted=given.truth.weights is not None, partly_known=given.truth.known is not None
+        ),
         settings=settings,
         thresholds={entry.name: ThresholdsUsed.of(entry.thresholds, entry.threshold_source) for entry in entries},
         renamed=given.renamed,

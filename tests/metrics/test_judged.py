@@ -121,6 +121,9 @@ def test_a_difference_of_images_alone_needs_infinitely_many_answers() -> None:
     assert answers_needed(list(predicted.values()), proxy, 0.1, (0.01, 0.01)).macro < enough.macro / 4
 
 
+TWICE = JudgedCells(np.array([1, 1]), np.array([0, 0]), np.array([0.5, 0.25]), np.ones(2), np.full(2, 0.5))
+"""Image 1, asked by two plans of equal weight."""
+
 ONE_TAG = np.array([[True], [True], [False]]), np.array([[0.5], [0.25], [0.25]])
 """Decisions and proxies of three images: F1 at the proxies is 2 * 0.75 / 3 = 0.5."""
 
@@ -134,7 +137,7 @@ ONE_TAG = np.array([[True], [True], [False]]), np.array([[0.5], [0.25], [0.25]])
         # the same answer in one of two plans of equal weight: half of the correction, z^ = 1
         (JudgedCells(np.array([1]), np.array([0]), np.array([0.5]), np.array([1.0]), np.array([0.5])), 0.875, 0.8, None),
         # asked by both plans, with 0.5 and 0.25: z^ = 0.25 + 0.75 * (0.5 / 0.5 + 0.5 / 0.25) = 2.5
-        (JudgedCells(*np.array([[1, 1], [0, 0]]), np.array([0.5, 0.25]), np.ones(2), np.full(2, 0.5)), 1.625, 8 / 7, None),
+        (TWICE, 1.625, 8 / 7, None),
     ],
 )  # fmt: skip
 def test_estimates_worked_by_hand(cells: JudgedCells, macro: float, micro: float, variance: float | None) -> None:
