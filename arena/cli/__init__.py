@@ -59,8 +59,8 @@ def arena() -> None:
 
 
 for verb in (
-    baseline, bench, check, check_adapter, compare, dataset, hash_, judge, ls, parity, pick, power, predict, publish, published, pull,
-    report, run, score, verify,
+    baseline, bench, check, check_adapter, compare, dataset, hash_, judge, ls, parity, pick, power, predict, publish, published,
+    pull, report, run, score, verify,
 ):  # fmt: skip
     arena.add_command(verb)
 

@@ -23,15 +23,23 @@ from arena.cli.verbs import command_line, split_names, unique
 @click.command("pick")
 @config_option
 @click.argument("images", metavar="FOLDER")
-@option("--models", "-m", required=True, show_default=False, help="Comma-separated cards, or NAME=PATH of local folders.")
-@option("--output", "-o", type=click.Path(path_type=Path), help="Output folder.  [default: runs/pick-NAME]", show_default=False)
+@option(
+    "--models", "-m", required=True, show_default=False, help="Comma-separated cards, or NAME=PATH of local folders."
+)
+@option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="Output folder.  [default: runs/pick-NAME]",
+    show_default=False,
+)
 @option(
     "--calibration", type=click.Path(path_type=Path), metavar="RUN", show_default=False,
     help="Run of the same models on labelled images; estimates metrics and thresholds for similar pictures.",
 )  # fmt: skip
 @option(
     "--relations", type=click.Path(path_type=Path), metavar="FOLDER", show_default=False,
-    help="Folder with tag_implications.csv, tag_aliases.csv, tag_exclusions.csv.  [default: those of the dataset, else of RUN's]",
+    help="Folder with tag_implications.csv, tag_aliases.csv, tag_exclusions.csv.  [default: of the dataset, else of RUN]",
 )  # fmt: skip
 @option(
     "--difference", type=click.FloatRange(0, 1, True, True), default=0.01, metavar="D",
@@ -40,7 +48,9 @@ from arena.cli.verbs import command_line, split_names, unique
 @limit_option
 @option("--seed", type=int, default=0, help="Seed of --limit, a random sample.")
 @threshold_option
-@option("--thumbnails", type=click.Choice(["none", "some"]), default="some", help="Whether the page shows example images.")
+@option(
+    "--thumbnails", type=click.Choice(["none", "some"]), default="some", help="Whether the page shows example images."
+)
 @batch_option
 @device_option
 @precision_option
@@ -58,7 +68,8 @@ def pick(images: str, models: str, output: Path | None, root: Path | None, **set
     """
     from arena.cli.terminal.console import Terminal
     from arena.cli.terminal.pick import show_pick
-    from arena.pipeline.pick import PickOptions, pick_tagger
+    from arena.pipeline.pick.options import PickOptions
+    from arena.pipeline.pick.pick import pick_tagger
     from arena.pipeline.stages import Execution
     from arena.results.recipe import Sample
 

@@ -66,8 +66,9 @@ def _agreement(one: csc_array, other: csc_array, columns: Integers, units: Integ
 def given_alone(pictures: Pictures) -> dict[str, dict[str, Any]]:
     """Return, for each model, the decisions that no other model makes, on tags that at least one other model knows.
 
-    An entry has `decisions`, `of` (all decisions on these tags), `unknown_to_others` (number of tags that only this model knows)
-    and `tags`, the most frequent ones with `images`, `given` (all images to which the model gives the tag) and `examples`.
+    An entry has `decisions`, `of` (all decisions on these tags), `unknown_to_others` (number of tags that only this model
+    knows) and `tags`, the most frequent ones with `images`, `given` (all images to which the model gives the tag) and
+    `examples`.
     """
     found = {}
     for one in pictures.models:

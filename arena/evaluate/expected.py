@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from arena.base.errors import ArenaError
 from arena.dataset.frozen import Truth
 from arena.evaluate.matching import Entry, MatchedModel, match_model, scored_by_all
 from arena.evaluate.unlabelled import Pictures, decisions, own_thresholds, read_scores, refuse_weights, tag_blocks
-from arena.metrics.blocks import block_labels
 from arena.metrics.bootstrap import resampling_units
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.expected import (
@@ -36,7 +35,14 @@ from arena.metrics.expected import (
 from arena.metrics.intervals import resampled_interval
 from arena.metrics.prevalence import Shift, tag_shift
 from arena.metrics.recalibration import LogitCounts
-from arena.metrics.tag_calibration import TagCalibration, clipped_logits, count_tag_logits, fit_tags
+from arena.metrics.tag_calibration import (
+    DIRECTIONS,
+    Curve,
+    TagCalibration,
+    clipped_logits,
+    count_tag_logits,
+    fit_tags,
+)
 from arena.metrics.thresholds import sweep_thresholds
 from arena.tags import project
 
@@ -96,7 +102,7 @@ def estimated_tags(pictures: Pictures, run: LabelledRun) -> Integers:
     support = np.diff(run.truth.values.indptr)
     column = run.place[pictures.common]
     known = (column >= 0) & np.all([one.chosen[column] >= 0 for one in run.models], axis=0)
-    return pictures.common[known & (support[column] >= run.min_positives)]
+    return np.asarray(pictures.common[known & (support[column] >= run.min_positives)], np.int64)
 
 
 class ModelCalibration(NamedTuple):
@@ -225,7 +231,9 @@ def estimate_metrics(
     return Estimates(len(tags), found, pairs, _shifts(pictures, run))
 
 
-def _sweep(pictures: Pictures, one: MatchedModel, calibration: ModelCalibration, tags: Integers) -> tuple[Sweep, Floats]:
+def _sweep(
+    pictures: Pictures, one: MatchedModel, calibration: ModelCalibration, tags: Integers
+) -> tuple[Sweep, Floats]:
     parts, positives = [], []
     for block in tag_blocks(tags, len(pictures.truth.image_ids)):
         scores = read_scores(one, block)
@@ -240,10 +248,11 @@ def _at(
 ) -> AtThreshold:  # fmt: skip
     """Return the expected metrics of a model at a threshold; None takes its own thresholds."""
     one, parts = pictures.models[model], list[TagTerms]()
-    for block in tag_blocks(tags, len(pictures.truth.image_ids)):
+    for block in tag_blocks(tags, DIRECTIONS * len(pictures.truth.image_ids)):
         scores = read_scores(one, block)
         limit = own_thresholds(one, block) if threshold is None else np.float32(threshold)
-        parts.append(tag_terms(scores >= limit, calibration.probabilities(scores, block)))
+        directions = calibration.curve.curve.features(clipped_logits(scores))
+        parts.append(tag_terms(scores >= limit, calibration.probabilities(scores, block), directions))
     metrics = expected_metrics(joined_terms(parts))
     return AtThreshold(metrics, _by_label(run, model, calibration, tags, metrics))
 
@@ -251,20 +260,27 @@ def _at(
 def _by_label(
     run: LabelledRun, model: int, calibration: ModelCalibration, tags: Integers, metrics: Mapping[str, Expected]
 ) -> dict[str, Floats]:
-    """Return the influence of the labelled images on each metric, by way of the tags' shifts, summed by cluster.
-
-    The common curve is taken as known: it rests on all tags.
-    """
-    slopes = np.column_stack([metrics[key].by_shift for key in METRICS])
-    moved = np.zeros((len(run.truth.image_ids), len(METRICS)))
-    step = dict(zip(tags.tolist(), range(len(tags)), strict=True))
-    for block in tag_blocks(tags, len(run.truth.image_ids)):
-        here, number = run.place[block], calibration.number[block]
-        scores = read_scores(run.models[model], here)
-        residual = _labels(run.truth, here) - calibration.curve.probabilities(scores, number)
-        weighted = slopes[[step[tag] for tag in block.tolist()]] / calibration.curve.information[number][:, None]
-        moved += residual @ weighted
-    return {key: np.bincount(run.units, moved[:, number]) for number, key in enumerate(METRICS)}
+    """Return the influence of the labelled images on each metric, through the calibration, summed by cluster."""
+    curve, number = calibration.curve, calibration.number[tags]
+    slopes = np.stack([metrics[key].by_weight for key in METRICS], axis=-1)  # (tags, directions, metrics)
+    of_shift = slopes[:, 0] / curve.information[number][:, None]
+    of_curve = (slopes - curve.follows[number][:, :, None] * slopes[:, :1]).sum(0)
+    step = np.full(len(calibration.tags), -1)
+    step[number] = np.arange(len(tags))
+    moved, common = np.zeros((len(run.truth.image_ids), len(METRICS))), np.zeros((len(run.truth.image_ids), DIRECTIONS))
+    for block in tag_blocks(np.arange(len(calibration.tags)), DIRECTIONS * len(run.truth.image_ids)):
+        columns = calibration.tags[block]
+        scores, labels = read_scores(run.models[model], columns), _labels(run.truth, columns)
+        logits = clipped_logits(scores)
+        residual = labels - special.expit(curve.curve.of(logits))
+        common += np.einsum("it,itd->id", residual, curve.curve.features(logits))
+        used = step[block] >= 0
+        residual = labels[:, used] - curve.probabilities(scores[:, used], block[used])
+        moved += residual @ of_shift[step[block[used]]]
+    moved += common @ curve.curve.variance @ of_curve
+    return {
+        key: np.bincount(run.units, column).astype(np.float64) for key, column in zip(METRICS, moved.T, strict=True)
+    }
 
 
 def _estimate(pictures: Pictures, first: AtThreshold, second: AtThreshold | None, key: str) -> Estimate:
@@ -314,21 +330,22 @@ the probability is half of that F1 (Lipton and others 2014, Optimal thresholding
 reach about .6."""
 
 
-def prior_probabilities(
-    pictures: Pictures, calibrations: Sequence[ModelCalibration] | None, tags: Integers
-) -> Floats:
+def prior_probabilities(pictures: Pictures, calibrations: Sequence[ModelCalibration] | None, tags: Integers) -> Floats:
     """Return the probability that each tag is present, as all models together suggest; float64 (images, tags)."""
-    rows = calibration_rows(pictures, calibrations)
-    return joint_probabilities(
-        [
-            ModelView(read_scores(one, tags), own_thresholds(one, tags), *_curve(rows.get(one.entry.name), tags))
-            for one in pictures.models
+    views = [ModelView(read_scores(one, tags), own_thresholds(one, tags)) for one in pictures.models]
+    if calibrations is not None:
+        shifts = [tag_shifts(each)[tags] for each in calibrations]
+        views = [
+            view._replace(curve=each.curve.curve, shift=shift)
+            for view, each, shift in zip(views, calibrations, shifts, strict=True)
         ]
-    )
+    return joint_probabilities(views)
 
 
-def _curve(row: Mapping[str, Any] | None, tags: Integers) -> tuple[Floats | None, float]:
-    return (None, 1.0) if row is None else (row["shift"][tags], row["scale"])
+def tag_shifts(calibration: ModelCalibration) -> Floats:
+    """Return the shift of each tag of the pictures, 0 for a tag without labels; float64 (tags,)."""
+    number = calibration.number
+    return np.where(number >= 0, calibration.curve.of_tag[number], 0.0)
 
 
 class ModelView(NamedTuple):
@@ -337,14 +354,14 @@ class ModelView(NamedTuple):
     Attributes:
         scores: float32 (images, tags).
         thresholds: float32 (tags,), its own.
-        shift: float64 (tags,), of the calibrated logit; None without calibration.
-        scale: of the calibrated logit.
+        curve: calibration curve of all tags; None without calibration.
+        shift: float64 (tags,), shift of each tag.
     """
 
     scores: NDArray[np.float32]
     thresholds: NDArray[np.float32]
-    shift: Floats | None = None
-    scale: float = 1.0
+    curve: Curve | None = None
+    shift: Floats | float = 0.0
 
 
 def joint_probabilities(views: Sequence[ModelView]) -> Floats:
@@ -356,21 +373,12 @@ def joint_probabilities(views: Sequence[ModelView]) -> Floats:
     >>> joint_probabilities([ModelView(np.float32([[0.6]]), np.float32([0.6]))]).round(6).tolist()
     [[0.3]]
     """
-    if all(one.shift is not None for one in views):
-        each = [special.expit(one.shift + one.scale * clipped_logits(one.scores)) for one in views]
+    curves = [one.curve for one in views if one.curve is not None]
+    if len(curves) == len(views):
+        each = [
+            special.expit(curve.of(clipped_logits(one.scores)) + one.shift)
+            for curve, one in zip(curves, views, strict=True)
+        ]
         return np.asarray(sum(each) / len(views))
     logits = sum(clipped_logits(one.scores) - clipped_logits(one.thresholds) for one in views) / len(views)
     return np.asarray(special.expit(special.logit(AT_THRESHOLD) + logits))
-
-
-def calibration_rows(pictures: Pictures, calibrations: Sequence[ModelCalibration] | None) -> dict[str, dict[str, Any]]:
-    """Return `shift`, float64 (tags,), and `scale` of each model's calibrated logits; empty without calibrations."""
-    if calibrations is None:
-        return {}
-    return {
-        one.entry.name: {
-            "shift": each.curve.shift + np.where(each.number >= 0, each.curve.of_tag[each.number], 0.0),
-            "scale": each.curve.scale,
-        }
-        for one, each in zip(pictures.models, calibrations, strict=True)
-    }

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-from arena.metrics.counts import Floats, Integers
-from arena.metrics.intervals import Interval, resampled_interval, wilson
+from arena.metrics.counts import Floats, Integers, divide
+from arena.metrics.intervals import resampled_interval, wilson
 
 
 class Share(NamedTuple):
@@ -87,11 +87,10 @@ def mean_over_images(values: Floats, units: Integers | None = None) -> MeanOf:
     value = float(values[defined].mean())
     moved = _by_unit(np.where(defined, values - value, 0.0) / images, units)
     number = int((_by_unit(defined.astype(np.float64), units) > 0).sum())
-    ends = Interval(np.float64(math.nan), np.float64(math.nan))
-    if number > 1:
-        error = math.sqrt(number / (number - 1) * float((moved**2).sum()))
-        ends = resampled_interval(value, error, number - 1)
-    low, high = (float(np.clip(end, 0.0, 1.0)) for end in ends)
+    if number < 2:
+        return MeanOf(value, math.nan, math.nan, images)
+    error = math.sqrt(number / (number - 1) * float((moved**2).sum()))
+    low, high = (float(np.clip(end, 0.0, 1.0)) for end in resampled_interval(value, error, number - 1))
     return MeanOf(value, low, high, images)
 
 
@@ -108,7 +107,7 @@ class PairSums(NamedTuple):
     @property
     def jaccard(self) -> Floats:
         """Shared tags divided by all tags of the two; NaN for an image without a tag of either."""
-        return np.divide(self.both, self.either, out=np.full(len(self.both), np.nan), where=self.either > 0)
+        return divide(self.both, self.either)
 
 
 def pair_sums(first: csr_array, second: csr_array) -> PairSums:
@@ -129,7 +128,7 @@ def row_sums(matrix: csr_array) -> Floats:
     """Return the number of true cells of each row; float64 (rows,)."""
     found = csr_array(matrix)
     found.eliminate_zeros()
-    return np.diff(found.indptr).astype(np.float64)
+    return np.asarray(np.diff(found.indptr), np.float64)
 
 
 class Broken(NamedTuple):
@@ -181,8 +180,8 @@ def broken_implications(predicted: csc_array, rules: Rules) -> Broken:
 def broken_exclusions(predicted: csc_array, rules: Rules) -> Broken:
     """Return where two tags that exclude each other are both predicted; at least one of the two decisions is wrong.
 
-    A case is a predicted tag with at least one tag that excludes it; it is broken if such a tag is predicted as well. The broken
-    cases of a rule are the images with both tags.
+    A case is a predicted tag with at least one tag that excludes it; it is broken if such a tag is predicted as well. The
+    broken cases of a rule are the images with both tags.
 
     Args:
         predicted: bool (images, tags).
@@ -202,7 +201,10 @@ def _broken(predicted: csc_array, rules: Rules, *, implied: bool) -> Broken:
     cases, by_rule = np.zeros(images), np.zeros(len(rules), np.int64)
     broken = np.zeros(images)
     rows = [predicted.indices[predicted.indptr[tag] : predicted.indptr[tag + 1]] for tag in range(tags)]
-    inside, conflicting = np.zeros(images, np.bool_), {int(tag): np.zeros(len(rows[tag]), np.bool_) for tag in rules.first}
+    inside, conflicting = (
+        np.zeros(images, np.bool_),
+        {int(tag): np.zeros(len(rows[tag]), np.bool_) for tag in rules.first},
+    )
     conflicting |= {int(tag): np.zeros(len(rows[tag]), np.bool_) for tag in rules.second}
     for number in np.argsort(rules.first, kind="stable"):
         first, second = int(rules.first[number]), int(rules.second[number])

@@ -22,7 +22,8 @@ class TagTerms(NamedTuple):
 
     Attributes:
         predicted, hits, positives: float64 (tags,), decisions, expected right ones, expected positives.
-        hits_moved, positives_moved: float64 (tags,), change of the last two for a change of 1 in the tag's shift.
+        hits_moved, positives_moved: float64 (tags, directions), change of the last two for a change of 1 in a weight of the
+            calibration curve. The first direction is a shift.
         of_images: float64 (3, images), decisions, expected right ones and expected positives of each image.
         macro_moved: metric -> float64 (images,), influence of each image on the sum of the tags' metrics.
     """
@@ -36,15 +37,18 @@ class TagTerms(NamedTuple):
     macro_moved: dict[str, Floats]
 
 
-def tag_terms(predicted: Bools, probabilities: Floats) -> TagTerms:
+def tag_terms(predicted: Bools, probabilities: Floats, directions: Floats | None = None) -> TagTerms:
     """Return the terms of a block of tags.
 
     Args:
         predicted: bool (images, tags).
         probabilities: float64 (images, tags), that the tag is present.
+        directions: float64 (images, tags, directions), change of the logit for a change of 1 in each weight; None: a shift.
     """
     hits, moved = predicted * probabilities, probabilities * (1 - probabilities)
-    sums = [one.sum(0, dtype=np.float64) for one in (predicted, hits, probabilities, predicted * moved, moved)]
+    along = np.ones((*moved.shape, 1)) if directions is None else directions
+    sums = [one.sum(0, dtype=np.float64) for one in (predicted, hits, probabilities)]
+    sums += [np.einsum("it,itd->td", one, along) for one in (predicted * moved, moved)]
     images = np.stack([one.sum(1, dtype=np.float64) for one in (predicted, hits, probabilities)])
     upper, lower = _ratio_terms(*(one.astype(np.float64) for one in (predicted, hits, probabilities)))
     by_image = {}
@@ -53,7 +57,8 @@ def tag_terms(predicted: Bools, probabilities: Floats) -> TagTerms:
         used = size > 0
         ratio = upper[metric].sum(0)[used] / size[used]
         by_image[metric] = ((upper[metric][:, used] - ratio * lower[metric][:, used]) / size[used]).sum(1)
-    return TagTerms(*sums, images, by_image)
+    predicted_sum, hit_sum, positive_sum, hits_moved, positives_moved = sums
+    return TagTerms(predicted_sum, hit_sum, positive_sum, hits_moved, positives_moved, images, by_image)
 
 
 def _ratio_terms(predicted: Floats, hits: Floats, positives: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
@@ -64,10 +69,11 @@ def _ratio_terms(predicted: Floats, hits: Floats, positives: Floats) -> tuple[di
 
 def joined_terms(parts: Sequence[TagTerms]) -> TagTerms:
     """Return the terms of several blocks of tags as one."""
-    columns = zip(*(part[:5] for part in parts), strict=True)
+    of_tags = [np.concatenate(column) for column in zip(*(part[:5] for part in parts), strict=True)]
+    predicted, hits, positives, hits_moved, positives_moved = of_tags
     images = np.sum([part.of_images for part in parts], axis=0)
     moved = {metric: np.sum([part.macro_moved[metric] for part in parts], axis=0) for metric in METRICS}
-    return TagTerms(*(np.concatenate(column) for column in columns), images, moved)
+    return TagTerms(predicted, hits, positives, hits_moved, positives_moved, images, moved)
 
 
 class Expected(NamedTuple):
@@ -76,12 +82,12 @@ class Expected(NamedTuple):
     Attributes:
         value: NaN where undefined.
         by_picture: float64 (pictures,), influence of each picture.
-        by_shift: float64 (tags,), derivative to the shift of each tag.
+        by_weight: float64 (tags, directions), derivative to the weights of the calibration, through each tag.
     """
 
     value: float
     by_picture: Floats
-    by_shift: Floats
+    by_weight: Floats
 
 
 def expected_metrics(terms: TagTerms) -> dict[str, Expected]:
@@ -95,14 +101,16 @@ def expected_metrics(terms: TagTerms) -> dict[str, Expected]:
     [0.8, 0.667, 0.727]
     """
     upper, lower = _ratio_terms(terms.predicted, terms.hits, terms.positives)
-    upper_moved, lower_moved = _ratio_terms(np.zeros(len(terms.hits)), terms.hits_moved, terms.positives_moved)
+    nothing = np.zeros_like(terms.hits_moved)
+    upper_moved, lower_moved = _ratio_terms(nothing, terms.hits_moved, terms.positives_moved)
     image_upper, image_lower = _ratio_terms(*terms.of_images)
     found = {}
     for metric in METRICS:
         ratio = divide(upper[metric], lower[metric])
         used = ~np.isnan(ratio)
         tags = max(1, int(used.sum()))
-        slopes = np.where(used, divide(upper_moved[metric] - ratio * lower_moved[metric], lower[metric]), 0.0)
+        change = upper_moved[metric] - np.nan_to_num(ratio)[:, None] * lower_moved[metric]
+        slopes = np.where(used[:, None], divide(change, lower[metric][:, None]), 0.0)
         macro = float(ratio[used].mean()) if used.any() else math.nan
         found[f"macro_{metric}"] = Expected(macro, terms.macro_moved[metric] / tags, slopes / tags)
         total = float(lower[metric].sum())

@@ -26,7 +26,7 @@ from arena.evaluate.judged import (
 from arena.images.thumbnails import ThumbnailSource, webp_thumbnail
 from arena.metrics.judged import Forecast
 from arena.pipeline.display_options import thumbnail_sources
-from arena.pipeline.pick_folder import is_pick, read_pick
+from arena.pipeline.pick.folder import is_pick, read_pick
 from arena.pipeline.stored_run import other_scores, read_stored_run
 from arena.report.judge import Question, QuestionImage, render_questions
 

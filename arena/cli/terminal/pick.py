@@ -8,7 +8,7 @@ from rich.text import Text
 
 from arena.base.format import one_line
 from arena.cli.terminal.console import results_console, show_skipped
-from arena.pipeline.pick_folder import read_pick_document
+from arena.pipeline.pick.folder import read_pick_document
 from arena.report.pick.tables import TextTable, agreement_table, expected_table, rule_table
 from arena.report.pick.words import alarm, notes
 

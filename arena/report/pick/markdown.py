@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from arena.base.format import count, encodable, escape_markdown, plural
+from arena.base.format import encodable, escape_markdown, plural
 from arena.report.markdown import bullets, code, table
 from arena.report.pick.tables import (
     TextTable,
@@ -20,7 +20,8 @@ from arena.report.pick.words import ASSUMPTION, alarm, notes
 def pick_markdown(document: Mapping[str, Any]) -> str:
     """Return the document as Markdown."""
     images, names = document["images"], list(document["models"])
-    subject = f"{count(images['scored'])} images of {images['title']}, {plural(document['common_tags'], 'common tag', 'common tags')}"
+    common = plural(document["common_tags"], "common tag", "common tags")
+    subject = f"{plural(images['scored'], 'image', 'images')} of {images['title']}, {common}"
     parts = [
         f"# {' or '.join(map(escape_markdown, names))} for {escape_markdown(images['title'])}",
         escape_markdown(" ".join(document["conclusion"])),

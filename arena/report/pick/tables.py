@@ -22,13 +22,17 @@ class TextTable(NamedTuple):
     """
 
     header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     text_columns: int = 1
 
 
 def with_interval(one: Mapping[str, Any], show: Any = figure) -> str:
     """Return a value with its interval on a second line; without the interval if there is none."""
-    return show(one["value"]) if _missing(one["low"]) else f"{show(one['value'])}\n{interval(one['low'], one['high'], show)}"
+    return (
+        show(one["value"])
+        if _missing(one["low"])
+        else f"{show(one['value'])}\n{interval(one['low'], one['high'], show)}"
+    )
 
 
 def _missing(value: float | None) -> bool:
@@ -83,7 +87,13 @@ def agreement_table(document: Mapping[str, Any]) -> TextTable:
 def alone_table(document: Mapping[str, Any]) -> TextTable:
     """Return how many decisions only one model makes."""
     rows = [
-        (name, count(one["decisions"]), count(one["of"]), _share(one["decisions"], one["of"]), count(one["unknown_to_others"]))
+        (
+            name,
+            count(one["decisions"]),
+            count(one["of"]),
+            _share(one["decisions"], one["of"]),
+            count(one["unknown_to_others"]),
+        )
         for name, one in document["alone"].items()
     ]
     header = ("tagger", "tags given alone", "of", "share", "tags that no other tagger knows")

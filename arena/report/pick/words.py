@@ -27,25 +27,25 @@ def _first(document: Mapping[str, Any]) -> str:
         differ, run = document["calibration"]["pictures_differ"], shown(document["calibration"]["run"])
         by = listed([shown(name) for name in differ])
         return (
-            f"No tagger or threshold can be recommended: by the tags of {by}, the pictures are of another kind than the labelled "
-            f"images of {run}."
+            f"No tagger or threshold can be recommended: by the tags of {by}, the pictures are of another kind than the "
+            f"labelled images of {run}."
         )
     name, at = shown(choice["model"]), f"{choice['threshold']:g}"
     f1 = _with_ends(choice["micro_f1"])
     if reason == "only model":
         return f"Use {name} at threshold {at}: its expected micro F1 is {f1}."
-    others = [f"{signed(one['value'])} ({_signed_ends(one)}) against {shown(other)}" for other, one in choice["others"].items()]
+    others = [f"{_ends(one)} against {shown(other)}" for other, one in choice["others"].items()]
     if reason == "better":
         return f"Take {name} at threshold {at}: its expected micro F1 is {f1}, {listed(others)}."
     close = {other: one for other, one in choice["others"].items() if one["p"] > 0.05}
     return (
-        f"It cannot be told which tagger is best: {name} at threshold {at} has the highest expected micro F1, {f1}, but its lead "
-        f"over {listed([f'{shown(other)}, {_ends(one)},' for other, one in close.items()])} may be chance."
+        f"The estimate does not show which tagger is best: {name} at threshold {at} has the highest expected micro F1, {f1}, "
+        f"but its lead over {listed([f'{shown(other)}, {_ends(one)},' for other, one in close.items()])} may be chance."
     )
 
 
 def _ends(one: Mapping[str, Any]) -> str:
-    return f"{signed(one['value'])} ({_signed_ends(one)})"
+    return f"{signed(one['value'])} {_signed_ends(one)}"
 
 
 def _signed_ends(one: Mapping[str, Any]) -> str:
@@ -53,12 +53,14 @@ def _signed_ends(one: Mapping[str, Any]) -> str:
 
 
 def _with_ends(one: Mapping[str, Any]) -> str:
-    return f"{figure(one['value'])} ({interval(one['low'], one['high'])})"
+    return f"{figure(one['value'])} {interval(one['low'], one['high'])}"
 
 
 def _second(document: Mapping[str, Any]) -> str:
     judging = document["judging"]
-    more = "" if document["calibration"] else ", or a labelled run of the same taggers (--calibration) would estimate it"
+    more = (
+        "" if document["calibration"] else ", or a labelled run of the same taggers (--calibration) would estimate it"
+    )
     if judging is None:
         return f"No tag is frequent and known to all taggers, so there is nothing to ask people about{more}."
     if len(document["models"]) < 2:
@@ -86,7 +88,7 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
         yield "The taggers have no tag in common; renamed tags need a tag_aliases.csv (--relations)."
     for name, one in document["models"].items():
         if one["threshold_source"] == "default":
-            yield f"{shown(name)} has no threshold of its own; {one['threshold']} is the default of arena, not a recommendation."
+            yield f"{shown(name)} has no threshold of its own; {one['threshold']} is the default, not a recommendation."
     if not any(one["implications"]["rules"] for one in document["rules"].values()):
         yield "No implication between the tags is known; name a folder with a tag_implications.csv (--relations)."
 
@@ -96,8 +98,11 @@ def alarm(document: Mapping[str, Any]) -> str:
     calibration = document["calibration"]
     if not calibration or not calibration["pictures_differ"]:
         return ""
-    worst = max((document["models"][name]["shift"] for name in calibration["pictures_differ"]), key=lambda one: one["distance"])
+    worst = max(
+        (document["models"][name]["shift"] for name in calibration["pictures_differ"]), key=lambda one: one["distance"]
+    )
     return (
-        f"The pictures are of another kind than the labelled images: the shares of the tags differ by {figure(worst['distance'])} "
-        f"(0: equal, 1: no tag in common), by chance {figure(worst['by_chance'])}. The expected metrics below do not hold here."
+        "The pictures are of another kind than the labelled images: the shares of the tags differ by "
+        f"{figure(worst['distance'])} (0: equal, 1: no tag in common), by chance {figure(worst['by_chance'])}. The expected "
+        "metrics below do not hold here."
     )

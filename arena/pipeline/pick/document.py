@@ -1,8 +1,6 @@
 """The document `pick.json`: what is known about models on pictures without labels. Its schema is `pick.schema.json`."""
 
-import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 from arena.evaluate.choice import Choice
@@ -29,7 +27,8 @@ def pick_document(
     }
     document = {
         "schema": SCHEMA,
-        **{**facts, "models": models},
+        **facts,
+        "models": models,
         "common_tags": len(pictures.common),
         "calibration": None,
         **found,
@@ -37,12 +36,6 @@ def pick_document(
         "choice": _choice(choice),
     }
     return {**document, "conclusion": list(conclusion(document))}
-
-
-def pick_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of the document."""
-    schema: dict[str, Any] = json.loads(files("arena.report.pick").joinpath("pick.schema.json").read_text("utf-8"))
-    return schema
 
 
 def _expected(estimates: Estimates, name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from arena.base.tables import Kind, read_frame
 from arena.evaluate.expected import ModelView, joint_probabilities
 from arena.evaluate.judged import Cells
 from arena.images.thumbnails import ThumbnailSource
+from arena.metrics.tag_calibration import Curve
 from arena.pipeline.output import OVERWRITE_FIX, claim_folder
 from arena.results.recipe import RecipeInput
 from arena.results.written import holds_run
@@ -40,7 +41,7 @@ _DOCUMENT = Schema(
 )  # fmt: skip
 
 _TAG_KINDS = dict.fromkeys(("model", "tag", "name", "category"), Kind.TEXT) | {
-    "threshold": Kind.NUMBER, "predicted": Kind.INTEGER, "planned": Kind.FLAG, "shift": Kind.NUMBER, "scale": Kind.NUMBER,
+    "threshold": Kind.NUMBER, "predicted": Kind.INTEGER, "planned": Kind.FLAG, "shift": Kind.NUMBER,
 }  # fmt: skip
 _IMAGE_KINDS = {"image_id": Kind.IDENTIFIER, "path": Kind.TEXT, "rating": Kind.TEXT, "group": Kind.IDENTIFIER}
 
@@ -59,7 +60,9 @@ def claim_pick_folder(folder: Path, recipe: Mapping[str, Any], *, overwrite: boo
         except ArenaError:  # a damaged result is replaced
             found = None
         if found is not None and (different := list(_differences(found["recipe"], recipe, folder))):
-            raise ArenaError(f"{folder}: holds a result of another recipe ({listed(different, keep=3)}); {OVERWRITE_FIX}")
+            raise ArenaError(
+                f"{folder}: holds a result of another recipe ({listed(different, keep=3)}); {OVERWRITE_FIX}"
+            )
     claim_folder(folder)
 
 
@@ -131,9 +134,13 @@ class StoredPick(NamedTuple):
         planned = self.tags[self.tags["planned"]]
         names = list(dict.fromkeys(planned["tag"]))
         if not names:
-            raise ArenaError(f"{self.folder}: no tag to judge, because the models have none in common, or none is frequent")
+            raise ArenaError(
+                f"{self.folder}: no tag to judge, because the models have none in common, or none is frequent"
+            )
         image_ids = [str(one) for one in self.images["image_id"]]
-        views = {name: self._view(planned[planned["model"] == name].set_index("tag").loc[names], image_ids) for name in every}
+        views = {
+            name: self._view(planned[planned["model"] == name].set_index("tag").loc[names], image_ids) for name in every
+        }
         prior = joint_probabilities(list(views.values()))
         wanted = list(models) or every
         groups = tuple(str(one) for one in self.images["group"])
@@ -148,9 +155,12 @@ class StoredPick(NamedTuple):
         name = str(rows["model"].iloc[0])
         scores = read_store(self.folder / "scores" / name, key=self.document["models"][name]["key"])
         found, thresholds = _scores(scores, image_ids, list(rows["name"])), rows["threshold"].to_numpy(np.float32)
-        if rows["scale"].isna().any():
+        curve = self.document["models"][name].get("curve")
+        if curve is None:
             return ModelView(found, thresholds)
-        return ModelView(found, thresholds, rows["shift"].to_numpy(np.float64), float(rows["scale"].iloc[0]))
+        knots, weights = (np.array(curve[key], np.float64) for key in ("knots", "weights"))
+        shifts = rows["shift"].to_numpy(np.float64)
+        return ModelView(found, thresholds, Curve(knots, weights, np.eye(len(weights))), shifts)
 
     def sources(self, names: Sequence[str]) -> list[ThumbnailSource]:
         """Return the files of images, in the order of `names`.
