@@ -288,8 +288,8 @@ _ABOUT_SHIFTED = (
 )
 
 _ABOUT_SIMULATION = (
-    "{experiments} experiments each: {images:,} labelled images, as many pictures, {tags} tags. Error against the true metric of "
-    "the population."
+    "{experiments} experiments each: {images:,} labelled images, as many pictures, {tags} tags. Error against the true metric "
+    "of the population."
 )
 
 

@@ -80,7 +80,7 @@ def compare_pictures(
         "agreement": agreement(pictures),
         "alone": given_alone(pictures),
         "rules": broken_rules(pictures, rules),
-        **({} if labelled is None else {"calibration": _calibration_facts(labelled, estimates)}),
+        **({} if labelled is None else {"calibration": _calibration_facts(labelled, estimates, given.digest)}),
         "judging": None if cells is None else _judging(cells, options.difference),
     }
     return Found(pictures, rules, run, calibrations, estimates, planned, cells, document)
@@ -144,11 +144,11 @@ def _whole(answers: float) -> int | None:
     return max(LEAST_ANSWERS, round(answers)) if np.isfinite(answers) else None
 
 
-def _calibration_facts(labelled: Calibrating, estimates: Estimates | None) -> dict[str, Any]:
+def _calibration_facts(labelled: Calibrating, estimates: Estimates | None, digest: str) -> dict[str, Any]:
     dataset = labelled.run.result.recipe.dataset
     assert estimates is not None
     return {
         "run": labelled.folder.name, "dataset": dataset.title or dataset.name, "images": dataset.images or 0,
         "min_positives": labelled.run.settings.min_positives, "tags": estimates.tags,
-        "pictures_differ": estimates.differ,
+        "pictures_differ": estimates.differ, "same_images": digest != "" and digest == dataset.digest,
     }  # fmt: skip

@@ -82,6 +82,8 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
             f"{plural(len(skipped), 'image', 'images')} of {count(images['listed'])} could not be read and "
             f"{'is' if len(skipped) == 1 else 'are'} left out."
         )
+    if document["calibration"] and document["calibration"]["same_images"]:
+        yield "The pictures are the images of the calibration run, so the expected metrics are too good."
     if len(document["models"]) < 2:
         yield "With one tagger there is no agreement to measure."
     elif not document["common_tags"]:
