@@ -131,7 +131,8 @@ def rules_of(pictures: Pictures, exclusive: Iterable[tuple[str, str]]) -> RuleSe
         for general in generals
         if name in index and general in index
     )
-    pairs = sorted({(index[one], index[other]) for one, other in exclusive if one in index and other in index})
+    known = ((index[one], index[other]) for one, other in exclusive if one in index and other in index)
+    pairs = sorted({(min(pair), max(pair)) for pair in known if pair[0] != pair[1]})
     return RuleSet(_rules(implied), _rules(pairs))
 
 

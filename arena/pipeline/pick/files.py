@@ -1,5 +1,6 @@
 """Write the output folder of `arena pick`; `pick.json` is the last file."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from arena.base import provenance
-from arena.base.files import digest_file, open_whole, write_json, write_whole
+from arena.base.files import digest_file, open_whole, to_json, write_whole
 from arena.base.progress import Progress
 from arena.base.version import __version__
 from arena.evaluate.choice import choose
@@ -52,18 +53,14 @@ def write_pick(
     else:
         (folder / PLAN_FILE).unlink(missing_ok=True)
     thumbnails = _thumbnails(folder, given, found, options, execution.progress)
-    document = pick_document(
-        found.document,
-        found.pictures,
-        found.estimates,
-        choose(found.estimates),
-        _facts(given, found, recipe, execution, folder),
-    )
+    facts = _facts(given, found, recipe, execution, folder)
+    made = pick_document(found.document, found.pictures, found.estimates, choose(found.estimates), facts)
+    document = json.loads(to_json(made))  # as readers find it, with null for NaN, so that its digest is that of the file
     write_whole(folder / "pick.md", pick_markdown(document))
     write_whole(folder / "index.html", render_pick(document, thumbnails))
     files = [TAGS_TABLE, IMAGES_TABLE, "pick.md", "index.html", *([PLAN_FILE] if found.cells is not None else [])]
     document["files"] = {name: digest_file(folder / name) for name in files}
-    write_json(folder / PICK_FILE, provenance.seal(document))
+    write_whole(folder / PICK_FILE, to_json(provenance.seal(document)))
 
 
 def _facts(
