@@ -1,6 +1,6 @@
 """Metrics that `arena pick` expects without labels, next to those that labels give.
 
-Usage: python scripts/compare_pick_estimate.py [--run RUN] [--halves 20] [--experiments 200]
+Usage: python scripts/compare_pick_estimate.py [--run RUN] [--halves 20] [--experiments 100]
 
 Three experiments. Halves: the images of a labelled run are divided at random; one half calibrates, the other one has its labels
 hidden. Shifted: the pictures of the second half are mostly those of one group of tags, so they are of another kind; this sets
@@ -145,9 +145,7 @@ def half_rows(labelled: Labelled, halves: int, min_positives: int) -> list[dict[
         for metric, of, error in errors(estimates, by_labels):
             found[metric, of].append(error)
         support = np.diff(labelled.truth.take(first).values.indptr)
-        tags = np.flatnonzero(
-            (support >= min_positives) & ~np.any([np.isnan(one[0]) for one in labelled.values.values()], axis=0)
-        )
+        tags = np.flatnonzero(support >= min_positives)
         labels = labelled.truth.values[:, tags].toarray()
         for name, values in labelled.values.items():
             run = metrics_by_labels(values[first][:, tags] >= np.float32(labelled.thresholds[name]), labels[first])
@@ -209,9 +207,8 @@ def simulated(job: Job) -> list[tuple[str, str, float, bool]]:
         sample = population.draw(2 * job.images, np.random.default_rng([job.seed, 29]))
         labelled = of_population(sample, job)
         order = np.arange(2 * job.images)
-        estimates, by_labels = expected_and_labelled(labelled, order[: job.images], order[job.images :], 10)
+        estimates, _ = expected_and_labelled(labelled, order[: job.images], order[job.images :], 10)
         true = true_metrics(population, labelled, order[: job.images])
-        del by_labels
         return [(metric, of, error.error, error.holds) for metric, of, error in errors(estimates, true)]
 
 
@@ -258,8 +255,8 @@ def simulation_rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def labelled_run(folder: Path) -> Labelled:
-    """Read a run into memory; scores of tags that a model does not know are NaN."""
+def labelled_run(folder: Path) -> tuple[Labelled, str]:
+    """Return a run in memory, on the tags that all its models name alike, and the title of its dataset."""
     run = read_stored_run(folder)
     truth, values, thresholds = run.truth.truth, {}, {}
     every = np.ones(len(truth.tags), np.bool_)
@@ -272,7 +269,7 @@ def labelled_run(folder: Path) -> Labelled:
         columns = np.array([entry.scores.tags.index[name] for name in space.names], np.int64)
         values[entry.name] = np.asarray(entry.scores.values.columns(columns, None), np.float32)
         thresholds[entry.name] = entry.thresholds.default if entry.thresholds.default is not None else 0.5
-    return Labelled(kept, values, thresholds, run.settings.tag_groups)
+    return Labelled(kept, values, thresholds, run.settings.tag_groups), run.result.recipe.dataset.title
 
 
 _ABOUT_HALVES = (
@@ -342,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Options(__doc__, build="pick")
     parser.add_argument("--run", type=Path, help="labelled run (default: the demo, scored into the build folder)")
     parser.add_size("--halves", 20, tiny=1, help="divisions of the run")
-    parser.add_size("--experiments", 200, tiny=1, help="experiments of each population")
+    parser.add_size("--experiments", 100, tiny=1, help="experiments of each population")
     parser.add_size("--images", 800, tiny=150, help="labelled images, and pictures, of an experiment")
     parser.add_size("--tags", 40, tiny=6, help="tags of an experiment")
     options = parser.read(arguments)
@@ -357,7 +354,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (folder / "run.json").exists():
             done = arena_command("run", "-o", folder, "--thumbnails", "none", "--bootstrap", "0")
             assert done.returncode == 0, done.stderr
-        labelled, title = labelled_run(folder), "the demo" if options.run is None else folder.name
+        labelled, title = labelled_run(folder)
     least = 3 if options.tiny else 10
     found = half_rows(labelled, options.halves, least), shifted_rows(labelled, max(1, options.halves // 4), least)
     write_report(options.out, "pick", *report(*found, simulation_rows(jobs), options, title))
