@@ -95,9 +95,7 @@ def _exclusive(
     named = {pair for folder in folders for pair in read_exclusions(folder / EXCLUSIONS_FILE)}
     found = canonical_pairs(named, pictures.truth.relations.aliases) | exclusive_ratings(pictures.truth.tags)
     if run is not None:
-        labels = run.truth.values.astype(np.int64)
-        counts = np.diff(run.truth.values.indptr).astype(np.int64)
-        together = exclusive_by_labels(counts, labels.T @ labels, len(run.truth.image_ids))
+        together = exclusive_by_labels(run.truth.values)
         column = {int(place): tag for tag, place in enumerate(run.place) if place >= 0}
         every = pictures.truth.tags.names
         found |= {

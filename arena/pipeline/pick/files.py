@@ -55,7 +55,9 @@ def write_pick(
     thumbnails = _thumbnails(folder, given, found, options, execution.progress)
     facts = _facts(given, found, recipe, execution, folder)
     made = pick_document(found.document, found.pictures, found.estimates, choose(found.estimates), facts)
-    document = json.loads(to_json(made))  # as readers find it, with null for NaN, so that its digest is that of the file
+    document = json.loads(
+        to_json(made)
+    )  # as readers find it, with null for NaN, so that its digest is that of the file
     write_whole(folder / "pick.md", pick_markdown(document))
     write_whole(folder / "index.html", render_pick(document, thumbnails))
     files = [TAGS_TABLE, IMAGES_TABLE, "pick.md", "index.html", *([PLAN_FILE] if found.cells is not None else [])]
