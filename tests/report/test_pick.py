@@ -53,8 +53,9 @@ def made(matched: Any, estimates: Estimates | None, calibration: dict[str, Any] 
         "images": {"title": HOSTILE, "listed": 61, "scored": 60, "skipped": {HOSTILE: "truncated"}},
         "models": {name: {"title": name, **model} for name in ("a", "b")},
     }  # fmt: skip
+    alone = {name: {**one, "tags": one["tags"][:3]} for name, one in given_alone(matched).items()}
     found = {
-        "agreement": agreement(matched), "alone": given_alone(matched),
+        "agreement": agreement(matched), "alone": alone,
         "rules": broken_rules(matched, rules_of(matched, [("t03", "t04")])),
         "judging": {"images": 60, "tags": 12, "difference": 0.01, "macro_f1": None, "micro_f1": 2500},
         **({} if calibration is None else {"calibration": calibration}),
