@@ -27,12 +27,9 @@ from arena.cli.verbs import command_line, split_names, unique
     "--models", "-m", required=True, show_default=False, help="Comma-separated cards, or NAME=PATH of local folders."
 )
 @option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
+    "--output", "-o", type=click.Path(path_type=Path), show_default=False,
     help="Output folder.  [default: runs/pick-NAME]",
-    show_default=False,
-)
+)  # fmt: skip
 @option(
     "--calibration", type=click.Path(path_type=Path), metavar="RUN", show_default=False,
     help="Run of the same models on labelled images; estimates metrics and thresholds for similar pictures.",
@@ -49,8 +46,9 @@ from arena.cli.verbs import command_line, split_names, unique
 @option("--seed", type=int, default=0, help="Seed of --limit, a random sample.")
 @threshold_option
 @option(
-    "--thumbnails", type=click.Choice(["none", "some"]), default="some", help="Whether the page shows example images."
-)
+    "--thumbnails", type=click.Choice(["none", "some"]), show_default=False,
+    help="Whether the page shows example images.  [default: some; none for a private dataset]",
+)  # fmt: skip
 @batch_option
 @device_option
 @precision_option
@@ -75,7 +73,7 @@ def pick(images: str, models: str, output: Path | None, root: Path | None, **set
 
     options = PickOptions(
         Sample(settings["limit"], settings["seed"]), unique(settings["threshold"]), settings["calibration"],
-        settings["relations"], settings["difference"], thumbnails=settings["thumbnails"] != "none",
+        settings["relations"], settings["difference"], thumbnails={"none": False, "some": True}.get(settings["thumbnails"]),
     )  # fmt: skip
     execution = Execution(
         compute_of(settings), root=root, command=command_line(), overwrite=settings["overwrite"], progress=Terminal()

@@ -158,6 +158,17 @@ def read_frozen_ids(folder: Path) -> set[str]:
     return set(read_frozen(find_dataset(str(folder))).image_ids)
 
 
+def test_a_private_dataset_shows_no_image_unless_asked(made: Made, tmp_path: Path) -> None:
+    dataset = tmp_path / "private"
+    shutil.copytree(made.folder / "others", dataset)
+    card = (dataset / "dataset.toml").read_text()
+    (dataset / "dataset.toml").write_text(f"private = true\n{card}")
+    done = arena_here("pick", dataset, "-m", made.models, "-o", tmp_path / "x", "--limit", 20)
+    assert done.returncode == 0, done.stderr
+    assert "data:image/webp" not in (tmp_path / "x" / "index.html").read_text()
+    assert not (tmp_path / "x" / "thumbnails").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -142,7 +142,7 @@ def _thumbnails(
     folder: Path, given: PictureSet, found: Found, options: PickOptions, progress: Progress
 ) -> dict[str, tuple[bytes, str]]:
     """Write the thumbnails of the images that the page names; return their bytes and ratings by image."""
-    if not options.thumbnails:
+    if not (not given.private if options.thumbnails is None else options.thumbnails):
         remove_thumbnails(folder)
         return {}
     wanted = dict.fromkeys(

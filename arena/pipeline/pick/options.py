@@ -24,7 +24,7 @@ class PickOptions:
             dataset, else those of the calibration run.
         difference: difference of F1 that the judging plan is to decide.
         min_positives: expected positives that a tag of the judging plan needs.
-        thumbnails: whether the page shows images.
+        thumbnails: whether the page shows images; None means that it does unless the dataset is private.
     """
 
     sample: Sample = _ALL_IMAGES
@@ -33,7 +33,7 @@ class PickOptions:
     relations: Path | None = None
     difference: float = 0.01
     min_positives: int = MIN_POSITIVES
-    thumbnails: bool = True
+    thumbnails: bool | None = None
 
 
 class Calibrating(NamedTuple):

@@ -4,20 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from arena import taggers
 from arena.base.errors import ArenaError, nearest
 from arena.base.format import listed
 from arena.base.locks import lock_output
-from arena.cards import find_models
-from arena.evaluate import Entry
+from arena.cards import ModelCard, find_models
 from arena.pipeline.pick.compute import compare_pictures
 from arena.pipeline.pick.files import write_pick
-from arena.pipeline.pick.folder import (
-    claim_pick_folder,
-)
+from arena.pipeline.pick.folder import claim_pick_folder
 from arena.pipeline.pick.options import Calibrating, PickOptions
 from arena.pipeline.pick.pictures import PictureSet, open_pictures
 from arena.pipeline.recipe import model_inputs
-from arena.pipeline.stages import Execution, refuse_all_skipped, score_images, scored_entry
+from arena.pipeline.stages import Compute, Execution, refuse_all_skipped, score_images, scored_entry
 from arena.pipeline.stored_run import other_scores, read_stored_run
 from arena.pipeline.thresholds import model_thresholds, with_file_thresholds
 from arena.results.recipe import RecipeInput, ThresholdsUsed
@@ -47,6 +45,8 @@ def pick_tagger(
     labelled = _read_calibration(options.calibration, [card.name for card in cards], root)
     pictures = open_pictures(images, options.sample, root, progress)
     relations = _relations(options, pictures, labelled)
+    if labelled is not None:
+        _refuse_other_weights(labelled, cards, execution.compute, relations)
     thresholds = {card.name: with_file_thresholds(card, thresholds[card.name], progress) for card in cards}
     folder = output or Path("runs") / pick_name([card.name for card in cards], pictures.root.resolve().name)
     used = {name: ThresholdsUsed.of(one.thresholds, one.source) for name, one in thresholds.items()}
@@ -58,7 +58,6 @@ def pick_tagger(
         )
         entries = [scored_entry(card, stores[card.name], thresholds[card.name]) for card in cards]
         refuse_all_skipped(entries[0].scores)
-        _refuse_other_weights(labelled, entries)
         found = compare_pictures(pictures, entries, relations, labelled, options, root, progress)
         for store in stores.values():
             store.refuse_other_key()
@@ -95,14 +94,22 @@ def _read_calibration(folder: Path | None, models: Sequence[str], root: Path | N
     return Calibrating(folder, run)
 
 
-def _refuse_other_weights(labelled: Calibrating | None, entries: Sequence[Entry]) -> None:
-    for entry in entries if labelled else ():
-        assert labelled is not None
-        there = labelled.run.result.run["models"][entry.name].get("weights")
-        here = entry.facts.get("weights")
-        if there and here and there != here:
+def _refuse_other_weights(
+    labelled: Calibrating, cards: Sequence[ModelCard], compute: Compute, relations: TagRelations
+) -> None:
+    """Refuse a calibration run of other weights, before any image is scored.
+
+    Raises:
+        ArenaError: a model of the run has other weights than the model of that name here.
+    """
+    for card in cards:
+        there = labelled.run.result.run["models"][card.name].get("weights")
+        here = taggers.identify(card, device=compute.device, precision=compute.precision, relations=relations)[
+            "weights"
+        ]
+        if there and there != here:
             raise ArenaError(
-                f"--calibration {labelled.folder}: its {entry.name} has other weights ({there[:12]}) than the model here "
+                f"--calibration {labelled.folder}: its {card.name} has other weights ({there[:12]}) than the model here "
                 f"({here[:12]}); make a run of this model"
             )
 

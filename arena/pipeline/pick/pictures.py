@@ -31,6 +31,7 @@ class PictureSet(NamedTuple):
         groups: cluster of near duplicates of each image; None in a folder.
         relations: aliases and implications that come with the images; empty ones if none do.
         digest: digest of the dataset; empty for a folder.
+        private: whether the dataset's card says `private = true`.
     """
 
     title: str
@@ -41,6 +42,7 @@ class PictureSet(NamedTuple):
     groups: tuple[str, ...] | None
     relations: TagRelations
     digest: str = ""
+    private: bool = False
 
 
 def open_pictures(named: str, sample: Sample, root: Path | None, progress: Progress) -> PictureSet:
@@ -83,4 +85,5 @@ def _of_dataset(named: str, sample: Sample, root: Path | None, progress: Progres
         heldout.card.title, heldout.card.folder, tuple(images["path"]),
         ImageSource(heldout.image_ids, heldout.paths, tuple(images["sha256"]), verified=True),
         ratings, tuple(map(str, images["group"])), heldout.relations, heldout.digest,
+        facts.get("private") is True,
     )  # fmt: skip
