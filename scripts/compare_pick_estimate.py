@@ -1,6 +1,6 @@
 """Metrics that `arena pick` expects without labels, next to those that labels give.
 
-Usage: python scripts/compare_pick_estimate.py [--run RUN] [--halves 20] [--experiments 100]
+Usage: python scripts/compare_pick_estimate.py [--run RUN] [--halves 20] [--experiments 60]
 
 Three experiments. Halves: the images of a labelled run are divided at random; one half calibrates, the other one has its labels
 hidden. Shifted: the pictures of the second half are mostly those of one group of tags, so they are of another kind; this sets
@@ -39,7 +39,7 @@ from arena.tags.groups import TagGroup
 
 METRICS = ("micro_f1", "macro_f1", "micro_precision", "micro_recall")
 
-MIXED = (0.5, 0.25, 0.1, 0.0)
+MIXED = (0.5, 0.2, 0.0)
 """Shares of the other images that shifted pictures keep."""
 
 LEAST_PICTURES = 40
@@ -339,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Options(__doc__, build="pick")
     parser.add_argument("--run", type=Path, help="labelled run (default: the demo, scored into the build folder)")
     parser.add_size("--halves", 20, tiny=1, help="divisions of the run")
-    parser.add_size("--experiments", 100, tiny=1, help="experiments of each population")
+    parser.add_size("--experiments", 60, tiny=1, help="experiments of each population")
     parser.add_size("--images", 800, tiny=150, help="labelled images, and pictures, of an experiment")
     parser.add_size("--tags", 40, tiny=6, help="tags of an experiment")
     options = parser.read(arguments)
@@ -356,7 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             assert done.returncode == 0, done.stderr
         labelled, title = labelled_run(folder)
     least = 3 if options.tiny else 10
-    found = half_rows(labelled, options.halves, least), shifted_rows(labelled, max(1, options.halves // 4), least)
+    found = half_rows(labelled, options.halves, least), shifted_rows(labelled, max(1, options.halves // 5), least)
     write_report(options.out, "pick", *report(*found, simulation_rows(jobs), options, title))
     return 0
 
