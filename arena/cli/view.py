@@ -16,7 +16,9 @@ from arena.cli.options import config_option, option, root_option
     help="Plan of arena judge plan, for the mode Judge.",
 )  # fmt: skip
 @judgements_option
-@option("--port", type=click.IntRange(1024, 65_535), metavar="N", show_default=False, help="Port.  [default: a free one]")
+@option(
+    "--port", type=click.IntRange(1024, 65_535), metavar="N", show_default=False, help="Port.  [default: a free one]"
+)
 @option("--no-browser", is_flag=True, show_default=False, help="Print the address, and open no browser.")
 @option("--host", default="127.0.0.1", metavar="ADDRESS", help="Address to listen on.")
 @option(

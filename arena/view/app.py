@@ -1,6 +1,7 @@
 """The application: its routes. Handlers are plain functions, which Starlette runs in threads."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,23 +11,35 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from arena.base.errors import ArenaError, UnreadableImageError
+from arena.dataset.answer_book import AnswerBook
 from arena.view.access import Access, Guard
 from arena.view.images import image_routes
+from arena.view.judging import issues_mode, judge_mode
 from arena.view.pages import static_file
 from arena.view.pictures import Picture
+from arena.view.trial import Trial
 from arena.view.viewed_run import ViewedRun
 
 _KEPT = "private, max-age=3600"
 """An image of a dataset does not change while the server runs."""
 
 
-def create_app(run: ViewedRun, access: Access) -> Starlette:
-    """Return the application of a run; every request needs `access`."""
+def create_app(run: ViewedRun, access: Access, plan: Path, book: AnswerBook, root: Path | None = None) -> Starlette:
+    """Return the application of a run; every request needs `access`.
+
+    Args:
+        plan: file of the cells to judge; it need not exist yet.
+        book: file that answers are added to.
+        root: folder with further model cards.
+    """
     routes: Sequence[BaseRoute] = [
         Route("/", lambda request: RedirectResponse("/images", 303)),
         Route("/static/{name}", _static),
         *_picture_routes(run),
         *image_routes(run),
+        *judge_mode(run, plan, book).routes(),
+        *issues_mode(run, book).routes(),
+        *Trial(run, root).routes(),
     ]
     return Starlette(
         routes=routes, middleware=[Middleware(Guard, access=access)], exception_handlers={ArenaError: _as_line}

@@ -55,7 +55,8 @@ def _grid(run: ViewedRun, request: Request) -> Response:
     return page(
         "grid.html.j2", run, "/images", status=400 if problem else 200, problem=problem, wanted=wanted, found=found,
         cells=cells, number=number, pages=pages, kinds=KINDS, without_tag=WITHOUT_TAG,
-        typed=request.query_params if problem else wanted._asdict(), ratings=sorted(set(run.ratings)),
+        typed=Filter()._asdict() | (dict(request.query_params) if problem else wanted._asdict()),
+        ratings=sorted(set(run.ratings)),
         before=_address("/images", wanted, {"page": str(number - 1)}) if number > 1 else "",
         after=_address("/images", wanted, {"page": str(number + 1)}) if number < pages else "",
     )  # fmt: skip
@@ -119,7 +120,9 @@ def _groups(tags: Sequence[TagRow], chosen: str) -> dict[str, Sequence[TagRow]]:
 def _facts(run: ViewedRun, row: int) -> list[tuple[str, str]]:
     """Return name and value of what is known of an image."""
     columns = run.truth.images
-    size = [("size", f"{columns['width'][row]} × {columns['height'][row]}")] if {"width", "height"} <= {*columns} else []
+    size = (
+        [("size", f"{columns['width'][row]} × {columns['height'][row]}")] if {"width", "height"} <= {*columns} else []
+    )
     slices = [(one.slice, one.value) for one in run.slices.values() if one.member[row] and one.slice != "rating"]
     named = [(f"{name} band" if name == "size" else name, value) for name, value in slices]
     return [("rating", run.ratings[row]), *size, *named]

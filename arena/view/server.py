@@ -66,6 +66,7 @@ def serve(
         import uvicorn
     except ImportError:
         raise ArenaError(f"arena view needs starlette and uvicorn, which are not installed; run: {INSTALL}") from None
+    from arena.dataset.answer_book import AnswerBook
     from arena.view.access import Access, is_loopback
     from arena.view.app import create_app
     from arena.view.viewed_run import read_viewed_run
@@ -77,10 +78,12 @@ def serve(
         )
     progress.note(f"reading {options.run}")
     run = read_viewed_run(options.run, dataset=options.dataset, root=options.root)
+    book = AnswerBook(options.judgements)
     with _listening(listen) as bound:
         access = Access(listen.host, bound.getsockname()[1])
+        app = create_app(run, access, options.plan, book, options.root)
         config = uvicorn.Config(
-            create_app(run, access), log_level="warning", access_log=False, server_header=False, lifespan="off",
+            app, log_level="warning", access_log=False, server_header=False, lifespan="off",
             timeout_graceful_shutdown=2,
         )  # fmt: skip
         server = uvicorn.Server(config)

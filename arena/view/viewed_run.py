@@ -90,7 +90,8 @@ class TagRow(NamedTuple):
 
     tag: str
     category: str
-    recorded: bool
+    recorded: bool | None
+    """None for an image without labels."""
     scores: tuple["TagScore | None", ...]
 
 
