@@ -79,7 +79,7 @@ class AnswerBook:
         """Return all rows as a table, as `read_judgements` does."""
         with self._mutex:
             rows = self._rows
-        table = rows.to_pandas()
+        table: pd.DataFrame = rows.to_pandas()
         return table.assign(inclusion_probability=table["inclusion_probability"].astype("float64"))
 
     def add(self, answer: Answer) -> None:

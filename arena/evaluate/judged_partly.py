@@ -62,7 +62,7 @@ def _first_wave(cells: Cells, plan: pd.DataFrame, recorded: pd.Series) -> pd.Ser
     if not len(open_rows):
         return None
     scale = float(np.median(recorded[open_rows] / wanted[open_rows]))
-    again = np.minimum(1.0, scale * wanted)
+    again = (scale * wanted).clip(upper=1.0)
     there = recorded.notna()
     wrong = (again[recorded.index] - recorded).abs() > _TOLERANCE * recorded
     return None if (wrong & there).any() else again

@@ -80,8 +80,8 @@ def read_filter(parameters: Mapping[str, str], run: ViewedRun) -> Filter:
     low, high = (_share(parameters.get(name, ""), default) for name, default in (("low", 0.0), ("high", 1.0)))
     if not tag and (low, high) != (0.0, 1.0):
         raise ArenaError("a range of scores needs a tag; name one")
-    return Filter(tag, show, *(parameters.get(name, "") for name in ("model",)), low, high,
-                  parameters.get("rating", ""), parameters.get("slice", ""))  # fmt: skip
+    model, rating, of_slice = (parameters.get(name, "") for name in ("model", "rating", "slice"))
+    return Filter(tag, show, model, low, high, rating, of_slice)
 
 
 def _share(text: str, default: float) -> float:

@@ -88,7 +88,7 @@ def _one(run: ViewedRun, request: Request) -> Response:
     return page(
         "image.html.j2", run, "/images", row=row, image_id=run.truth.image_ids[row], wanted=wanted, total=len(rows),
         place=place, facts=_facts(run, row), shows=KINDS[wanted.show],
-        **_groups(run.tag_rows(row), wanted.tag), back=_address("/images", wanted, _page_of(place)),
+        groups=_groups(run.tag_rows(row), wanted.tag), back=_address("/images", wanted, _page_of(place)),
         before=_neighbour(run, rows, place, -1, wanted), after=_neighbour(run, rows, place, 1, wanted),
     )  # fmt: skip
 
@@ -105,16 +105,13 @@ def _neighbour(run: ViewedRun, rows: Sequence[int], place: int | None, step: int
     return {"href": _address("/image", wanted, {"id": run.truth.image_ids[row]}), "row": row}
 
 
-def _groups(tags: Sequence[TagRow], chosen: str) -> dict[str, Sequence[TagRow]]:
+def _groups(tags: Sequence[TagRow], chosen: str) -> tuple[list[TagRow], list[TagRow]]:
     """Return the tags of an image in two lists: recorded or predicted (with the tag of the filter), and the nearest others."""
 
     def is_first(one: TagRow) -> bool:
         return one.recorded or one.tag == chosen or any(each is not None and each.predicted for each in one.scores)
 
-    return {
-        "tags": [one for one in tags if is_first(one)],
-        "others": [one for one in tags if not is_first(one)][:_NEAR],
-    }
+    return [one for one in tags if is_first(one)], [one for one in tags if not is_first(one)][:_NEAR]
 
 
 def _facts(run: ViewedRun, row: int) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from arena.base.errors import ArenaError
@@ -72,13 +73,17 @@ class Questions:
     _judges: dict[tuple[str, str], list[str]] = field(default_factory=dict, repr=False)
     _leases: dict[int, Lease] = field(default_factory=dict, repr=False)
     _version: int = -1
+    _answered: int = 0
+
+    @cached_property
+    def _wanted(self) -> int:
+        return sum(one.wanted for one in self.questions)
 
     def tally(self) -> Tally:
         """Return how far the questions are answered."""
         with self._mutex:
             self._refresh()
-            answered = sum(min(one.wanted, len(self._judges.get(one.cell, ()))) for one in self.questions)
-            return Tally(answered, sum(one.wanted for one in self.questions))
+            return Tally(self._answered, self._wanted)
 
     def take(self, page: str, judge: str, number: int, shown: Iterable[int] = ()) -> list[int]:
         """Lease the next questions to a page, and return their numbers; fewer if there are not as many.
@@ -132,7 +137,9 @@ class Questions:
             self.book.add(Answer(one.image_id, one.tag, word, judge, moment, one.inclusion, self.plan))
             self._leases.pop(number, None)
             if self.book.version == before + 1:  # nobody else changed the file
-                self._judges.setdefault(one.cell, []).append(judge)
+                judges = self._judges.setdefault(one.cell, [])
+                judges.append(judge)
+                self._answered += len(judges) <= one.wanted
                 self._version = self.book.version
 
     def undo(self, page: str, judge: str) -> int | None:
@@ -165,6 +172,7 @@ class Questions:
         for one in self.book.answers():
             if one.plan == self.plan or not self.plan:
                 self._judges.setdefault((one.image_id, one.tag), []).append(one.judge)
+        self._answered = sum(min(one.wanted, len(self._judges.get(one.cell, ()))) for one in self.questions)
         self._version = version
 
 
