@@ -25,7 +25,7 @@ async function send(action, more = {}) {
   waits = true;
   try {
     const body = JSON.stringify({ page, judge, plan, shown: questions.map((one) => one.number), ...more });
-    const answer = await fetch(`${api}/${action}`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    const answer = await fetch(`${api}/${action}`, { method: "POST", body, headers: { "Content-Type": "application/json" }, signal: AbortSignal.timeout(20000) });
     const found = await answer.json();
     problem(found.problem ?? "");
     return answer.ok ? found : null;
