@@ -35,9 +35,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def plan(run_folder: Path) -> Path:
-    """The first wave of a plan of 700 answers."""
+    """The first wave of a plan of 900 answers, about 270 cells."""
     path = run_folder.parent / "plan.parquet"
-    plan_questions(run_folder, path, PlanOptions(answers=700))
+    plan_questions(run_folder, path, PlanOptions(answers=900))
     return path
 
 

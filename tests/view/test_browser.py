@@ -130,15 +130,13 @@ def test_no_answer_is_lost_when_the_server_is_killed_or_two_people_answer(server
     ben.evaluate("() => window.finished")
     rows = read_judgements(server.judgements)
     assert len(rows) == len(rows[["image_id", "tag"]].drop_duplicates()) == 200
-    expected = ["yes", "no", "unclear"]
-    assert rows[rows["judge"] == "ann"]["answer"].tolist() == [
-        expected[turn % 3] for turn in (*range(60), *range(9), *range(61))
-    ]
+    words, turns = ["yes", "no", "unclear"], [*range(60), *range(9), *range(61)]
+    assert rows[rows["judge"] == "ann"]["answer"].tolist() == [words[turn % 3] for turn in turns]
     assert rows[rows["judge"] == "ben"]["answer"].tolist() == ["no"] * 70
     assert "200 of" in max(page.inner_text("#count") for page in (ann, ben))
     assert ben.evaluate("document.querySelector('#image').naturalWidth") > 0
     ann.keyboard.press("z")
-    ann.wait_for_function("document.querySelector('#count').textContent.startsWith('199')")
+    ann.locator("#count", has_text="199 of").wait_for()
     ann.reload()  # the name is asked once
     ann.wait_for_selector("#ask[data-number]")
     assert ann.inner_text("#name") == "ann"
@@ -158,9 +156,9 @@ def test_keys_of_the_images_and_what_is_blurred(browse: Visit, viewed: ViewedRun
     first = page.inner_text("h1")
     assert "2 of" in page.inner_text(".pager")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('.pager').textContent.includes('3 of')")
+    page.locator(".pager", has_text="3 of").wait_for()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function(f"document.querySelector('h1').innerText === '{first}'")
+    page.locator("h1", has_text=first).wait_for()
     page.keyboard.press("Escape")
     page.wait_for_url("**/images?*")
     assert page.locator(".grid a").count() == rows.sum()
