@@ -36,8 +36,8 @@ LIMIT_MS = 100
 """Wanted: each answer is acknowledged, and the next image is shown, within this time."""
 
 ACKNOWLEDGED = (
-    "Acknowledged: from the key until the response is there; the answer is then on disk (written whole, flushed, under the lock "
-    "of the file)."
+    "Acknowledged: from the key until the response is there; the answer is then on disk (written whole, flushed, under the "
+    "lock of the file)."
 )
 
 TAGS = 20
