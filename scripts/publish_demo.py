@@ -9,7 +9,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from reporting import chromium
 
 from arena.report.site.folder import refuse_foreign
 from arena.report.site.publish import publish_site
@@ -34,9 +34,7 @@ def main() -> None:
 
 def take_screenshots(page: Path, to: Path) -> None:
     """Take the screenshots of a page, with the light colour scheme of a desktop."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         for name, address, top, height in SCREENSHOTS:
             opened = browser.new_page(viewport={"width": 1280, "height": height}, color_scheme="light")
             opened.goto(page.resolve().as_uri() + address)
@@ -45,7 +43,6 @@ def take_screenshots(page: Path, to: Path) -> None:
                 opened.locator(top).evaluate("(part) => part.scrollIntoView()")
             opened.screenshot(path=to / name)
             opened.close()
-        browser.close()
 
 
 if __name__ == "__main__":

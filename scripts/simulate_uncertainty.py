@@ -1,18 +1,19 @@
 """Coverage of every printed interval, and errors of every call, in simulated worlds where the truth is known.
 
-Usage: python scripts/simulate_uncertainty.py [--experiments 400] [--tags 60] [--images 1500] [--replicates 500]
+Usage: python scripts/simulate_uncertainty.py [--experiments 400] [--tags 60] [--images 1500] [--replicates 500] [--keep FILE]
 
 Each experiment draws images from a population whose true metrics are known (`simulation/populations.py`), and evaluates them
 with `arena.evaluate.evaluate`, as `arena score` does. The models are two or five equally good taggers, and a better one. The
-truth of a regime is the value on the population at the thresholds that the regime chooses on the population. Writes
-reports/benchmarks/simulation.{json,md}.
+truth of a regime is the value on the population at the thresholds that the regime chooses on the population. --keep stores each
+experiment in a file when it ends, and continues from that file. Writes reports/benchmarks/simulation.{json,md}.
 """
 
-import os
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,9 +50,6 @@ ERRORS = 2.0
 EQUAL = ("a1", "a2", "a3", "a4", "a5")
 EQUAL_PAIRS, BETTER_PAIRS = (("a1", "a2"), ("a3", "a4")), (("a1", "b"), ("a5", "b"))
 """Pairs that count as runs of two models: the equal ones share no tagger, so that their errors are almost independent."""
-
-WRITTEN_EVERY = 20
-"""Experiments after which the report is written, for a reader who does not want to wait."""
 
 
 class Size(NamedTuple):
@@ -120,32 +118,63 @@ def only(result: Result, models: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFr
     return correct_differences(differences), per_tag._corrected(tags)
 
 
-def _job(job: tuple[str, int, Size]) -> tuple[str, Tally]:
-    world, seed, size = job
-    return world, experiment(world, seed, size)
+class Job(NamedTuple):
+    """One experiment in one world."""
+
+    world: str
+    seed: int
+    size: Size
 
 
-def run_all(
-    worlds: Sequence[str], experiments: int, size: Size, minutes: float
-) -> Iterator[tuple[dict[str, Tally], int, float]]:
-    """Run all experiments on all cores, or as many as start within some minutes (0 is no limit).
+class Experiment(NamedTuple):
+    """The sums of a finished experiment, and its CPU seconds."""
 
-    Yields: tallies, number of experiments so far, and minutes so far; every `WRITTEN_EVERY` experiments, and at the end.
-    """
-    found = {world: Tally() for world in worlds}
-    start, cores = time.perf_counter(), os.cpu_count() or 1
-    jobs = [(world, seed, size) for seed in range(experiments) for world in worlds]
-    for number, (world, tally) in enumerate(on_all_cores(_job, jobs), 1):
-        found[world].add(tally)
-        done, rest = divmod(number, len(worlds))
-        if rest or (done % cores and done < experiments):
+    job: Job
+    tally: Tally
+    seconds: float
+
+
+def _run(job: Job) -> Experiment:
+    start = time.process_time()
+    tally = experiment(job.world, job.seed, job.size)
+    return Experiment(job, tally, time.process_time() - start)
+
+
+def read_kept(keep: Path | None, jobs: Sequence[Job]) -> Iterator[Experiment]:
+    """Yield those of the jobs that a file of finished experiments holds; a line cut by a kill is passed over."""
+    wanted = set(jobs)
+    for line in keep.read_text().splitlines() if keep is not None and keep.exists() else []:
+        if not line.endswith("}"):
             continue
+        one = json.loads(line)
+        job = Job(one["world"], one["seed"], Size(*one["size"]))
+        if job in wanted:
+            wanted.remove(job)
+            yield Experiment(job, Tally.from_json(one["tally"]), one["seconds"])
+
+
+def write_kept(keep: Path | None, done: Experiment) -> None:
+    """Add a finished experiment to the file."""
+    if keep is not None:
+        content = {**done.job._asdict(), "tally": done.tally.as_json(), "seconds": round(done.seconds, 2)}
+        with keep.open("a") as file:
+            file.write(json.dumps(content) + "\n")
+
+
+def run_all(jobs: Sequence[Job], minutes: float, keep: Path | None) -> Iterator[Experiment]:
+    """Run all experiments on all cores, or as many as start within some minutes (0 is no limit); kept ones come first."""
+    kept = list(read_kept(keep, jobs))
+    yield from kept
+    made = {one.job for one in kept}
+    left = [job for job in jobs if job not in made]
+    start = time.perf_counter()
+    for number, done in enumerate(on_all_cores(_run, left), 1):
+        write_kept(keep, done)
+        yield done
         passed = (time.perf_counter() - start) / 60
-        print(f"{done} of {experiments} experiments: {passed:.1f} minutes", flush=True)
-        over = done == experiments or 0 < minutes <= passed
-        if over or done // WRITTEN_EVERY > (done - cores) // WRITTEN_EVERY:
-            yield found, done, passed
-        if over:
+        if number % 20 == 0:
+            print(f"{number} of {len(left)}, {passed:.1f} minutes", flush=True)
+        if 0 < minutes <= passed:
             return
 
 
@@ -327,7 +356,7 @@ def report(found: dict[str, Tally], experiments: int, size: Size, minutes: float
         f"# Coverage and calls in {len(found)} simulated worlds: {experiments} experiments each",
         "",
         f"{size.images:,} images, {size.tags} tags, {size.replicates} resamples. Every experiment has five equal taggers (two",
-        f"pairs of them also count as runs of two models), and a better one. It took {minutes:.0f} minutes.",
+        f"pairs of them also count as runs of two models), and a better one. It took {minutes:.0f} CPU minutes.",
         machine_line(machine),
         "",
         "Aims: coverage 93–97 % (fewer than 100 effective clusters: 90 % or more), a false winner in at most 5 % of the",
@@ -344,7 +373,7 @@ def report(found: dict[str, Tally], experiments: int, size: Size, minutes: float
         **machine, "experiments": experiments, **size._asdict(), "minutes": round(minutes, 1),
         "worlds": {
             name: {"about": WORLDS[name].about, "effective_clusters": round(WORLDS[name].effective(size.images), 1),
-                   "undefined": dict(found[name].undefined)}
+                   "undefined": {key: int(value) for key, value in found[name].undefined.items()}}
             for name in found
         },
         "shares": [
@@ -365,13 +394,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--minutes", type=float, default=0, help="start no experiment after this time (default no limit)"
     )
+    parser.add_argument("--keep", type=Path, help="file of finished experiments, to continue from (default: none)")
     parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), help="worlds (default all; with --tiny two)")
     options = parser.read(arguments)
     worlds = options.worlds or (["plain", "few_clusters"] if options.tiny else list(WORLDS))
     size = Size(options.images, options.tags, options.replicates)
-    for found, experiments, minutes in run_all(worlds, options.experiments, size, options.minutes):
-        facts, lines = report(found, experiments, size, minutes)
-        write_report(options.out, "simulation", facts, lines)
+    jobs = [Job(world, seed, size) for seed in range(options.experiments) for world in worlds]
+    found, number, seconds = {world: Tally() for world in worlds}, Counter[str](), 0.0
+    for done in run_all(jobs, options.minutes, options.keep):
+        found[done.job.world].add(done.tally)
+        number[done.job.world] += 1
+        seconds += done.seconds
+    facts, lines = report(found, min(number[world] for world in worlds), size, seconds / 60)
+    write_report(options.out, "simulation", facts, lines)
 
 
 if __name__ == "__main__":

@@ -328,6 +328,19 @@ def with_plots() -> None:
     """Runs with pictures."""
 
 
+@pytest.fixture
+def no_page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_plots: None) -> None:
+    """Runs with an empty page and without pictures; a test that names `with_page` has the page after all."""
+    if "with_page" not in request.fixturenames:
+        monkeypatch.setattr("arena.report.view.page_view", lambda *given, **named: {})
+        monkeypatch.setattr("arena.report.html.render_comparison", lambda page: "a page\n")
+
+
+@pytest.fixture
+def with_page() -> None:
+    """Runs with the page."""
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collect without looking for garbage: modules live to the end, so the collector need not visit them again either."""

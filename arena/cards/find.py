@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
@@ -37,7 +38,22 @@ def roots(root: Path | None) -> list[Path]:
 def model_cards(root: Path | None = None) -> dict[str, ModelCard]:
     """Return every model card by name; a card in the user's root hides a bundled one of the same name."""
     paths = [path for path in _card_paths(root, "models/*.toml") if path.name != GROUPS_FILE]
-    return {card.name: card for path in paths for card in [read_model_card(path)]}
+    return {card.name: card for path in paths for card in [_unchanged_card(path, _state(path))]}
+
+
+@cache
+def _unchanged_card(path: Path, state: tuple[int, ...]) -> ModelCard:
+    """Return the card of a file that is read once for each of its states: a command looks for cards several times."""
+    return read_model_card(path)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Return numbers that differ after a change of a file; none if there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """How the command line ends: the exit code and the one line for each exception and each signal."""
 
+import os
 import signal
 import sys
 import threading
@@ -58,10 +59,33 @@ def stop_signals() -> Iterator[list[int]]:
             if handler in (signal.SIG_DFL, signal.default_int_handler):
                 signal.signal(number, stop)
     try:
-        yield received
+        with _no_stop_is_lost(received):
+            yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _no_stop_is_lost(received: Sequence[int]) -> Iterator[None]:
+    """Send a signal again if its exception came up where Python ignores exceptions, such as in a finalizer."""
+    before = sys.unraisablehook
+
+    def send_again(ignored: "sys.UnraisableHookArgs") -> None:
+        if received and issubclass(ignored.exc_type, KeyboardInterrupt):
+            threading.Timer(_AGAIN_S, os.kill, (os.getpid(), received[-1])).start()
+        else:
+            before(ignored)
+
+    sys.unraisablehook = send_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+_AGAIN_S = 0.05
+"""A signal that was lost is sent again after this time, when the finalizer has ended."""
 
 
 def refuse_small_address_space(command: click.Command, arguments: Sequence[str]) -> None:

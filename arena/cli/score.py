@@ -28,7 +28,7 @@ from arena.cli.verbs import command_line, unique
 )  # fmt: skip
 @option(
     "--truth", type=click.Path(path_type=Path), show_default=False,
-    help="Ground truth .npz with the arrays truth (images x tags), tags, image_ids and, optionally, weight.",
+    help="Ground truth .npz with the arrays truth (images x tags), tags, image_ids and, optionally, known and weight.",
 )  # fmt: skip
 @option("--dataset", "-d", help="Frozen dataset, used instead of --truth.", show_default=False)
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Run folder.", show_default=False)

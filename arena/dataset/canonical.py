@@ -1,7 +1,7 @@
 """Canonicalise the labels of a dataset: resolve aliases, add implied tags, remove blacklisted tags."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from arena.base.progress import Progress, Silent
 from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import check_name
 from arena.dataset.files import link_or_copy
-from arena.dataset.frozen import HeldOut, write_frozen
+from arena.dataset.frozen import ABSENT, KNOWN_COLUMNS, HeldOut, write_frozen
 from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
 
@@ -69,7 +69,36 @@ def canonicalise(dataset: HeldOut, relations: TagRelations, categories: Mapping[
     )
     kept = relations.about(wanted | dataset.relations.blacklist.keys())
     step = {"name": "tags", "kept": len(dataset), "dropped": 0, "why": why}
-    return Canonical(dataset.images.assign(tags=pd.Series(closed, index=dataset.images.index)), tags, kept, step)
+    lists = {"tags": closed, **_canonical_known(dataset, relations, closed)}
+    columns = {column: pd.Series(names, index=dataset.images.index) for column, names in lists.items()}
+    return Canonical(dataset.images.assign(**columns), tags, kept, step)
+
+
+def _canonical_known(
+    dataset: HeldOut, relations: TagRelations, closed: Sequence[Sequence[str]]
+) -> dict[str, list[list[str]]]:
+    """Return the columns of known tags with canonical names and without blacklisted tags.
+
+    Args:
+        closed: canonical tags of each image.
+
+    Raises:
+        ArenaError: a tag that was verified to be absent is an alias of, or implied by, a tag of the image.
+    """
+    images, found = dataset.images, dict[str, list[list[str]]]()
+    for column in KNOWN_COLUMNS:
+        if column in images.columns:
+            named = ({relations.canonical(name) for name in names} for names in images[column])
+            found[column] = [sorted(names - relations.blacklist.keys()) for names in named]
+    for image_id, present, absent in zip(
+        images["image_id"], closed, found.get(ABSENT, [[]] * len(images)), strict=True
+    ):
+        if both := sorted(set(present) & set(absent)):
+            raise ArenaError(
+                f"{dataset.card.folder}: image {image_id} has {both[0]} in {ABSENT}, but its tags include or imply it; "
+                "correct one of the two columns, or the relations"
+            )
+    return found
 
 
 def write_canonical(

@@ -50,7 +50,10 @@ def summarise_dataset(heldout: HeldOut, *, min_positives: int = 10, pairs: int =
     truth = heldout.truth
     support: NDArray[np.int64] = np.asarray(truth.values.sum(axis=0)).ravel().astype(np.int64)
     per_image = np.asarray(truth.values.sum(axis=1)).ravel().astype(np.int64)
-    together = strongest_pairs(truth.values, heldout.tags, heldout.relations, min_positives=min_positives, most=pairs)
+    # how often tags occur together is not known where cells are unknown
+    most = pairs if truth.known is None else 0
+    together = strongest_pairs(truth.values, heldout.tags, heldout.relations, min_positives=min_positives, most=most)
+    known = {} if truth.known is None else {"known_cells": int(truth.known.counts().sum())}
     facts = heldout.card.facts
     return {
         "name": heldout.card.name,
@@ -72,6 +75,7 @@ def summarise_dataset(heldout: HeldOut, *, min_positives: int = 10, pairs: int =
         "groups": _groups(heldout.images["group"].dropna().tolist()),
         "included_for": _included(heldout),
         "weighted": heldout.weights is not None,
+        **known,
         "steps": [_step(row) for row in facts.get("steps", []) if isinstance(row, Mapping)],
         "facts": {
             key: value for key, value in facts.items() if isinstance(value, str | int | float) or _is_plain_list(value)

@@ -25,6 +25,7 @@ from arena.base.tables import Kind, read_frame
 from arena.cards import DatasetCard
 from arena.dataset.files import is_inside
 from arena.dataset.pins import refuse_changed_files, refuse_changed_rows
+from arena.metrics.known import KnownCells
 from arena.tags import TagRelations, TagSpace
 from arena.tags.rows import read_csv
 from arena.tags.spelling import canonical_spelling, respelling_note
@@ -36,13 +37,19 @@ WEIGHT = "weight"
 """Optional column of `images.parquet`: the number of images of the population that an image represents, which is 1 / its
 inclusion probability in the sample. Without it each image has the weight 1."""
 
+ABSENT, CHECKED = "absent", "checked"
+"""Optional columns of `images.parquet`, lists of tags of each image: those that were verified to be absent, and those that were
+checked. With either column, only the cells of `tags`, `absent` and `checked` are known; every other cell is unknown."""
+
+KNOWN_COLUMNS = (ABSENT, CHECKED)
+
 _IMAGE_KINDS = {
     "image_id": Kind.IDENTIFIER, "path": Kind.TEXT, "sha256": Kind.TEXT, "width": Kind.INTEGER, "height": Kind.INTEGER,
     "phash": Kind.IDENTIFIER, "dhash": Kind.IDENTIFIER, "tags": Kind.TEXTS, "rating": Kind.TEXT, "group": Kind.IDENTIFIER,
 }  # fmt: skip
 
 IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
-"""Columns of `images.parquet` that identify images; every other column except `WEIGHT` can define slices."""
+"""Columns of `images.parquet` that identify images; every other column but `WEIGHT` and `KNOWN_COLUMNS` can define slices."""
 
 _SUM_BITS = 46
 """Bits of the sum of all weights; float64 holds 53, so the sum of up to 128 such sums is exact too."""
@@ -70,6 +77,7 @@ class Truth:
         weights: number of images of the population that each row represents, as `exact_weights` returns them; float64
             (images,). None if every weight is 1.
         note: one line on tag names that were respelled; empty if none was.
+        known: which cells are known; None if all are. `values` is false in an unknown cell.
     """
 
     image_ids: tuple[str, ...]
@@ -80,16 +88,27 @@ class Truth:
     groups: tuple[str, ...] | None = None
     weights: NDArray[np.float64] | None = None
     note: str = ""
+    known: KnownCells | None = None
 
     @classmethod
-    def of(cls, image_ids: Sequence[str], tags: TagSpace, values: Any, **more: Any) -> "Truth":
-        """Make a truth from a matrix of bool, dense or sparse; `more` are further attributes."""
+    def of(
+        cls, image_ids: Sequence[str], tags: TagSpace, values: Any, *, known: KnownCells | None = None, **more: Any
+    ) -> "Truth":
+        """Make a truth from a matrix of bool, dense or sparse; `more` are further attributes.
+
+        Values of unknown cells are ignored. A truth of which every cell is known is equal to one without `known`.
+        """
         if isinstance(values, np.ndarray):
             values = sparse_rows(values.shape, [values])
         sparse = csc_array(values, dtype=np.bool_)
+        if known is not None and known.complete:
+            known = None
+        if known is not None:
+            columns = np.repeat(np.arange(sparse.shape[1]), np.diff(sparse.indptr))
+            sparse.data &= known.at(sparse.indices, columns)
         sparse.eliminate_zeros()
         sparse.sort_indices()
-        return cls(tuple(image_ids), tags, sparse, **more)
+        return cls(tuple(image_ids), tags, sparse, known=known, **more)
 
     def take(self, rows: NDArray[np.int64]) -> "Truth":
         """Return some rows, in the order of `rows`."""
@@ -99,7 +118,8 @@ class Truth:
         groups = None if self.groups is None else tuple(self.groups[row] for row in rows)
         weights = None if self.weights is None else self.weights[rows]
         ids = tuple(self.image_ids[row] for row in rows)
-        return Truth(ids, self.tags, values, self.relations, images, groups, weights, self.note)
+        known = None if self.known is None else self.known.take(rows)
+        return Truth(ids, self.tags, values, self.relations, images, groups, weights, self.note, known)
 
 
 def exact_weights(where: object, weights: Any, images: int) -> NDArray[np.float64]:
@@ -200,8 +220,7 @@ class HeldOut:
     @cached_property
     def truth(self) -> Truth:
         """The ground truth: which image carries which tag."""
-        columns = [self.tags.index[name] for names in self.images["tags"] for name in names]
-        rows = np.repeat(np.arange(len(self)), [len(names) for names in self.images["tags"]])
+        rows, columns = self._cells("tags")
         values = coo_array((np.ones(len(rows), np.bool_), (rows, columns)), shape=(len(self), len(self.tags)))
         return Truth.of(
             self.image_ids,
@@ -211,12 +230,28 @@ class HeldOut:
             images={
                 name: self.images[name].tolist()
                 for name in self.images.columns
-                if name not in (*IDENTIFYING_COLUMNS, WEIGHT)
+                if name not in (*IDENTIFYING_COLUMNS, WEIGHT, *KNOWN_COLUMNS)
             },
             groups=tuple(map(str, self.images["group"])),
             weights=self.weights,
             note=self.note,
+            known=self.known,
         )
+
+    def _cells(self, column: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return image and tag of every cell that a column of lists of tags names; int64 (cells,) each."""
+        lists = self.images[column]
+        columns = [self.tags.index[name] for names in lists for name in names]
+        return np.repeat(np.arange(len(self)), [len(names) for names in lists]), np.array(columns, np.int64)
+
+    @cached_property
+    def known(self) -> KnownCells | None:
+        """The known cells; None without a column of `KNOWN_COLUMNS`."""
+        named = [self._cells(name) for name in KNOWN_COLUMNS if name in self.images.columns]
+        if not named:
+            return None
+        rows, columns = map(np.concatenate, zip(self._cells("tags"), *named, strict=True))
+        return KnownCells.of_cells(rows, columns, len(self), len(self.tags))
 
     @cached_property
     def weights(self) -> NDArray[np.float64] | None:
@@ -227,7 +262,7 @@ class HeldOut:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over identifier, file digest, tags and weight of every image; equal datasets have equal digests."""
+        """SHA-256 over identifier, file, tags, weight and known cells of every image; equal datasets have equal digests."""
         return digest_images(self.images)
 
     def sample(self, limit: int | None, seed: int) -> "HeldOut":
@@ -257,22 +292,37 @@ def random_numbers(digests: Iterable[str], *, seed: int) -> list[float]:
 
 
 def digest_images(images: pd.DataFrame) -> str:
-    """Return the SHA-256 (hexadecimal) over identifier, file digest, sorted tags and weight of every row.
+    """Return the SHA-256 (hexadecimal) over identifier, file digest, sorted tags, weight and known cells of every row.
 
-    Rows are in order of identifier. Weights are left out if the table has none, so its digest equals that of earlier versions.
+    Rows are in order of identifier. Optional columns are left out if the table has none, so its digest equals that of earlier
+    versions.
     """
     ordered = images.sort_values("image_id")
     digest = hashlib.sha256()
     weights = ordered[WEIGHT].tolist() if WEIGHT in ordered.columns else [None] * len(ordered)
-    columns = (ordered["image_id"], ordered["sha256"], ordered["tags"], weights)
-    for image_id, sha256, names, weight in zip(*columns, strict=True):
-        digest.update(digest_line(image_id, sha256, names, weight))
+    known = [ordered[name].tolist() for name in KNOWN_COLUMNS if name in ordered.columns]
+    names = [name for name in KNOWN_COLUMNS if name in ordered.columns]
+    lists = [dict(zip(names, row, strict=True)) for row in zip(*known, strict=True)] or [{}] * len(ordered)
+    columns = (ordered["image_id"], ordered["sha256"], ordered["tags"], weights, lists)
+    for image_id, sha256, tags, weight, named in zip(*columns, strict=True):
+        digest.update(digest_line(image_id, sha256, tags, weight, named))
     return digest.hexdigest()
 
 
-def digest_line(image_id: str, sha256: str, tags: Sequence[str], weight: float | None = None) -> bytes:
-    """Return the bytes that one image adds to the digest of a dataset; `weight` is None in a dataset without weights."""
-    return json.dumps([image_id, sha256, sorted(tags), *([] if weight is None else [weight])]).encode() + b"\n"
+def digest_line(
+    image_id: str, sha256: str, tags: Sequence[str], weight: float | None = None,
+    known: Mapping[str, Sequence[str]] = {},
+) -> bytes:  # fmt: skip
+    """Return the bytes that one image adds to the digest of a dataset.
+
+    Args:
+        weight: None in a dataset without weights.
+        known: column of `KNOWN_COLUMNS` -> its tags; empty in a dataset without these columns.
+    """
+    more: list[Any] = [] if weight is None else [weight]
+    if known:
+        more.append({name: sorted(names) for name, names in known.items()})
+    return json.dumps([image_id, sha256, sorted(tags), *more]).encode() + b"\n"
 
 
 def read_frozen(card: DatasetCard) -> HeldOut:
@@ -288,9 +338,11 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     _refuse_outside(card, images)
     tags = read_tag_table(card.folder / "tags.csv")
     known = set(map(canonical_spelling, tags.names))
-    carried = {name for names in images["tags"] for name in names} - tags.index.keys()
-    if unknown := sorted(name for name in carried if canonical_spelling(name) not in known):
-        raise ArenaError(f"{card.folder}: images.parquet has tags that tags.csv lacks: {', '.join(unknown[:5])}")
+    for column in tag_columns(images):
+        carried = {name for names in images[column] for name in names} - tags.index.keys()
+        if unknown := sorted(name for name in carried if canonical_spelling(name) not in known):
+            where = "has tags" if column == "tags" else f"has in its column {column} tags"
+            raise ArenaError(f"{card.folder}: images.parquet {where} that tags.csv lacks: {', '.join(unknown[:5])}")
     _refuse_missing_files(card, images)
     relations = TagRelations.read(card.folder)
     if aliased := [name for name in tags.names if relations.canonical(name) != name]:
@@ -302,7 +354,27 @@ def read_frozen(card: DatasetCard) -> HeldOut:
             f"{card.folder}: digest is {dataset.digest[:12]}, the card says {card.digest[:12]}; "
             "the dataset was changed after it was frozen. Restore it, or freeze it under a new name"
         )
-    return _respelled(dataset)
+    respelled = _respelled(dataset)
+    _refuse_contradictions(respelled)
+    return respelled
+
+
+def tag_columns(images: pd.DataFrame) -> list[str]:
+    """Return the columns that hold lists of tags."""
+    return ["tags", *(name for name in KNOWN_COLUMNS if name in images.columns)]
+
+
+def _refuse_contradictions(dataset: HeldOut) -> None:
+    """Raise if an image has a tag that is also verified to be absent."""
+    images = dataset.images
+    if ABSENT not in images.columns:
+        return
+    for image_id, names, absent in zip(images["image_id"], images["tags"], images[ABSENT], strict=True):
+        if both := sorted(set(names) & set(absent)):
+            raise ArenaError(
+                f"{dataset.card.folder}: images.parquet: image {image_id} has {both[0]} in tags and in {ABSENT}; "
+                "a tag is either present or absent, remove it from one of the two columns"
+            )
 
 
 def _refuse_outside(card: DatasetCard, images: pd.DataFrame) -> None:
@@ -329,17 +401,21 @@ def _refuse_missing_files(card: DatasetCard, images: pd.DataFrame) -> None:
 def _respelled(dataset: HeldOut) -> HeldOut:
     """Return a dataset with every tag in its canonical spelling; tags with one canonical spelling are merged."""
     tags, images = dataset.tags, dataset.images
-    every_name = {*tags.names}.union(*images["tags"])
+    columns = tag_columns(images)
+    every_name = {*tags.names}.union(*(names for column in columns for names in images[column]))
     spelled = {name: canonical_spelling(name) for name in every_name}
     note = respelling_note(dataset.card.folder, spelled.items())
     if not note:
         return dataset
     categories = dict(sorted((spelled[name], tags.category(number)) for number, name in enumerate(tags.names)))
-    labels = pd.Series(
-        [sorted({spelled[name] for name in names}) for names in images["tags"]], images.index, dtype=object
-    )
+    labels = {
+        column: pd.Series(
+            [sorted({spelled[name] for name in names}) for names in images[column]], images.index, dtype=object
+        )
+        for column in columns
+    }
     space = TagSpace(tuple(categories), tuple(categories.values()))
-    return HeldOut(dataset.card, images.assign(tags=labels), space, dataset.relations, note)
+    return HeldOut(dataset.card, images.assign(**labels), space, dataset.relations, note)
 
 
 def write_frozen(
@@ -421,12 +497,18 @@ def read_image_table(path: Path) -> pd.DataFrame:
         ArenaError: no such file, not a readable Parquet file, a required column or cell is missing, no row, or an identifier
             is listed twice or is neither text nor a whole number.
     """
-    images = read_frame(path, _IMAGE_KINDS, optional={WEIGHT: Kind.NUMBER}, others=True)
+    optional = {WEIGHT: Kind.NUMBER, **dict.fromkeys(KNOWN_COLUMNS, Kind.TEXTS)}
+    images = read_frame(path, _IMAGE_KINDS, optional=optional, others=True)
     if images.empty:
         raise ArenaError(f"{path}: no image in it; a held-out dataset needs at least one")
     for name in ("image_id", "path", "sha256", "tags"):
         if images[name].isna().any():
             raise ArenaError(f"{path}: {int(images[name].isna().sum())} rows have no {name}")
+    for name in KNOWN_COLUMNS:
+        if name in images.columns and (missing := int(images[name].isna().sum())):
+            raise ArenaError(
+                f"{path}: {missing} rows have no {name}; list the tags, or an empty list for an image without any"
+            )
     images["image_id"] = [_identifier(path, value) for value in images["image_id"]]
     refuse_twice(path, "image_id", images["image_id"].tolist())
     return images.sort_values("image_id").reset_index(drop=True)

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
 from arena.dataset.frozen import Truth, exact_weights, sparse_rows
 from arena.dataset.walk import walk_images
+from arena.metrics.known import KnownCells
 from arena.tags import TagSpace
 from arena.tags.spelling import merge_names
 
@@ -25,16 +26,19 @@ def truth_from_rows(
     tags: tuple[str, ...],
     image_ids: tuple[str, ...],
     weights: np.ndarray | None = None,
+    known: np.ndarray | None = None,
 ) -> Truth:
     """Return a ground truth from the rows of a file.
 
-    Columns with one canonical spelling become one tag; an image has it if it is positive in any of them.
+    Columns with one canonical spelling become one tag: an image has it if it is positive in any of them, lacks it if all are
+    known to be negative, and is unknown otherwise.
 
     Args:
         where: the file, for error messages.
         shape: (images, tags) of all blocks together.
         tiles: consecutive blocks of rows; bool, or 0 and 1.
         weights: number of images of the population that each row represents, (images,); None if every weight is 1.
+        known: which cells are known, bool or 0 and 1, (images, tags); None if all are. Values of other cells are ignored.
 
     Raises:
         ArenaError: shapes disagree, an image or a tag is listed twice, a value is neither 0 nor 1, or a weight is wrong.
@@ -44,20 +48,58 @@ def truth_from_rows(
     if shape != (len(image_ids), len(tags)):
         raise ScoresError(f"{where}: truth {shape}, but {len(image_ids)} image_ids and {len(tags)} tags")
 
+    is_known = None if known is None else _checked_known(where, known, shape)
+
     def checked() -> Iterator[np.ndarray]:
+        start = 0
         for tile in tiles:
-            if tile.dtype != np.bool_ and not np.isin(tile, (0, 1)).all():
-                raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
-            yield tile.astype(np.bool_, copy=False)
+            rows = slice(start, start + len(tile))
+            labels = tile if is_known is None else np.where(is_known[rows], tile, False)
+            start = rows.stop
+            if labels.dtype != np.bool_ and not np.isin(labels, (0, 1)).all():
+                raise ScoresError(
+                    f"{where}: truth holds values other than 0 and 1; it must be bool, and unknown labels need an array known"
+                )
+            yield labels.astype(np.bool_, copy=False)
 
     exact = None if weights is None else exact_weights(where, weights, len(image_ids))
     values, merged = sparse_rows(shape, checked()), merge_names(where, tags)
+    cells = None if is_known is None else KnownCells.of_rows([is_known], *shape)
     if len(merged.names) < len(tags):
         joined = csr_array(
             (np.ones(len(tags), np.int64), (np.arange(len(tags)), merged.places)), shape=(len(tags), len(merged.names))
         )
         values = (values.astype(np.int64) @ joined).astype(np.bool_)
-    return Truth.of(image_ids, TagSpace(merged.names), values, weights=exact, note=merged.note)
+        cells = None if cells is None else _merged(cells, values, np.array(merged.places))
+    return Truth.of(image_ids, TagSpace(merged.names), values, weights=exact, note=merged.note, known=cells)
+
+
+def _checked_known(where: object, known: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the array `known` as bool.
+
+    Raises:
+        ScoresError: it has another shape than the truth, or holds other values than 0 and 1.
+    """
+    if known.shape != shape:
+        raise ScoresError(f"{where}: known {known.shape}, but truth {shape}; give one value for each image and tag")
+    if known.dtype != np.bool_ and not (known.dtype.kind in "iuf" and np.isin(known, (0, 1)).all()):
+        raise ScoresError(f"{where}: known is {known.dtype} and holds values other than 0 and 1; it must be bool")
+    return known.astype(np.bool_, copy=False)
+
+
+def _merged(cells: KnownCells, values: csr_array, places: np.ndarray) -> KnownCells:
+    """Return the known cells of merged columns: those that are positive, and those that all columns know.
+
+    Args:
+        cells: of the columns before they were merged.
+        values: bool (images, merged tags).
+        places: (columns,), merged tag of each column.
+    """
+    images, tags = values.shape
+    every = np.full((tags, cells.bits.shape[1]), 255, np.uint8)
+    np.bitwise_and.at(every, places, cells.bits)
+    positive = values.tocoo()
+    return KnownCells(every | KnownCells.of_cells(positive.row, positive.col, images, tags).bits, images)
 
 
 def list_images(folder: Path) -> dict[str, Path]:

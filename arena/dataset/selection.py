@@ -16,7 +16,7 @@ import pandas as pd
 from arena.base.errors import ArenaError
 from arena.cards import ModelCard
 from arena.dataset.cutoffs import cutoffs, last_day, last_post, to_timestamps
-from arena.dataset.frozen import WEIGHT, random_numbers, random_order
+from arena.dataset.frozen import WEIGHT, random_numbers, random_order, tag_columns
 
 INCLUDED_FOR = "included_for"
 """Column of `images.parquet`: the tag for which an image was selected, or `RANDOM`."""
@@ -84,7 +84,7 @@ def select(images: pd.DataFrame, tags: Mapping[str, str], selection: Selection) 
     """Apply a selection: posts and days, then the models' cut-off, then the sample.
 
     Tags with fewer than `min_images` images are removed before the sample and again after it. An image whose last label is
-    removed stays: it is a negative of every remaining tag.
+    removed stays: it is a negative of every remaining tag, as far as they are known.
 
     Args:
         images: with `IMAGE_COLUMNS`, in any order.
@@ -200,8 +200,13 @@ def _frequent(images: pd.DataFrame, tags: Mapping[str, str], min_images: int) ->
 
 
 def _without_rare(images: pd.DataFrame, kept: Mapping[str, str]) -> pd.DataFrame:
-    carried = [sorted(kept.keys() & set(names)) for names in images["tags"].tolist()]
-    return images.assign(tags=pd.Series(carried, index=images.index, dtype=object))
+    columns = {
+        column: [sorted(kept.keys() & set(names)) for names in images[column].tolist()]
+        for column in tag_columns(images)
+    }
+    return images.assign(
+        **{column: pd.Series(lists, index=images.index, dtype=object) for column, lists in columns.items()}
+    )
 
 
 def _why_rare(rare: set[str], min_images: int, images: pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ from arena.base.files import digest_file
 from arena.base.progress import Progress, Silent
 from arena.cards import DatasetCard
 from arena.dataset.files import default_workers, in_threads, is_inside
-from arena.dataset.frozen import digest_images, read_image_table, read_tag_table
+from arena.dataset.frozen import digest_images, read_image_table, read_tag_table, tag_columns
 from arena.dataset.pins import Fault, file_faults, row_faults
 from arena.images.decode import decode
 from arena.tags import TagRelations
@@ -103,6 +103,10 @@ def _tag_faults(folder: Path, images: pd.DataFrame) -> Iterator[Fault]:
     carried = Counter(name for names in images["tags"] for name in set(names))
     for name in sorted(carried.keys() - tags.index.keys()):
         yield Fault("tags.csv", f"it lacks {name}, which {carried[name]} images carry")
+    for column in tag_columns(images)[1:]:
+        unknown = {name for names in images[column] for name in names} - tags.index.keys()
+        for name in sorted(unknown - carried.keys()):
+            yield Fault("tags.csv", f"it lacks {name}, which the column {column} lists")
     for name in tags.names:
         if relations.canonical(name) != name:
             yield Fault("tags.csv", f"{name} is an alias of {relations.canonical(name)}")

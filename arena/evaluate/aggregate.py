@@ -256,7 +256,7 @@ def aggregate(
     measured: Measured, tag_slices: Sequence[TagSlice], image_slices: Sequence[ImageSlice], settings: Settings
 ) -> Aggregates:
     """Return the aggregates of all slices at the models' own thresholds, and of all compared tags under other regimes."""
-    found, images = measured.uncertainty, len(measured.truth.image_ids)
+    found = measured.uncertainty
     regimes = [] if found is None else [name for name in found.regimes[0].by_name if name != "own"]
     targets = [*_targets(measured, tag_slices, image_slices, regimes, settings)]
     shape = (len(measured.models), len(AGGREGATES), len(targets))
@@ -302,7 +302,8 @@ def aggregate(
         pair: _paired_means(pair, precisions, thin, found.resampled)
         for pair in found.resampled.paired
     }  # fmt: skip
-    freedom = np.full(len(targets), measured.freedom(np.ones(images, np.bool_)))
+    freedom = np.full(len(targets), measured.freedom())
+    freedom[: len(tag_slices)] = [measured.freedom(tags=one.tags) for one in tag_slices]
     selected = np.zeros(len(targets), np.bool_)
     if image_slices and found is not None:
         of_images = slice(-len(image_slices), None)

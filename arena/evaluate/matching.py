@@ -200,9 +200,16 @@ def refuse_no_compared_tag(
     if support[column] < min_positives:
         raise fault(
             f"no tag has {min_positives:,} positives or more: of the {plural(int(known.sum()), 'common tag', 'common tags')}, "
-            f"{shown(truth.tags.names[column])} has most, {support[column]:,}; take more images, or "
+            f"{shown(truth.tags.names[column])} has most, {support[column]:,}{_known_share(truth)}; take more images, or "
             f"{renames if paired else 'lower --min-positives'}"
         )
+
+
+def _known_share(truth: Truth) -> str:
+    """Return how many cells of the ground truth are known, in brackets; empty if all are."""
+    if truth.known is None:
+        return ""
+    return f" (known are {truth.known.counts().sum():,} of {truth.known.images * len(truth.tags):,} labels)"
 
 
 def _no_tag(name: str, tags: TagSpace, truth_tags: TagSpace, renames: str = RENAMED_BY_DATASET) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from arena.metrics.counts import Integers
+from arena.metrics.known import KnownCells
 
 MISTAKES_PER_TAG = 5
 """Images kept per tag and ordered pair of models; confused tags kept per tag."""
@@ -85,21 +86,29 @@ class Confusions(NamedTuple):
     """Number of images expected by chance."""
 
 
-def find_confusions(truth: csc_array, predicted: csc_array) -> Confusions:
+_PAIRS_AT_ONCE = 4_096
+"""Pairs of tags whose known images are counted at once: 16 MB for 32,768 images."""
+
+
+def find_confusions(truth: csc_array, predicted: csc_array, known: KnownCells | None = None) -> Confusions:
     """Return, for each false positive tag, the tags missed on the same images more often than by chance.
 
     Per tag, the `MISTAKES_PER_TAG` with the largest excess over chance in standard errors (Pearson's residual) are kept. At
     least two images are needed.
 
     Args:
-        truth, predicted: bool (images, tags).
+        truth, predicted: bool (images, tags); false in unknown cells.
+        known: known cells; None if all are. A pair of tags is compared on the images where both are known.
     """
     guessed, carried = _integers(predicted), _integers(truth)
     hits = guessed.multiply(carried)
     false, missed = _integers(guessed - hits), _integers(carried - hits)
     together = (false.T @ missed).tocsr()
     row = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
-    expected = false.sum(0)[row] * missed.sum(0)[together.indices] / max(1, truth.shape[0])
+    if known is None:
+        expected = false.sum(0)[row] * missed.sum(0)[together.indices] / max(1, truth.shape[0])
+    else:
+        expected = _expected_together(false, missed, known, row, together.indices)
     residual = np.divide(together.data - expected, np.sqrt(expected), out=np.zeros(len(row)), where=expected > 0)
     kept = np.flatnonzero((together.data >= 2) & (residual > 0))
     order = kept[np.lexsort((together.indices[kept], -residual[kept], row[kept]))]
@@ -108,6 +117,32 @@ def find_confusions(truth: csc_array, predicted: csc_array) -> Confusions:
     return Confusions(
         row[order], together.indices[order].astype(np.int64), together.data[order].astype(np.int64), expected[order]
     )
+
+
+def _expected_together(
+    false: csc_array, missed: csc_array, known: KnownCells, first: Integers, second: Integers
+) -> NDArray[np.float64]:
+    """Return how often chance puts a false positive of one tag and a miss of another on an image where both are known.
+
+    Args:
+        false, missed: 1 for an error, (images, tags).
+        known: known cells.
+        first, second: int64 (pairs,), tag of the false positive and of the miss.
+    """
+    errors = [KnownCells.of_cells(one.indices, _columns_of(one), *one.shape).bits for one in (false, missed)]
+    expected = np.empty(len(first))
+    for start in range(0, len(first), _PAIRS_AT_ONCE):
+        some = slice(start, start + _PAIRS_AT_ONCE)
+        known_first, known_second = known.bits[first[some]], known.bits[second[some]]
+        sides = (errors[0][first[some]] & known_second, errors[1][second[some]] & known_first)
+        alarms, misses = (np.bitwise_count(one).sum(axis=1, dtype=np.int64) for one in sides)
+        both = np.bitwise_count(known_first & known_second).sum(axis=1, dtype=np.int64)
+        expected[some] = alarms * misses / np.maximum(both, 1)
+    return expected
+
+
+def _columns_of(matrix: csc_array) -> Integers:
+    return np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
 
 
 def _integers(matrix: csc_array) -> csc_array:

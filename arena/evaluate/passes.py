@@ -19,7 +19,8 @@ from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import bootstrap, labels
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_blocks
 from arena.metrics.bootstrap import BlockSums, Plan, Resampled, Resampler, SliceRows
-from arena.metrics.counts import Amounts, Convention, Floats, Integers, TagCounts, divide
+from arena.metrics.counts import Amounts, Convention, Floats, Integers, TagCounts, divide, images_of
+from arena.metrics.known import KnownCells
 from arena.metrics.labels import LabelIssues
 from arena.metrics.tally import RankedColumn, Sampling, SweptModel, Tallies, Tally, tally_models
 from arena.metrics.threshold_replicates import ThresholdModel
@@ -151,9 +152,25 @@ class Measured:
         if self.pooling is None:
             return np.ones(len(self.truth.tags))
         sizes = csc_array(self.pooling @ csc_array(self.truth.values, dtype=np.float64))
+        if self.truth.known is not None:
+            return self._related_known_others(self.truth.known, sizes)
         everything = np.asarray(self.pooling.sum(1)).ravel()
         squares = (everything**2).sum() - 2 * (everything @ sizes) + square_sums(sizes)
         return np.fmax(1.0, divide(squares, everything.sum() - np.asarray(sizes.sum(0))))
+
+    def _related_known_others(self, known: KnownCells, sizes: csc_array) -> Floats:
+        """Return `related_others` where cells are unknown.
+
+        Args:
+            known: known cells of the truth.
+            sizes: positives of each cluster and tag, float64 (clusters, tags), times their weights.
+        """
+        assert self.pooling is not None
+        found = np.empty(len(self.truth.tags))
+        for tags, block in known.blocks():
+            others = self.pooling @ block.T.astype(np.float64) - sizes[:, tags].toarray()
+            found[tags] = divide((others**2).sum(axis=0), others.sum(axis=0))
+        return np.fmax(1.0, found)
 
     @property
     def effective_clusters(self) -> float:
@@ -197,12 +214,18 @@ class Measured:
         sizes = csc_array(self.pooling @ marked)
         return _effective_number(csc_array(sizes.multiply(sizes)))
 
-    def freedom(self, member: NDArray[np.bool_]) -> float:
+    def freedom(self, member: NDArray[np.bool_] | None = None, tags: Integers | None = None) -> float:
         """Return the degrees of freedom of a variance between the clusters of a slice of images; 1 or more.
 
+        An image of which no tag is known has no part in a variance.
+
         Args:
-            member: bool (images,), marks the images of the slice.
+            member: bool (images,), marks the images of the slice; None takes all.
+            tags: int64, columns of the ground truth over which the metric runs; None takes the compared tags.
         """
+        member = np.ones(len(self.truth.image_ids), np.bool_) if member is None else member
+        if self.truth.known is not None:
+            member = member & self.truth.known.informative(self.compared if tags is None else tags)
         return max(1.0, float(self.variance_units(csc_array(member[:, None], dtype=np.float64))[0]) - 1)
 
     def units_within(self, member: NDArray[np.bool_], tags: Integers) -> Floats:
@@ -275,6 +298,7 @@ def run_passes(
             truth.values,
             sampling=sampling,
             weights=truth.weights,
+            known=truth.known,
             inspect=inspect,
             workers=workers,
             advance=advance,
@@ -311,8 +335,7 @@ def _regimes(one: MatchedModel, found: Tally, compared: Integers, convention: Co
     """Return the regimes of one model: its own thresholds and the cross-fitted ones."""
     is_compared = _is_compared(one, compared)
     category = np.unique(one.categories, return_inverse=True)[1].astype(np.int64)
-    images = found.images.sum().item()
-    counts = FoldCounts(found.tp, found.fp, found.positives, images, is_compared, category)
+    counts = FoldCounts(found.tp, found.fp, found.positives, found.all_images, is_compared, category)
     chosen = {name: counts.cross_fit(choice) for name, choice in THRESHOLD_CHOICES.items()}
     unshrunk = counts.cross_fit(partial(choose_by_tag, shrinkage=0.0))
     own = found.own.thresholds
@@ -335,7 +358,8 @@ def _cross_fit(
     """Return what the resamples choose thresholds on, over the compared tags."""
     tp, fp, positives = counts.tp[:, :, columns], counts.fp[:, :, columns], counts.positives[:, columns]
     all_compared = np.ones(len(columns), np.bool_)
-    compared = FoldCounts(tp, fp, positives, counts.images, all_compared, counts.categories[columns])
+    images = images_of(counts.images, columns)
+    compared = FoldCounts(tp, fp, positives, images, all_compared, counts.categories[columns])
     steps = {name: one.by_fold[:, columns] for name, one in chosen.items()}
     return ThresholdModel(found.thresholds, compared, found.images, steps, convention)
 
@@ -388,8 +412,9 @@ def _resample(
         cross_fits=[one.cross_fit for one in regimes],
         clustered=truth.groups is not None and len(set(truth.groups)) < len(truth.groups),
         slices=[SliceRows(np.flatnonzero(one.member), one.member) for one in image_slices],
-        min_positives=settings.min_positives, image_weights=truth.weights,
+        min_positives=settings.min_positives, image_weights=truth.weights, partial=truth.known is not None,
     )  # fmt: skip
+    known = None if truth.known is None else truth.known.columns(compared)
     resampler = Resampler(plan)
 
     def work(span: slice, blocks: list[ModelBlock]) -> BlockSums:
@@ -397,7 +422,7 @@ def _resample(
         inspector.compare(span, block_labels(plan.truth, span), decided, blocks)
         return resampler.block(span, decided, blocks)
 
-    for done, part in over_blocks(columns, plan.truth.shape, work, workers):
+    for done, part in over_blocks(columns, plan.truth.shape, work, workers, known):
         resampler.add(part)
         advance(done)
     resampled, suspects = resampler.result(), inspector.all_suspects()
@@ -406,6 +431,20 @@ def _resample(
     return Uncertainty(
         sampling, weights, list(regimes), resampled, suspects, scores, inspector.suspected_fp, disagreements
     )
+
+
+def _label_issues_of_known(
+    scores: Sequence[NDArray[np.float32]], labels_of: NDArray[np.bool_], ascending: Sequence[NDArray[np.float32]], tag: int
+) -> LabelIssues:  # fmt: skip
+    """Return the label issues of a tag among the images where it is known; arguments as in `find_label_issues`."""
+    known = np.flatnonzero(scores[0] >= 0)
+    if len(known) == len(labels_of):
+        return labels.find_label_issues(scores, labels_of, ascending=ascending, tag=tag)
+    unknown = len(labels_of) - len(known)
+    found = labels.find_label_issues(
+        [one[known] for one in scores], labels_of[known], ascending=[one[unknown:] for one in ascending], tag=tag
+    )
+    return found._replace(image=known[found.image])
 
 
 class _Inspector:
@@ -436,7 +475,7 @@ class _Inspector:
         if tag is None:
             return
         scores, ascending = [one.scores for one in ranked], [one.block.scores[one.row] for one in ranked]
-        found = labels.find_label_issues(scores, labels_of, ascending=ascending, tag=tag)
+        found = _label_issues_of_known(scores, labels_of, ascending, tag)
         counted = np.ones(len(found.image), np.int64) if self.weights is None else self.weights[found.image]
         self.predicted[tag] = np.array(
             [(one[found.image] >= own[tag]) @ counted for one, own in zip(scores, self.own, strict=True)]

@@ -12,6 +12,7 @@ from arena.dataset.frozen import effective_number
 from arena.evaluate.matching import MatchedModel
 from arena.evaluate.passes import Measured
 from arena.metrics import intervals, per_image
+from arena.metrics.known import KnownCells
 
 _TOP_K = (1, 5, 10, 20)
 """Values of k for precision and recall at k."""
@@ -36,11 +37,12 @@ def image_metrics(measured: Measured, number: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if len(measured.compared):
         carried = csr_array(truth.values[:, measured.compared])
-        hits = _hits(model, model.columns[model.chosen[measured.compared]], carried)
-        positives = np.diff(carried.indptr).astype(np.int64)
-        for one in per_image.precision_recall_at_k(hits, positives, _TOP_K, truth.weights):
+        known = None if truth.known is None else truth.known.columns(measured.compared)
+        hits = _hits(model, model.columns[model.chosen[measured.compared]], carried, known)
+        positives, most = np.diff(carried.indptr).astype(np.int64), None if known is None else _most(known)
+        for one in per_image.precision_recall_at_k(hits, positives, _TOP_K, truth.weights, most):
             found |= {f"precision_at_{one.k}": one.precision, f"recall_at_{one.k}": one.recall}
-        found |= {"precision_at_k_images": carried.shape[0], "recall_at_k_images": int((positives > 0).sum())}
+        found |= {"precision_at_k_images": one.precision_images, "recall_at_k_images": one.recall_images}
         if measured.uncertainty is not None:
             predicted = csr_array(measured.uncertainty.resampled.predictions[number])
             tp = np.asarray(predicted.astype(np.int64).multiply(carried).sum(1))
@@ -52,8 +54,16 @@ def image_metrics(measured: Measured, number: int) -> dict[str, Any]:
     return found
 
 
-def _hits(model: MatchedModel, columns: NDArray[np.int64], carried: csr_array) -> NDArray[np.float64]:
-    """Return the number of true tags among the top k of each image; float64 (len(TOP), images)."""
+def _most(known: KnownCells) -> NDArray[np.int64]:
+    """Return the number of known tags of each image, the largest k if all are known; int64 (images,)."""
+    number = known.per_image()
+    return np.where(number < len(known.bits), number, max(_TOP_K))
+
+
+def _hits(
+    model: MatchedModel, columns: NDArray[np.int64], carried: csr_array, known: KnownCells | None
+) -> NDArray[np.float64]:
+    """Return the number of true tags among the top k known tags of each image; float64 (len(TOP), images)."""
     place, hits = model.scored.place, np.zeros((len(_TOP_K), carried.shape[0]))
     others = np.setdiff1d(np.arange(len(model.entry.scores.tags)), columns)
 
@@ -63,6 +73,9 @@ def _hits(model: MatchedModel, columns: NDArray[np.int64], carried: csr_array) -
             tile, where = tile[where >= 0], where[where >= 0]
         scores = tile.astype(np.float32)
         scores[:, others] = -1  # below every score; faster than selecting the compared columns
+        if known is not None:
+            rows, tags = np.nonzero(~known.rows(where))
+            scores[rows, columns[tags]] = -1
         rows, tags = carried[where].nonzero()
         hits[:, where] = per_image.hits_at_k(scores, rows.astype(np.int64), columns[tags], _TOP_K)
 
@@ -99,10 +112,13 @@ def _rating(measured: Measured, model: MatchedModel) -> dict[str, Any] | None:
 
 
 def _rating_labels(measured: Measured, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Return the class of each image, -1 if unknown: from tags of the ground truth, else from the images' rating column."""
+    """Return the class of each image, -1 if unknown: from tags of the ground truth, else from the images' rating column.
+
+    Of an image with an unknown rating tag the class is unknown.
+    """
     truth, places = measured.truth, {name: place for place, name in enumerate(classes)}
     label = np.full(len(truth.image_ids), -1)
-    columns = [
+    columns: list[int] | NDArray[np.int64] = [
         c for c, name in enumerate(truth.tags.names) if truth.tags.category(c) == _RATING or name.startswith("rating:")
     ]
     if columns:
@@ -110,6 +126,8 @@ def _rating_labels(measured: Measured, classes: Sequence[str]) -> NDArray[np.int
         single = np.bincount(rows, minlength=len(label)) == 1
         known = np.array([places.get(_class_name(truth.tags.names[c]), -1) for c in columns])
         label[rows[single[rows]]] = known[which[single[rows]]]
+        if truth.known is not None:
+            label[~truth.known.columns(np.array(columns)).block(slice(None)).all(axis=0)] = -1
     elif _RATING in truth.images:
         label[:] = [places.get(RATING_LETTERS.get(str(one), str(one)), -1) for one in truth.images[_RATING]]
     return label

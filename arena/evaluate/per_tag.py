@@ -17,6 +17,7 @@ from arena.metrics.intervals import Interval
 from arena.metrics.registry import TAG_METRIC_COLUMNS, TESTED
 from arena.metrics.tally import Tally
 from arena.results.recipe import Settings
+from arena.results.run_folder import KNOWN
 
 LEAST_UNITS = 5
 """Effective number of images, or of duplicate clusters, with a tag that a test of average precision needs."""
@@ -62,6 +63,7 @@ def _frame(measured: Measured, number: int, within: TagIntervals, settings: Sett
             "support": tally.support,
             "threshold": model.own,
             "tp": whole.tp, "fp": whole.fp, "fn": whole.fn, "tn": whole.tn,
+            **({} if truth.known is None else {KNOWN: truth.known.counts()[model.scored.truth_columns]}),
             **_metrics(own, tally, within, settings),
             "compared": compared,
         }

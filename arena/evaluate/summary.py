@@ -11,7 +11,7 @@ from arena.evaluate.aggregate import Aggregates
 from arena.evaluate.differences import headline_ranks
 from arena.evaluate.matching import describe_thresholds
 from arena.evaluate.passes import Measured
-from arena.metrics.counts import Floats, divide, macro
+from arena.metrics.counts import Floats, divide, images_of, macro
 from arena.metrics.registry import AGGREGATES
 from arena.metrics.thresholds import SHRINKAGE
 from arena.results.recipe import Settings
@@ -44,6 +44,7 @@ def summarise(
         "clusters": len(set(truth.groups or truth.image_ids)),
         "effective_clusters": measured.effective_clusters,
         **_weights_summary(truth.weights),
+        **_known_summary(measured),
         "models": {name: _model_summary(measured, number, found) for number, name in enumerate(names)},
         "ranks": headline_ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
         "labels": _labels_summary(measured),
@@ -57,10 +58,26 @@ def _weights_summary(weights: Floats | None) -> dict[str, float]:
     return {"weighted_images": float(weights.sum()), "effective_images": effective_number(weights)}
 
 
+def _known_summary(measured: Measured) -> dict[str, int]:
+    """Return the number of known cells, of all cells, and of tags that no image is known to lack, among the compared tags.
+
+    Empty if every cell is known.
+    """
+    known = measured.truth.known
+    if known is None:
+        return {}
+    of_tag, positives = known.counts()[measured.compared], np.diff(measured.truth.values.indptr)[measured.compared]
+    return {
+        "known_cells": int(of_tag.sum()),
+        "cells": len(of_tag) * known.images,
+        "tags_without_known_absence": int(((of_tag == positives) & (positives > 0)).sum()),
+    }
+
+
 def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[str, Any]:
     model = measured.models[number]
     compared, own = model.chosen[measured.compared], measured.own[number]
-    prevalence = macro(divide(own.positives[compared], np.full(len(compared), max(1, own.images))))
+    prevalence = macro(divide(own.positives[compared], np.maximum(1, images_of(own.images, compared))))
     carried = np.diff(measured.truth.values.indptr)[np.unique(model.scored.truth_columns)] > 0
     regimes = {
         target.regime: _regime(measured, number, found, place)

@@ -13,7 +13,7 @@ from arena.evaluate.mistakes import find_confusions
 from arena.evaluate.passes import Measured, Regime
 from arena.evaluate.per_tag import DesignEffects, count_intervals
 from arena.metrics import calibration
-from arena.metrics.counts import PRF, Counts, Floats, TagCounts, mean_terms, means_of_terms
+from arena.metrics.counts import PRF, Counts, Floats, TagCounts, images_of, mean_terms, means_of_terms
 from arena.metrics.registry import AGGREGATES, MACRO_THRESHOLDED, THRESHOLDED
 from arena.results.recipe import Settings
 
@@ -58,12 +58,13 @@ def tag_sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
         order = np.argsort(model.columns)
         tp, fp = (part[:, order].astype(np.int32) for part in (counts.tp, counts.fp))
         fn = counts.positives[order].astype(np.int32) - tp
+        images = np.asarray(images_of(counts.images, order), np.int32)
         thresholds, which = _nominal(measured, number, settings), tags.get_indexer(pd.Index(model.names))[order]
         columns = {
             "model": pd.Categorical.from_codes(np.full(tp.size, models.get_loc(model.entry.name)), models),
             "tag": pd.Categorical.from_codes(np.tile(which, len(thresholds)), tags),
             "threshold": np.repeat(thresholds, len(order)),
-            "tp": tp.ravel(), "fp": fp.ravel(), "fn": fn.ravel(), "tn": (np.int32(counts.images) - tp - fp - fn).ravel(),
+            "tp": tp.ravel(), "fp": fp.ravel(), "fn": fn.ravel(), "tn": (images - tp - fp - fn).ravel(),
         }  # fmt: skip
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
@@ -214,9 +215,10 @@ def confusion_table(measured: Measured) -> pd.DataFrame:
     frames = [pd.DataFrame(columns=["model", "tag", "instead_of", "images", "expected"])]
     if measured.uncertainty is not None:
         names = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
-        truth = measured.truth.values[:, measured.compared]
+        truth, cells = measured.truth.values[:, measured.compared], measured.truth.known
+        known = None if cells is None else cells.columns(measured.compared)
         for model, predicted in zip(measured.models, measured.uncertainty.resampled.predictions, strict=True):
-            found = find_confusions(truth, predicted)
+            found = find_confusions(truth, predicted, known)
             frames.append(
                 pd.DataFrame(
                     {

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from arena.metrics.counts import Integers
+from arena.metrics.known import UNKNOWN_SCORE, KnownCells
 
 _Result = TypeVar("_Result")
 
@@ -78,7 +79,7 @@ class ModelBlock(NamedTuple):
     known: slice
     """Range of `KnownColumns.columns`."""
     scores: NDArray[np.float32]
-    """(known, images)."""
+    """(known, images); `UNKNOWN_SCORE` in unknown cells."""
 
 
 def over_blocks(
@@ -86,6 +87,7 @@ def over_blocks(
     shape: tuple[int, int],
     work: Callable[[slice, list[ModelBlock]], _Result],
     workers: int,
+    known: KnownCells | None = None,
 ) -> Iterator[tuple[int, _Result]]:
     """Call `work` in threads with every block of tags of the ground truth and the columns of every model for it.
 
@@ -94,6 +96,7 @@ def over_blocks(
         shape: shape of the ground truth, (images, tags).
         work: called with the range of tags of the ground truth and one block per model.
         workers: number of threads.
+        known: known cells of the ground truth; None if all are.
 
     Yields: the number of tags of a block and the result of `work`, always in the order of the tags.
     """
@@ -101,7 +104,7 @@ def over_blocks(
     step = max(1, min(SORTED_TAGS_PER_BLOCK, _BLOCK_BYTES // max(1, 4 * shape[0])))
     with ThreadPoolExecutor(workers) as pool:
         for panel in _panels(models, shape, step):
-            yield from _over_panel(models, panel, step, work, pool)
+            yield from _over_panel(models, panel, step, work, pool, known)
 
 
 def _panels(models: Sequence[KnownColumns], shape: tuple[int, int], step: int) -> Iterator[slice]:
@@ -123,6 +126,7 @@ def _over_panel(
     step: int,
     work: Callable[[slice, list[ModelBlock]], _Result],
     pool: ThreadPoolExecutor,
+    cells: KnownCells | None,
 ) -> Iterator[tuple[int, _Result]]:
     """Run `over_blocks` on one panel. Its memory is freed at the end, so two panels are never held at once."""
     known = [model.within(panel) for model in models]
@@ -130,10 +134,14 @@ def _over_panel(
 
     def run_block(start: int) -> _Result:
         truth_tags = slice(start, min(start + step, panel.stop))
+        unknown = None if cells is None else ~cells.block(truth_tags)
         blocks = []
         for model, k, matrix in zip(models, known, loaded, strict=True):
             block = model.within(truth_tags)
-            blocks.append(ModelBlock(block, tag_major(matrix[:, block.start - k.start : block.stop - k.start])))
+            scores = tag_major(matrix[:, block.start - k.start : block.stop - k.start])
+            if unknown is not None:
+                scores[unknown[model.truth_columns[block] - start]] = UNKNOWN_SCORE
+            blocks.append(ModelBlock(block, scores))
         return work(truth_tags, blocks)
 
     starts = range(panel.start, panel.stop, step)

@@ -99,6 +99,7 @@ class Plan:
         slices: subsets of the images.
         min_positives: positives that a tag needs within a slice to enter its means.
         image_weights: float64 (images,), weight of each image; None counts each image as 1.
+        partial: whether cells of the truth are unknown; their scores in the blocks are below 0.
     """
 
     truth: csc_array
@@ -112,6 +113,7 @@ class Plan:
     slices: Sequence[SliceRows] = ()
     min_positives: int = 0
     image_weights: Floats | None = None
+    partial: bool = False
 
     @cached_property
     def first_weights(self) -> NDArray[np.float32]:
@@ -386,7 +388,8 @@ def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Mode
     total = np.zeros((len(plan.slices), len(plan.weights)))
     for number, part in enumerate(plan.slices):
         weights = None if plan.image_weights is None else plan.image_weights[part.images]
-        ranked = ranking.sort_block(block.scores[:, part.images], labels[:, part.images], images=True, weights=weights)
+        scores, carried = block.scores[:, part.images], labels[:, part.images]
+        ranked = ranking.sort_block(scores, carried, images=True, weights=weights, partial=plan.partial)
         assert ranked.images is not None
         influence = ranking.influence(ranked)
         found.average_precision[number, span] = ranking.average_precision(ranked)

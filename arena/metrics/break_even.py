@@ -75,7 +75,7 @@ class HighestScores:
             for rows in (block.keys, block.images)
         )
         columns = np.repeat(np.arange(start, start + len(below), dtype=np.int32), images - below)
-        return HighCells((keys >> np.uint32(1)).view(np.float32), columns, places, (keys & 1).astype(np.bool_))
+        return HighCells(block.scores_of(keys), columns, places, (keys & 1).astype(np.bool_))
 
     def add(self, cells: HighCells) -> None:
         """Add cells. When twice `size` cells are stored, drop those below the highest `size` of the compared columns."""

@@ -27,18 +27,20 @@ class TagCounts:
     Attributes:
         thresholds: float32 (tags,).
         tp, fp, positives: int64 (tags,); float64 sums of weights where images have weights.
-        images: number of images scored, or the sum of their weights.
+        images: number of images scored, or the sum of their weights; where cells are unknown, that of the known images of each
+            tag, (tags,).
     """
 
     thresholds: NDArray[np.float32]
     tp: Amounts
     fp: Amounts
     positives: Amounts
-    images: float
+    images: float | Amounts
 
     def take(self, tags: Integers) -> "TagCounts":
         """Return the counts of some tags, in the order of `tags`."""
-        return TagCounts(self.thresholds[tags], self.tp[tags], self.fp[tags], self.positives[tags], self.images)
+        images = images_of(self.images, tags)
+        return TagCounts(self.thresholds[tags], self.tp[tags], self.fp[tags], self.positives[tags], images)
 
     @property
     def fn(self) -> Amounts:
@@ -62,7 +64,12 @@ class WholeImages(NamedTuple):
     tp: Integers
     fp: Integers
     positives: Integers
-    images: int
+    images: int | Integers
+
+
+def images_of(images: float | Amounts, tags: Integers) -> float | Amounts:
+    """Return the number of images of some tags: the same number for all tags, or those of an array (all tags,)."""
+    return images[tags] if isinstance(images, np.ndarray) else images
 
 
 def weights_of(images: Integers, weights: Floats | None) -> NDArray[np.float32]:
@@ -75,7 +82,7 @@ def weights_of(images: Integers, weights: Floats | None) -> NDArray[np.float32]:
     return np.ones(len(images), np.float32) if weights is None else weights[images].astype(np.float32)
 
 
-def whole_images(tp: Amounts, fp: Amounts, positives: Amounts, images: float) -> WholeImages:
+def whole_images(tp: Amounts, fp: Amounts, positives: Amounts, images: float | Amounts) -> WholeImages:
     """Round sums of weights so that FN and TN are not negative: TP <= positives, and FP <= images - positives.
 
     Integers stay as they are. Halves are rounded to the even number.
@@ -86,7 +93,7 @@ def whole_images(tp: Amounts, fp: Amounts, positives: Amounts, images: float) ->
     whole = [
         np.round(column).astype(np.int64) if column.dtype.kind == "f" else column for column in (tp, fp, positives)
     ]
-    total = round(images)
+    total = np.round(images).astype(np.int64) if isinstance(images, np.ndarray) else round(images)
     return WholeImages(np.minimum(whole[0], whole[2]), np.minimum(whole[1], total - whole[2]), whole[2], total)
 
 
@@ -98,14 +105,14 @@ class Counts:
         thresholds: float32 (k,), strictly increasing.
         tp, fp: int64 (k, tags); float64 sums of weights where images have weights.
         positives: as `tp`, (tags,), the support.
-        images: number of images scored, or the sum of their weights.
+        images: as in `TagCounts`.
     """
 
     thresholds: NDArray[np.float32]
     tp: Amounts
     fp: Amounts
     positives: Amounts
-    images: float
+    images: float | Amounts
 
     def __post_init__(self) -> None:
         assert (np.diff(self.thresholds) > 0).all(), "thresholds must increase strictly"

@@ -20,7 +20,7 @@ class AtK(NamedTuple):
     precision: float
     recall: float
     precision_images: int
-    """Number of images in the mean precision: all."""
+    """Number of images in the mean precision: all, but those of which no tag is known."""
     recall_images: int
     """Number of images in the mean recall: those that have at least one tag."""
 
@@ -85,7 +85,7 @@ def _count_tied_at_end(scores: NDArray[np.float32], top: NDArray[np.float32]) ->
 
 
 def precision_recall_at_k(
-    hits: Floats, positives: Integers, ks: Sequence[int], weights: Floats | None = None
+    hits: Floats, positives: Integers, ks: Sequence[int], weights: Floats | None = None, most: Integers | None = None
 ) -> list[AtK]:
     """Return mean precision at k over all images and mean recall at k over the images that have a tag.
 
@@ -94,6 +94,8 @@ def precision_recall_at_k(
         positives: int64 (n,), number of tags of each image.
         ks: as passed to `hits_at_k`.
         weights: float64 (n,), weight of each image in the means; None gives all the same weight.
+        most: int64 (n,), largest number by which precision divides, for an image of which few tags are known; 0 leaves the
+            image out of the mean precision. None always divides by k.
 
     Precision divides by k even if the image has fewer tags, or the model knows fewer, as in information retrieval. A mean
     over no image is NaN.
@@ -104,9 +106,15 @@ def precision_recall_at_k(
     tagged = positives > 0
     recalls = hits[:, tagged] / positives[tagged]
     of_tagged = None if weights is None else weights[tagged]
+    if most is None:
+        precisions, images = [_mean(hit, weights) / k for k, hit in zip(ks, hits, strict=True)], hits.shape[1]
+    else:
+        some = most > 0
+        of_some, images = None if weights is None else weights[some], int(some.sum())
+        precisions = [_mean(hit[some] / np.minimum(k, most[some]), of_some) for k, hit in zip(ks, hits, strict=True)]
     return [
-        AtK(k, _mean(hit, weights) / k, _mean(recall, of_tagged), len(hit), len(recall))
-        for k, hit, recall in zip(ks, hits, recalls, strict=True)
+        AtK(k, precision, _mean(recall, of_tagged), images, recalls.shape[1])
+        for k, precision, recall in zip(ks, precisions, recalls, strict=True)
     ]
 
 

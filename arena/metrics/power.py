@@ -62,11 +62,14 @@ def detectable_effect(levels: Floats, power: float = 0.8, freedom: float = np.in
     >>> round(detectable_effect(np.array([0.05])), 4), round(detectable_effect(np.array([0.05 / 7])), 4)
     (2.8016, 3.5317)
     """
-    certain = special.ndtri(power) + _critical(levels, freedom)
+    critical = _critical(levels, freedom)
+    certain = special.ndtri(power) + critical
     low, high = float(certain.min()), float(certain.max())
+    if low == high:  # one level, as for every difference of a run
+        return high
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if power_at(middle, levels, freedom) < power else (low, middle)
+        low, high = (middle, high) if special.ndtr(middle - critical).mean() < power else (low, middle)
     return high
 
 

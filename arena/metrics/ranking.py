@@ -10,6 +10,8 @@ single tag would. No value of a tag depends on the other tags of its block, not 
 In all docstrings P is the number of positives. For the i-th positive, counted from the lowest score, N_i is the number of
 images, and T_i the number of positives, that score at least as high. Images may have weights. Every number of images is then a
 sum of weights, so integer weights give the metric of a set in which each image is repeated that many times.
+
+Cells may be unknown (`known.UNKNOWN_SCORE`). They come first in the order of each tag, below every score, and count nothing.
 """
 
 from functools import cached_property
@@ -19,9 +21,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.metrics.counts import Amounts, Floats, Integers, divide
+from arena.metrics.counts import Amounts, Floats, Integers, divide, images_of
 
 _ONE = np.uint32(1)
+
+_KNOWN_SHIFT = np.uint32(2)
+"""Added to the keys of known cells where others are unknown, so that key 0 is below a score of 0; it keeps the lowest bit."""
 
 
 class SortedBlock:
@@ -34,14 +39,22 @@ class SortedBlock:
             come after negatives of equal score.
         ends: int64 (tags + 1,): start of the positions of each tag, and the end of the last.
         weights: float64 (images,), weight of each image number; None counts each image as 1. With weights, `images` is needed.
+        unknown: int64 (tags,), number of unknown images of each tag, whose keys are 0; the keys of all others are then
+            `shift` higher. None if no cell can be unknown.
     """
 
     def __init__(
-        self, keys: NDArray[np.uint32], images: NDArray[np.uint32] | None = None, weights: Floats | None = None
+        self,
+        keys: NDArray[np.uint32],
+        images: NDArray[np.uint32] | None = None,
+        weights: Floats | None = None,
+        unknown: Integers | None = None,
     ) -> None:
         self.keys = keys
         self.images = images
         self.weights = weights
+        self.unknown = unknown
+        self.shift = np.uint32(0) if unknown is None else _KNOWN_SHIFT
         carried = np.empty(keys.shape, np.bool_)
         np.bitwise_and(keys, _ONE, out=carried, casting="unsafe")  # avoids a temporary block of integers: half the time
         self.positions = np.flatnonzero(carried)
@@ -58,16 +71,21 @@ class SortedBlock:
         return self.positives if self.weights is None else segment_sums(self.carried_weights, self.ends)
 
     @property
-    def total(self) -> float:
-        """Number of images, or the sum of their weights."""
+    def total(self) -> float | Amounts:
+        """Number of images, or the sum of their weights; where cells are unknown, of the known images of each tag, (tags,)."""
+        if self.unknown is not None:
+            return self.keys.shape[1] - self.unknown if self.weights is None else self._weight_from[:, 0]
         return self.keys.shape[1] if self.weights is None else float(self.weights.sum())
 
     @cached_property
     def sorted_weights(self) -> Floats:
-        """Weight of each key; float64 (tags, images)."""
+        """Weight of each key, 0 where unknown; float64 (tags, images)."""
         assert self.weights is not None
         assert self.images is not None
-        return self.weights[self.images]
+        weights: Floats = self.weights[self.images]
+        if self.unknown is not None:
+            weights[np.arange(weights.shape[1]) < self.unknown[:, None]] = 0
+        return weights
 
     @cached_property
     def carried_weights(self) -> Floats:
@@ -98,17 +116,27 @@ class SortedBlock:
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:
-        """Scores of each tag, ascending; float32 (tags, images)."""
-        return (self.keys >> _ONE).view(np.float32)
+        """Scores of each tag, ascending; float32 (tags, images); 0 where unknown."""
+        return self.scores_of(self.keys)
 
     @cached_property
     def carried(self) -> NDArray[np.float32]:
         """Scores of the positives, in the order of `positions`; float32 (positives of all tags,)."""
-        return (self.keys.ravel()[self.positions] >> _ONE).view(np.float32)
+        return self.scores_of(self.keys.ravel()[self.positions])
+
+    def scores_of(self, keys: NDArray[np.uint32]) -> NDArray[np.float32]:
+        """Return the score in each key, float32; 0 for the key of an unknown cell."""
+        if self.unknown is not None:
+            keys = np.maximum(keys, self.shift) - self.shift
+        return (keys >> _ONE).view(np.float32)
+
+    def key_of(self, scores: NDArray[np.float32]) -> NDArray[np.uint32]:
+        """Return the smallest key that a known image of this score can have; an image is predicted iff its key is as high."""
+        return sort_key(scores) + self.shift
 
     def below(self, thresholds: NDArray[np.float32]) -> Integers:
-        """Return how many images of each tag score below each threshold, (k,); int64 (tags, k)."""
-        return self.before(sort_key(thresholds))
+        """Return how many images of each tag score below each threshold, (k,), or are unknown; int64 (tags, k)."""
+        return self.before(self.key_of(thresholds))
 
     def before(self, keys: NDArray[np.uint32]) -> Integers:
         """Return how many images of each tag have a smaller key; int64 (tags, k).
@@ -151,7 +179,7 @@ class SortedBlock:
         tag, carried = self.groups.tag, np.searchsorted(self.positions, positions)
         positive = self._carried_weight_from[carried] - self._carried_weight_from[self.ends[tag + 1]]
         later = self._weight_from[tag, positions - self.rows[tag]] - positive
-        return np.asarray(self.total - self.positive_weight[tag] - later)
+        return np.asarray(images_of(self.total, tag) - self.positive_weight[tag] - later)
 
     @cached_property
     def groups(self) -> "Groups":
@@ -239,15 +267,21 @@ def sort_column(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, image
 
 
 def sort_block(
-    scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images: bool = False, weights: Floats | None = None
+    scores: NDArray[np.float32],
+    labels: NDArray[np.bool_],
+    *,
+    images: bool = False,
+    weights: Floats | None = None,
+    partial: bool = False,
 ) -> SortedBlock:
     """Pack and sort the scores and labels of a block of tags.
 
     Args:
         scores: float32 (tags, images), 0 to 1; negative zero counts as zero.
-        labels: bool (tags, images), whether the image has the tag.
+        labels: bool (tags, images), whether the image has the tag; false where unknown.
         images: whether to return the order of the images; images of equal score and label are ordered by number.
         weights: float64 (images,), weight of each image; None counts each image as 1. With weights, `images` must be true.
+        partial: whether cells may be unknown: those with a score below 0.
 
     The bits of 1.0 are 0x3F800000, so the shift loses only the sign bit, which only a negative zero has set.
     """
@@ -256,8 +290,13 @@ def sort_block(
     wide = np.empty(scores.shape[1], np.uint64)  # one row, so it stays in the cache
     number = np.arange(scores.shape[1], dtype=np.uint64)
     low, high = (wide.view(np.uint32)[half::2] for half in ((0, 1) if np.little_endian else (1, 0)))
+    unknown = np.zeros(len(keys), np.int64) if partial else None
     for row, row_keys in enumerate(keys):
         np.bitwise_or(sort_key(scores[row]), labels[row], out=row_keys)
+        if unknown is not None:
+            np.add(row_keys, _KNOWN_SHIFT, out=row_keys)
+            row_keys[scores[row] < 0] = 0
+            unknown[row] = np.count_nonzero(row_keys == 0)
         if order is None:
             row_keys.sort()
             continue
@@ -265,7 +304,7 @@ def sort_block(
         high[:] = row_keys
         wide.sort()
         row_keys[:], order[row] = high, low
-    return SortedBlock(keys, order, weights)
+    return SortedBlock(keys, order, weights, unknown)
 
 
 def sort_key(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
@@ -315,6 +354,8 @@ def roc_auc(block: SortedBlock) -> Floats:
     if block.weights is None:
         # positions within the tag, minus the number of positives before them
         offset = block.rows[groups.tag] + groups.first - block.ends[groups.tag]
+        if block.unknown is not None:
+            offset = offset + block.unknown[groups.tag]
         below, up_to = groups.starts - offset, block.positions[groups.first] - offset
     else:
         below, up_to = (block.negatives_before(x) for x in (groups.starts, block.positions[groups.first]))
@@ -484,7 +525,8 @@ def _bias_of_unequal_weights(block: SortedBlock) -> Floats:
     groups, positive = block.groups, block.positive_weight
     assert block.weights is not None
     squares = segment_sums(block.carried_weights**2, block.ends)
-    of_negatives = divide((block.weights**2).sum() - squares, block.total - positive)
+    everything = (block.weights**2).sum() if block.unknown is None else (block.sorted_weights**2).sum(axis=1)
+    of_negatives = divide(everything - squares, block.total - positive)
     excess = np.nan_to_num(of_negatives - divide(squares, positive))[groups.tag]
     true, predicted = groups.hits, groups.predicted
     false, more = predicted - true, np.maximum(excess, 0.0)

@@ -61,13 +61,20 @@ class Rise(NamedTuple):
     interval: Interval
 
 
-def count_logits(scores: NDArray[np.float32], labels: NDArray[np.bool_], bags: Integers, number: int) -> LogitCounts:
+def count_logits(
+    scores: NDArray[np.float32],
+    labels: NDArray[np.bool_],
+    bags: Integers,
+    number: int,
+    known: NDArray[np.bool_] | None = None,
+) -> LogitCounts:
     """Count images and tags by bag and logit.
 
     Args:
         scores: probabilities, float32 (images, tags).
         labels: bool (images, tags).
         bags: int64 (images,), the bag of each image, 0 to `number` - 1.
+        known: bool (images, tags), the cells that are counted; None counts all.
 
     Returns: counts of shape (number, bins).
 
@@ -79,7 +86,8 @@ def count_logits(scores: NDArray[np.float32], labels: NDArray[np.bool_], bags: I
         logits = np.clip(special.logit(scores), -MOST_LOGIT, MOST_LOGIT)
     place = np.rint((logits + MOST_LOGIT) / WIDTH).astype(np.int64) + bags[:, None] * len(LOGITS)
     shape, size = (number, len(LOGITS)), number * len(LOGITS)
-    cells, positives = (np.bincount(some, minlength=size).reshape(shape) for some in (place.ravel(), place[labels]))
+    counted = place.ravel() if known is None else place[known]
+    cells, positives = (np.bincount(some, minlength=size).reshape(shape) for some in (counted, place[labels]))
     return LogitCounts(cells.astype(np.float64), positives.astype(np.float64))
 
 

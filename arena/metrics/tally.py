@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from arena.metrics import calibration, ranking
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_blocks
 from arena.metrics.break_even import HighCells, HighestScores
 from arena.metrics.counts import Amounts, Counts, Floats, Integers, TagCounts, divide
+from arena.metrics.known import KnownCells
 from arena.metrics.ranking import SortedBlock
 
 WORST_PER_TAG = 8
@@ -63,6 +65,7 @@ class Tally:
         own: counts over all folds, each tag at the model's own threshold.
         positives: as `tp`, (folds, tags).
         images: as `tp`, (folds,).
+        known: as `tp`, (folds, tags), known images of each tag; None if every cell is known.
         support: int64 (tags,), number of images with the tag, whatever their weights.
         average_precision, roc_auc: float64 (tags,).
         best, break_even: float64 (2, tags), threshold and value: see `ranking.best_f1` and `ranking.break_even`.
@@ -83,6 +86,7 @@ class Tally:
     own: TagCounts
     positives: Amounts
     images: Amounts
+    known: Amounts | None
     support: Integers
     average_precision: Floats
     roc_auc: Floats
@@ -101,20 +105,29 @@ class Tally:
     worst_missed_scores: NDArray[np.float32] = field(repr=False)
 
     @property
+    def all_images(self) -> float | Amounts:
+        """Number of images in all folds, or the sum of their weights; that of the known images of each tag, (tags,)."""
+        return self.images.sum().item() if self.known is None else np.asarray(self.known.sum(0))
+
+    @property
     def counts(self) -> Counts:
         """Counts summed over all folds."""
-        return Counts(
-            self.thresholds, self.tp.sum(0), self.fp.sum(0), self.positives.sum(0), images=self.images.sum().item()
-        )
+        return Counts(self.thresholds, self.tp.sum(0), self.fp.sum(0), self.positives.sum(0), images=self.all_images)
 
     @property
     def brier(self) -> Floats:
         """Mean squared difference between score and label, float64 (tags,)."""
-        return calibration.brier(self.squares, self.positive_scores, self.positives.sum(0), self.images.sum().item())
+        return calibration.brier(self.squares, self.positive_scores, self.positives.sum(0), self.all_images)
 
 
 def _empty_tally(
-    thresholds: NDArray[np.float32], own: NDArray[np.float32], images: Amounts, groups: int, units: int
+    thresholds: NDArray[np.float32],
+    own: NDArray[np.float32],
+    images: Amounts,
+    groups: int,
+    units: int,
+    *,
+    partial: bool,
 ) -> Tally:
     folds, tags, kind = len(images), len(own), images.dtype
     # memory layout with the counts of a tag contiguous; otherwise each write would be a cache miss
@@ -125,9 +138,10 @@ def _empty_tally(
     false, missed = np.full((2, tags, WORST_PER_TAG), -1, np.int32)
     false_scores, missed_scores = np.zeros((2, tags, WORST_PER_TAG), np.float32)
     true, false_alarms, with_tag = np.zeros((3, tags), kind)
+    scored = np.zeros(tags, kind) if partial else images.sum().item()
     return Tally(
-        thresholds, tp, fp, TagCounts(own, true, false_alarms, with_tag, images.sum().item()),
-        np.zeros((folds, tags), kind), images, np.zeros(tags, np.int64),
+        thresholds, tp, fp, TagCounts(own, true, false_alarms, with_tag, scored), np.zeros((folds, tags), kind), images,
+        np.zeros((folds, tags), kind) if partial else None, np.zeros(tags, np.int64),
         average_precision=ap, roc_auc=auc, best=best, break_even=even,
         squares=np.zeros(tags), positive_scores=np.zeros(tags),
         bins=calibration.Bins(binned, carried, np.zeros(binned.shape), squared),
@@ -185,6 +199,7 @@ def tally_models(
     *,
     sampling: Sampling | None = None,
     weights: Floats | None = None,
+    known: KnownCells | None = None,
     everything: bool = True,
     inspect: Inspect | None = None,
     workers: int = 1,
@@ -197,6 +212,7 @@ def tally_models(
         truth: bool (images, truth tags).
         sampling: folds, units and groups; None leaves out the uncertainty.
         weights: float64 (images,), weight of each image; None counts each image as 1.
+        known: known cells of the ground truth, which is false elsewhere; None if all are known.
         everything: False computes counts and average precision only.
         inspect: called from the threads with each tag of the ground truth that all models know.
         workers: number of threads.
@@ -205,7 +221,8 @@ def tally_models(
     tags = truth.shape[1]
     fold_images = _fold_images(truth.shape[0], sampling, weights)
     groups, units = (0, 0) if sampling is None else (len(sampling.groups), int(sampling.units.max(initial=-1)) + 1)
-    found = [_empty_tally(one.sweep, one.own, fold_images, groups, units) for one in models]
+    partial = known is not None
+    found = [_empty_tally(one.sweep, one.own, fold_images, groups, units, partial=partial) for one in models]
     scored = [one.scored for one in models]
     highest = [_highest(one, truth, sampling, weights) for one in models]
     pairs = [(a, b) for a in range(len(models)) for b in range(a + 1, len(models))] if sampling is not None else []
@@ -215,10 +232,11 @@ def tally_models(
         """Fill in one block of every model; return what is added in order of tags."""
         labels = block_labels(truth, truth_tags)
         ranked = [
-            _rank(model, block, labels, truth_tags.start, images=sampling is not None, weights=weights)
+            _rank(model, block, labels, truth_tags.start, images=sampling is not None, weights=weights, partial=partial)
             for model, block in zip(scored, blocks, strict=True)
         ]
         for into, one in zip(found, ranked, strict=True):
+            _count_known(into, one, sampling)
             _count(into, one.known, one.sorted, sampling)
             if everything:
                 _measure(into, one)
@@ -238,10 +256,10 @@ def tally_models(
             covariance[a, b][truth_tags.start + both] = products[both]
         return _BlockFound([sampling.groups[:, truth_tags] @ one.influence for one in traces], high)
 
-    for done, partial in over_blocks(scored, truth.shape, count, workers):
-        for total, one in zip(found, partial.map_influence, strict=False):
+    for done, of_block in over_blocks(scored, truth.shape, count, workers, known):
+        for total, one in zip(found, of_block.map_influence, strict=False):
             total.map_influence += one
-        for kept, cells in zip(highest, partial.high, strict=False):
+        for kept, cells in zip(highest, of_block.high, strict=False):
             if kept is not None and cells is not None:
                 kept.add(cells)
         advance(done)
@@ -310,11 +328,25 @@ class _Columns:
 
 
 def _rank(
-    model: KnownColumns, block: ModelBlock, labels: NDArray[np.bool_], start: int, *, images: bool, weights: Floats | None
+    model: KnownColumns, block: ModelBlock, labels: NDArray[np.bool_], start: int, *, images: bool, weights: Floats | None,
+    partial: bool,
 ) -> _Columns:  # fmt: skip
-    rows = model.truth_columns[block.known] - start
-    ranked = ranking.sort_block(block.scores, labels[rows], images=images or weights is not None, weights=weights)
+    rows, ordered = model.truth_columns[block.known] - start, images or weights is not None
+    ranked = ranking.sort_block(block.scores, labels[rows], images=ordered, weights=weights, partial=partial)
     return _Columns(block.known, rows, model.first[block.known], len(labels), block.scores, ranked)
+
+
+def _count_known(found: Tally, one: _Columns, sampling: Sampling | None) -> None:
+    """Fill in the known images of each tag; nothing if every cell is known."""
+    if found.known is None:
+        return
+    assert isinstance(found.own.images, np.ndarray)
+    is_known, weights = one.scores >= 0, one.sorted.weights
+    bounds = np.array([0, is_known.shape[1]]) if sampling is None else sampling.bounds
+    for fold, (start, stop) in enumerate(pairwise(bounds.tolist())):
+        inside = is_known[:, start:stop]
+        found.known[fold, one.known] = inside.sum(axis=1) if weights is None else inside @ weights[start:stop]
+    found.own.images[one.known] = found.known[:, one.known].sum(axis=0)
 
 
 def _count(found: Tally, known: slice, block: SortedBlock, sampling: Sampling | None) -> None:
@@ -333,7 +365,7 @@ def _count(found: Tally, known: slice, block: SortedBlock, sampling: Sampling | 
 
 def _count_own(own: TagCounts, known: slice, block: SortedBlock) -> None:
     """Fill in the counts of each tag at the model's own threshold."""
-    below = block.before(ranking.sort_key(own.thresholds[known])[:, None])
+    below = block.before(block.key_of(own.thresholds[known])[:, None])
     true = block.hits(below)
     own.tp[known], own.fp[known] = true[:, 0], (block.not_below(below) - true)[:, 0]
     own.positives[known] = block.positive_weight
@@ -345,7 +377,8 @@ def _measure(found: Tally, one: _Columns) -> None:
     found.roc_auc[known] = ranking.roc_auc(block)
     found.best[:, known] = ranking.best_f1(block)
     found.break_even[:, known] = ranking.break_even(block)
-    exact, carried = (scores.astype(np.float64) for scores in one.scores), block.carried.astype(np.float64)
+    scored = one.scores if block.unknown is None else np.maximum(one.scores, 0)
+    exact, carried = (scores.astype(np.float64) for scores in scored), block.carried.astype(np.float64)
     if block.weights is None:
         found.squares[known] = [scores @ scores for scores in exact]
     else:
@@ -389,13 +422,13 @@ def _trace(found: Tally, one: _Columns, sampling: Sampling) -> _Trace:
 def _count_folds(found: Tally, known: slice, block: SortedBlock, sampling: Sampling) -> None:
     """Fill in the counts at every threshold, by fold.
 
-    If the first threshold is 0, all images reach it. Then only the images that reach the second threshold are read, which
-    are few for a tagger.
+    If the first threshold is 0, all known images reach it. Then only the images that reach the second threshold are read,
+    which are few for a tagger.
     """
     assert block.images is not None
     (tags, images), folds, steps = block.keys.shape, len(found.images), len(found.thresholds)
     below = block.below(found.thresholds)
-    all_reach = int((below[:, 0] == 0).all())
+    all_reach = int((below[:, 0] == (0 if block.unknown is None else block.unknown)).all())
     tail = below[:, all_reach] if all_reach < steps else np.full(tags, images)
     parts = [images_of_tag[start:] for images_of_tag, start in zip(block.images, tail, strict=True)]
     looked_at = np.concatenate([block.images[:0].ravel(), *parts])
@@ -415,7 +448,8 @@ def _count_folds(found: Tally, known: slice, block: SortedBlock, sampling: Sampl
     of_carrier = None if block.weights is None else block.carried_weights
     positives = _sum_by(block.tag * folds + carriers, of_carrier, tags * folds).reshape(tags, folds)
     if all_reach:
-        above[:, 0], true[:, 0] = found.images, positives
+        above[:, 0] = found.images if found.known is None else found.known[:, known].T
+        true[:, 0] = positives
     found.tp[:, :, known] = true.transpose(2, 1, 0)
     found.fp[:, :, known] = (above - true).transpose(2, 1, 0)
     found.positives[:, known] = positives.T
@@ -437,7 +471,8 @@ def _keep_worst(found: Tally, known: slice, block: SortedBlock) -> None:
     found.worst_missed_scores[known][row, rank] = block.scores.ravel()[position]
     top = min(images, 4 * WORST_PER_TAG)
     while True:
-        negative = (block.keys[:, images - top :][:, ::-1] & np.uint32(1)) == 0
+        highest = block.keys[:, images - top :][:, ::-1]
+        negative = ((highest & np.uint32(1)) == 0) & (highest >= block.shift)
         order = np.cumsum(negative, axis=1)
         if top == images or (order[:, -1] >= WORST_PER_TAG).all():
             break

@@ -234,14 +234,14 @@ class FoldCounts:
     Attributes:
         tp, fp: int64 (folds, k, tags), or float64 sums of weights.
         positives: as `tp`, (folds, tags).
-        images: number of images in all folds, or the sum of their weights.
+        images: number of images in all folds, as in `TagCounts`.
         compared, categories: as in `TrainingCounts`.
     """
 
     tp: Amounts
     fp: Amounts
     positives: Amounts
-    images: float
+    images: float | Amounts
     compared: NDArray[np.bool_]
     categories: Integers
 

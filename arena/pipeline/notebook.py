@@ -50,6 +50,9 @@ TruthLike = pd.DataFrame | NDArray[Any] | Truth | str | Path
 Weights = NDArray[Any] | Sequence[float] | None
 """One weight for each image of the truth; None uses the weights of the truth, if it has any."""
 
+Known = pd.DataFrame | NDArray[Any] | None
+"""Which labels of a truth in memory are known: a frame or array of the same form that holds 0 and 1; None if all are."""
+
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
@@ -115,13 +118,14 @@ def score(
     name: str = "model",
     threshold: float | None = None,
     weights: Weights = None,
+    known: Known = None,
     **settings: Any,
 ) -> Comparison:
     """Score one model.
 
     Args:
         threshold: the model's threshold, 0 to 1; None means 0.5.
-        weights: as in `compare`.
+        weights, known: as in `compare`.
         settings: fields of `Settings`: `min_positives`, `convention`, `replicates`, `seed`, `slices`, `tag_groups`,
             `imply`; and `against` and `pictures` as in `compare`.
 
@@ -129,7 +133,7 @@ def score(
         ArenaError: the scores do not match the truth, or a setting is unknown or invalid.
     """
     thresholds = {} if threshold is None else {name: threshold}
-    return compare({name: scores}, truth, thresholds=thresholds, weights=weights, **settings)
+    return compare({name: scores}, truth, thresholds=thresholds, weights=weights, known=known, **settings)
 
 
 def compare(
@@ -138,6 +142,7 @@ def compare(
     *,
     thresholds: Mapping[str, float] | float | None = None,
     weights: Weights = None,
+    known: Known = None,
     against: Sequence[str | Path] = (),
     pictures: Sequence[str] = (),
     **settings: Any,
@@ -149,6 +154,8 @@ def compare(
         thresholds: model name -> threshold, 0 to 1, or one threshold for all models; 0.5 for a model without one.
         weights: for a sample that is not random, the number of images of the population that each image of the truth
             represents (1 / inclusion probability), in the order of the rows. They replace those of a dataset or truth file.
+        known: which labels of the truth are known, in its rows and columns, such as `labels.notna()`; the truth must be a
+            frame or an array, and its other values are ignored. None if all are known, or if the truth itself tells it.
         against: index files of training images; the truth must be a dataset. The table `contamination` then holds the metrics
             without the images that are in them.
         pictures: folders with the pictures of these indexes, each as `INDEX=FOLDER`.
@@ -167,7 +174,7 @@ def compare(
         if not 0 <= thresholds[name] <= 1:
             raise ArenaError(f"thresholds: {name} = {thresholds[name]}; a threshold lies in 0 to 1")
     started = provenance.now()
-    given = _with_weights(_truth(truth), weights)
+    given = _with_weights(_truth(truth, known), weights)
     found = search_index_files(given.heldout, [Path(path) for path in against], Silent(), pictures=pictures)
     models = [_model(name, one, given.truth, thresholds.get(name)) for name, one in scores.items()]
     entries, chosen = [model.entry for model in models], _settings(settings)
@@ -208,19 +215,25 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     return replace(Settings(), **given)
 
 
-def _truth(given: TruthLike) -> LoadedTruth:
+def _truth(given: TruthLike, known: Known = None) -> LoadedTruth:
+    if known is not None and isinstance(given, (str, Path, Truth)):
+        raise ArenaError("known: give it with labels in a frame or an array; a file or a dataset holds its own")
     if isinstance(given, (str, Path)):
         return with_digest(read_truth(given))
     if not isinstance(given, Truth):
         ids, tags, values = _axes("truth", given)
+        is_known = None if known is None else _as_known(known, ids, tags)
+        if is_known is not None and is_known.shape == values.shape:
+            values = np.where(is_known, values, 0)
         values = _as_labels(values)
-        given = truth_from_rows("truth", values.shape, [values], tags, ids)
+        given = truth_from_rows("truth", values.shape, [values], tags, ids, known=is_known)
     digest = _digest(
         given.image_ids,
         given.tags.names,
         [
             *(part.astype(np.int64) for part in (given.values.indptr, given.values.indices)),
             *([] if given.weights is None else [given.weights]),
+            *([] if given.known is None else [given.known.bits]),
         ],
     )
     dataset = DatasetUsed("truth", "truth in memory", digest, len(given.image_ids))
@@ -239,6 +252,23 @@ def _as_scores(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
         raise ScoresError(f"{name}: scores must be numbers in 0 to 1 ({error})") from None
 
 
+def _as_known(given: pd.DataFrame | NDArray[Any], ids: Sequence[str], tags: Sequence[str]) -> NDArray[Any]:
+    """Return which labels are known, (images, tags), in the order of the truth.
+
+    Raises:
+        ScoresError: a frame has other images or tags than the truth.
+    """
+    rows, columns, values = _axes("known", given)
+    if not isinstance(given, pd.DataFrame):
+        return values
+    if sorted(rows) != sorted(ids) or sorted(columns) != sorted(tags):
+        raise ScoresError(
+            "known: its images or tags differ from those of truth; give a frame with the same index and columns"
+        )
+    row, column = ({name: place for place, name in enumerate(names)} for names in (rows, columns))
+    return values[np.ix_([row[name] for name in ids], [column[name] for name in tags])]
+
+
 def _as_labels(values: NDArray[Any]) -> NDArray[Any]:
     """Return the labels of a frame or an array as bool.
 
@@ -248,7 +278,7 @@ def _as_labels(values: NDArray[Any]) -> NDArray[Any]:
     if (missing := int(np.count_nonzero(pd.isna(values)))) > 0:
         raise ScoresError(
             f"truth: {missing:,} of {values.size:,} labels are missing (NaN or NA); fill them with 0 or 1, "
-            "or leave out these images"
+            "leave out these images, or pass which labels are known with known="
         )
     if not np.isin(values, (0, 1)).all():
         raise ScoresError("truth: holds values other than 0 and 1")

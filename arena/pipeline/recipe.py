@@ -36,7 +36,9 @@ def make_recipe(
         against: overlap of the images with training data; None if no index of training images was given.
     """
     return Recipe(
-        dataset=replace(given.dataset, weighted=given.truth.weights is not None),
+        dataset=replace(
+            given.dataset, weighted=given.truth.weights is not None, partly_known=given.truth.known is not None
+        ),
         settings=settings,
         thresholds={entry.name: ThresholdsUsed.of(entry.thresholds, entry.threshold_source) for entry in entries},
         renamed=given.renamed,

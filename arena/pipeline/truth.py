@@ -15,6 +15,9 @@ from arena.scores.npz import read_npz, read_scores, to_strings
 from arena.scores.store import Scores, read_store, read_store_facts
 from arena.scores.throughput import describe_throughput
 
+KNOWN = "known"
+"""Array of a truth file: which cells are known."""
+
 
 class LoadedTruth(NamedTuple):
     """The ground truth of a run, and its origin.
@@ -51,7 +54,8 @@ class LoadedTruth(NamedTuple):
 def read_truth(given: str | Path, root: Path | None = None) -> LoadedTruth:
     """Read the truth from an `.npz` file with `truth`, `tags`, `image_ids`, or from a dataset by name or folder.
 
-    The file may hold `weight`, float (n_images,), see `Truth.weights`.
+    The file may hold `weight`, float (n_images,), see `Truth.weights`, and `known`, bool (n_images, n_tags): the values of
+    other cells are ignored.
 
     The digest of a file is left empty, because it takes seconds; `with_digest` adds it.
 
@@ -60,10 +64,11 @@ def read_truth(given: str | Path, root: Path | None = None) -> LoadedTruth:
     """
     path = Path(given)
     if (isinstance(given, Path) and not path.is_dir()) or path.suffix == ".npz":
-        arrays = read_npz(path, ("truth", "tags", "image_ids"), large="truth")
+        arrays = read_npz(path, ("truth", "tags", "image_ids"), large="truth", optional=(WEIGHT, KNOWN))
         names, image_ids = (to_strings(path, name, arrays[name]) for name in ("tags", "image_ids"))
         tiles = (tile for _, tile in arrays["truth"].tiles())
-        truth = truth_from_rows(path, arrays["truth"].shape, tiles, names, image_ids, arrays.get(WEIGHT))
+        shape, optional = arrays["truth"].shape, (arrays.get(WEIGHT), arrays.get(KNOWN))
+        truth = truth_from_rows(path, shape, tiles, names, image_ids, *optional)
         dataset = DatasetUsed(path.stem, path.name, images=len(image_ids))
         return LoadedTruth(truth, dataset, path.parent, source=RecipeInput("truth", str(path.absolute())))
     return truth_of_dataset(read_frozen(find_dataset(str(given), root)))

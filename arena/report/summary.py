@@ -251,6 +251,13 @@ def _contamination(payload: Mapping[str, Any]) -> str:
     return f"## Training images in this set\n\n{escape_markdown(' '.join(sentences + caveat))}"
 
 
+def _known(dataset: Mapping[str, Any]) -> str:
+    """Return the number of known cells as the end of a sentence; empty if every cell is known."""
+    if "known_cells" not in dataset:
+        return ""
+    return f"; known cells: {count(dataset['known_cells'])} of {count(dataset['cells'])}"
+
+
 def _measured(result: Result, payload: Mapping[str, Any]) -> str:
     """Return the section on dataset, taggers, signature and command."""
     run, dataset = result.run, payload["dataset"]
@@ -261,7 +268,7 @@ def _measured(result: Result, payload: Mapping[str, Any]) -> str:
     lines = [
         f"- Dataset: {escape_markdown(dataset['name'])}, {escape_markdown(dataset['title'])}"
         + (f"; digest {code(dataset['digest'])}" if dataset["digest"] else ""),
-        f"- Images: {images}; tags: {tags}; {least}",
+        f"- Images: {images}; tags: {tags}; {least}{_known(dataset)}",
         f"- Convention: {code(payload['convention'])}: {escape_markdown(convention_note(result.summary))}",
         *(f"- Tagger: {escape_markdown(_identity(model, run))}" for model in payload["models"]),
         *(

@@ -17,10 +17,10 @@ from arena.report.page.pictures import RunThumbnails, embed_pictures
 from arena.report.view_model import comparisons
 from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
-from arena.report.view_model.notes import convention_note, sample_notes, undefined_notes, weighted_images
+from arena.report.view_model.notes import convention_note, known_cells, sample_notes, undefined_notes, weighted_images
 from arena.report.view_model.recipe import provenance, reproduce
 from arena.results.headline import as_published, headline
-from arena.results.run_folder import CONTAMINATION, Result
+from arena.results.run_folder import CONTAMINATION, KNOWN, Result
 
 CURVES = (*THRESHOLDED, *(f"{key}_tags" for key in MACRO_THRESHOLDED))
 """Columns of the threshold sweep that the page draws, with the number of tags in each mean."""
@@ -118,6 +118,7 @@ def _dataset(result: Result) -> dict[str, Any]:
         "images": result.summary["images"],
         "skipped": result.summary["skipped"],
         **weighted_images(result.summary),
+        **known_cells(result.summary),
         "tags": result.summary["dataset_tags"],
         "digest": dataset.digest,
         "licence": dataset.licence or "unknown",
@@ -193,6 +194,7 @@ def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
         "category": shared["category"].tolist(),
         "support": (shared["tp"] + shared["fn"]).tolist(),
         "compared": [bool(value) for value in shared["compared"]],
+        **({"known": shared[["tp", "fp", "fn", "tn"]].sum(axis=1).tolist()} if KNOWN in table else {}),
         "pairs": comparisons.tag_difference_columns(result, names),
         "models": {
             name: {key: exact_column(_plain(rows[key]).tolist()) for key in (*TAG_COUNTS, *metrics)}

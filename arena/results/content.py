@@ -50,7 +50,7 @@ _RECIPE = table_of(
             "items": table_of(known={"kind": TEXT, "path": TEXT, "name": TEXT, "digest": TEXT}),
         },
     },
-    {"weighted": FLAG},
+    {"weighted": FLAG, "partly_known": FLAG},
 )
 
 _DATASET = table_of(
@@ -123,6 +123,7 @@ SUMMARY = Schema(
         },
         {
             "imply": FLAG, "effective_clusters": _MAYBE_NUMBER, "weighted_images": NUMBER, "effective_images": NUMBER,
+            "known_cells": COUNT, "cells": COUNT, "tags_without_known_absence": COUNT,
             "published": {"type": "array", "items": _PUBLISHED},
             "contamination": table_of(
                 {
@@ -149,7 +150,7 @@ _TEXTS = frozenset({
     "kind", "instead_of", "right", "wrong", "level", "f1_higher", "ap_higher",
 })  # fmt: skip
 _WHOLE = frozenset({
-    "index", "training_count", "support", "tp", "fp", "fn", "tn", "images", "dropped", "tags", "rank", "cells",
+    "index", "training_count", "support", "known", "tp", "fp", "fn", "tn", "images", "dropped", "tags", "rank", "cells",
     "positives",
 })  # fmt: skip
 _FLAGS = frozenset({"compared", "carried"})
@@ -179,7 +180,7 @@ TABLE_CONTENT: Mapping[str, TableContent] = {
             "model", "tag", "truth_tag", "category", "index", "support", "threshold", "tp", "fp", "fn", "tn",
             *_COUNTED, "ap", "compared",
         ),
-        _kinds("training_count", *(name for metric in TAG_METRIC_COLUMNS for name in metric.columns)),
+        _kinds("training_count", "known", *(name for metric in TAG_METRIC_COLUMNS for name in metric.columns)),
     ),
     "sweep": TableContent(
         _kinds("model", "threshold", *THRESHOLDED),

@@ -60,6 +60,7 @@ class DatasetUsed:
         images: number of images, including those that a model skipped.
         private: whether the dataset's card says `private = true`.
         weighted: whether the images are a weighted sample.
+        partly_known: whether cells of the truth are unknown.
     """
 
     name: str = ""
@@ -70,6 +71,7 @@ class DatasetUsed:
     private: bool = False
     sample: Sample = _WHOLE_DATASET
     weighted: bool = False
+    partly_known: bool = False
 
     def label(self, digits: int) -> str:
         """Name and first digits of the digest, such as `demo@12ab34cd`."""
@@ -235,7 +237,7 @@ def write_recipe(recipe: Recipe, run: Mapping[str, Any], folder: Path | None = N
             "started": recipe.started,
             "sample": recipe.dataset.sample._asdict(),
             "private": recipe.dataset.private,
-            **({"weighted": True} if recipe.dataset.weighted else {}),
+            **{key: True for key in _DATASET_FLAGS if getattr(recipe.dataset, key)},
             "settings": _settings_content(recipe.settings),
             "renamed": dict(recipe.renamed),
             "inputs": [one._asdict() for one in inputs],
@@ -257,6 +259,9 @@ def read_recipe(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Recipe:
         raise ValueError(f"run.json: its recipe is damaged, {type(error).__name__}: {error}") from None
 
 
+_DATASET_FLAGS = ("weighted", "partly_known")
+
+
 def _filled(thresholds: dict[str, Any]) -> dict[str, Any]:
     """The thresholds without `tags` and `digest` if no tag has its own threshold."""
     return thresholds if thresholds["tags"] else {key: thresholds[key] for key in ("source", "default", "categories")}
@@ -274,11 +279,12 @@ def _read(run: Mapping[str, Any]) -> Recipe:
     settings = {key: value for key, value in block["settings"].items() if key in Settings.__dataclass_fields__}
     settings |= {"slices": tuple(block["settings"]["slices"]), "tag_groups": groups}
     sample, private = Sample(block["sample"]["limit"], block["sample"]["seed"]), bool(block["private"])
-    weighted = bool(block.get("weighted"))  # only runs of weighted samples have it
+    weighted, partly_known = (bool(block.get(key)) for key in _DATASET_FLAGS)  # only runs of such datasets have them
     inputs = tuple(RecipeInput(*(str(one.get(key, "")) for key in RecipeInput._fields)) for one in block["inputs"])
+    dataset = replace(_dataset(run), sample=sample, private=private, weighted=weighted, partly_known=partly_known)
     return replace(
         _top_level(run), settings=Settings(**settings), renamed=dict(block["renamed"]), inputs=inputs,
-        started=str(block["started"]), dataset=replace(_dataset(run), sample=sample, private=private, weighted=weighted),
+        started=str(block["started"]), dataset=dataset,
     )  # fmt: skip
 
 

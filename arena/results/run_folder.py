@@ -69,6 +69,11 @@ PER_TAG_COLUMNS = (
 """Columns of `per_tag.parquet`; `index` is the tag's position in the model's list, `training_count` may be null."""
 
 
+KNOWN = "known"
+"""Optional column of `per_tag.parquet`: number of images in which the tag is known. Only a run with unknown cells has it; else
+every image is known."""
+
+
 @dataclass(frozen=True)
 class Result:
     """The result of a run.

@@ -2,11 +2,11 @@
 
 Arrays: `scores` float (images, tags), `tags` str (tags,), `image_ids` str (images,). Optional: `tag_counts` int (tags,), the
 number of training images of each tag; `tag_categories` str (tags,); `skipped_ids` and `skipped_reasons` str (skipped,), the
-images that could not be read.
+images that could not be read. Any other array is an error.
 """
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
 from arena.base.files import open_whole
-from arena.base.format import encodable
+from arena.base.format import encodable, listed
 from arena.scores.matrix import Matrix, stored_member
 from arena.scores.members import member_names, read_member
 from arena.scores.store import Scores, check_values
@@ -23,19 +23,20 @@ from arena.tags import TagSpace
 from arena.tags.spelling import spell_names
 
 
-def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, Any]:
-    """Read all arrays of an `.npz` file; the large one as a `Matrix`, which stays on disk if it is uncompressed.
+def read_npz(path: Path, required: Sequence[str], *, large: str, optional: Collection[str] = ()) -> dict[str, Any]:
+    """Read the arrays of an `.npz` file; the large one as a `Matrix`, which stays on disk if it is uncompressed.
 
     Raises:
-        ScoresError: the file is missing, damaged or pickled, or lacks a required array.
+        ScoresError: the file is missing, damaged or pickled, lacks a required array, or has an array that is neither required
+            nor optional: to ignore a mask or weights would give figures that its author does not expect.
     """
+    allowed = (*required, *optional)
     try:
         with zipfile.ZipFile(path) as archive:
             names = member_names(archive)
             stored = stored_member(path, large) if large in names else None
-            arrays: dict[str, Any] = {
-                name: read_member(archive, name) for name in names if name != large or stored is None
-            }
+            read = [name for name in names if name in allowed and (name != large or stored is None)]
+            arrays: dict[str, Any] = {name: read_member(archive, name) for name in read}
             if stored is not None:
                 arrays[large] = Matrix((stored,))
     except FileNotFoundError:
@@ -47,7 +48,12 @@ def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, An
         ) from None
     missing = [name for name in required if name not in arrays]
     if missing:
-        raise ScoresError(f"{path}: no array {', '.join(missing)}; it has {', '.join(sorted(arrays)) or 'none'}")
+        raise ScoresError(f"{path}: no array {', '.join(missing)}; it has {', '.join(sorted(names)) or 'none'}")
+    if others := sorted(set(names) - set(allowed)):
+        named = f"{'array' if len(others) == 1 else 'arrays'} {listed([ascii(name)[1:-1] for name in others])}"
+        raise ScoresError(
+            f"{path}: {named}: not read from a file of {large}, which may hold {', '.join(allowed)}; remove the rest"
+        )
     if arrays[large].dtype.kind not in "biuf":
         raise ScoresError(f"{path}: {large} is {str(arrays[large].dtype)[:60]}; it must hold numbers")
     if not isinstance(arrays[large], Matrix):  # compressed, or in Fortran order
@@ -68,7 +74,7 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
         ScoresError: shapes disagree, an image or a tag is listed twice, or a score is NaN or outside [0, 1].
         ArenaError: two tags have the same canonical spelling.
     """
-    arrays = read_npz(path, ("scores", "tags", "image_ids"), large="scores")
+    arrays = read_npz(path, ("scores", "tags", "image_ids"), large="scores", optional=_OPTIONAL)
     values, image_ids = arrays["scores"], to_strings(path, "image_ids", arrays["image_ids"])
     names = to_strings(path, "tags", arrays["tags"])
     if values.shape != (len(image_ids), len(names)):

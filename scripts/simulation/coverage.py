@@ -1,7 +1,7 @@
 """Compare the results of simulated runs with the truth: coverage of intervals, false winners, signs, and consistency."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,22 @@ class Tally:
     def plain(self) -> "Tally":
         """Return a copy that can be sent between processes."""
         return Tally(**{name: dict(values) for name, values in vars(self).items()})
+
+    def as_json(self) -> dict[str, list[Any]]:
+        """Return the sums as lists of key and values."""
+        return {
+            name: [[key, np.asarray(values).tolist()] for key, values in sums.items()]
+            for name, sums in vars(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Sequence[Any]]) -> "Tally":
+        """Return the sums that `as_json` wrote."""
+        sums: dict[str, Any] = {
+            name: {(tuple(key) if isinstance(key, list) else key): np.asarray(values) for key, values in pairs}
+            for name, pairs in content.items()
+        }
+        return cls(**sums)
 
     def hold(self, key: Key, estimate: Any, low: Any, high: Any, truth: Any) -> None:
         """Add intervals, and check that they contain their estimates; undefined ones are left out."""

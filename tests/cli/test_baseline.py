@@ -14,7 +14,7 @@ from tests.results.baselines.conftest import MakeRun
 
 from .test_cli import arena
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 
 def test_set_show_and_history(make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

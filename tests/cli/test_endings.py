@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 import traceback
 
 import click
@@ -38,6 +39,26 @@ def test_every_signal_to_stop_ends_as_ctrl_c(name: str, code: int, monkeypatch: 
 
 def test_what_fails_because_of_a_signal_is_not_a_bug() -> None:
     assert raised(RuntimeError("a worker ended"), received=(signal.SIGTERM,)) == (143, STOPPED, False)
+
+
+def test_a_signal_that_comes_in_a_finalizer_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    class Finalized:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def finalize_and_wait() -> None:
+        kept = Finalized()
+        del kept
+        time.sleep(5)
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with stop_signals() as received, pytest.raises(KeyboardInterrupt):
+            finalize_and_wait()
+        assert received == [signal.SIGTERM] * 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "", "no traceback of an exception that Python ignored"
 
 
 def test_an_ignored_signal_stays_ignored() -> None:

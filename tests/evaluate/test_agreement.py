@@ -91,7 +91,7 @@ def small_worlds(draw: st.DrawFn) -> tuple[Truth, list[Entry], Settings]:
     )
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(small_worlds())
 def test_no_value_lies_outside_its_interval_and_no_interval_contradicts_its_test(
     small: tuple[Truth, list[Entry], Settings],
@@ -141,7 +141,7 @@ def equal_models(experiment: int, images: int = 300, tags: int = 10) -> Result:
 
 def test_equal_models_are_seldom_called_different_under_any_regime() -> None:
     called: Counter[str] = Counter()
-    for experiment in range(12):
+    for experiment in range(8):
         table = equal_models(experiment).tables["differences"].query("slice == 'all'")
         assert table["regime"].nunique() >= 6
         called.update(set(table[table["higher"] != "undetermined"]["regime"]))

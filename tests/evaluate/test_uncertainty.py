@@ -287,9 +287,9 @@ def test_a_second_spelling_of_a_tag_moves_neither_figure_nor_interval() -> None:
 
 
 def test_alike_models_are_seldom_called_different() -> None:
-    """Twelve pairs of models of equal worth, three headline tests each: in one pair of twenty there is a finding."""
+    """Eight pairs of models of equal worth, three headline tests each: in one pair of twenty there is a finding."""
     called = 0
-    for seed in range(12):
+    for seed in range(8):
         rng = np.random.default_rng(seed)
         labels, ids, names = labels_of(rng, 150, 5), [f"{seed}-{n}" for n in range(150)], list("abcde")
         models = [entry(name, ids, names, see(rng, labels)) for name in ("a", "b")]
@@ -299,4 +299,4 @@ def test_alike_models_are_seldom_called_different() -> None:
         headline = table.query("slice == 'all' and regime == 'own' and figure in ('macro_f1', 'micro_f1', 'map')")
         assert len(headline) == 3
         called += (headline["higher"] != "undetermined").any()
-    assert called <= 3
+    assert called <= 2

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from arena.base.files import digest_file
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Execution, Scoring
+from arena.report import html
 
-from ..conftest import write_dataset
+from ..conftest import write_dataset, write_once
 
 IMAGES, TAGS = 60, 12
 
@@ -55,15 +57,23 @@ class World:
         """Write a run folder of models with these names; further arguments are those of `Scoring`."""
         files = {name: self.npz(f"{folder}-{name}", seed=seed + place) for place, name in enumerate(names)}
         how = Scoring(thresholds=dict.fromkeys(names, threshold), **scoring)
-        command = "arena score " + " ".join(f"--scores {name}={path}" for name, path in files.items())
-        return score_files(
-            files,
-            self.folder / folder,
-            dataset=str(self.dataset),
-            scoring=how,
-            showing=DisplayOptions("none"),
-            execution=Execution(command=f"{command} -d {self.dataset}"),
-        )
+
+        def score(run: Path) -> None:
+            command = "arena score " + " ".join(f"--scores {name}={path.name}" for name, path in files.items())
+            score_files(
+                files,
+                run,
+                dataset=str(self.dataset),
+                scoring=how,
+                showing=DisplayOptions("none"),
+                execution=Execution(command=f"{command} -d drawn"),
+            )
+
+        if scoring:
+            score(self.folder / folder)
+            return self.folder / folder
+        images = digest_file(self.dataset / "images.parquet")
+        return write_once(self.folder / folder, ("run", names, threshold, seed, images, html.render_comparison), score)
 
 
 Make = Callable[..., Path]

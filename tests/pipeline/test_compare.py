@@ -17,7 +17,7 @@ from arena.results.run_folder import read_result
 
 from .conftest import World
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 ASKED = ComparisonOptions(replicates=50, showing=DisplayOptions("none"))
 
@@ -72,6 +72,7 @@ def test_a_run_is_never_overwritten_and_other_images_are_refused(world: World, t
         compare_entrants([str(old), str(run)], tmp_path / "both", asked=ASKED)
 
 
+@pytest.mark.usefixtures("with_page")
 def test_the_verb_writes_a_run_and_says_who_leads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = world.run("old", "a"), world.run("new", "b", seed=1)
     monkeypatch.chdir(world.folder)

@@ -30,7 +30,7 @@ from tests.conftest import forget_digests
 from ..conftest import Wd
 from .conftest import World
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 
 def resolve(spec: object) -> Entrant:

@@ -18,7 +18,7 @@ from arena.results.written import RUN_FILE, UNFINISHED
 
 from .conftest import World
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 
 class Score:

@@ -21,7 +21,7 @@ from arena.results.run_folder import read_result
 from ..conftest import write_dataset
 from .conftest import TAGS, World, scores_of
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 
 def together(world: World, candidate: object, baseline: object, **asked: object) -> PairedEvaluation:

@@ -31,7 +31,7 @@ from arena.tags.relations import read_aliases
 from tests.conftest import Wd
 from tests.pipeline.conftest import TAGS, World
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 QUICK = ComparisonOptions(replicates=40, showing=DisplayOptions("none"))
 
@@ -236,6 +236,7 @@ def test_a_notebook_run_of_frames_is_a_whole_run(world: World, home: Path) -> No
     assert found.save(home / "twice").joinpath("summary.json").read_bytes() == (folder / "summary.json").read_bytes()
 
 
+@pytest.mark.usefixtures("with_page")
 def test_the_page_says_how_to_make_a_run_again(world: World, home: Path) -> None:
     with_studios(world)
     how = {"settings": Settings(slices=("studio",), replicates=0), "tag_groups": group_file(world, "few", "tag_0")}

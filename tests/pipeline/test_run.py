@@ -41,7 +41,7 @@ CONTRACT = {
     "plots/scatter.png", "scores/tiny/store.json", "scores/wd/00000.npy",
 }  # fmt: skip
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 
 PLAIN = Settings(replicates=0)
@@ -63,12 +63,12 @@ def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
     return [f"tiny={joytag_folder}", f"wd={onnx_folder.folder}"]
 
 
-@pytest.mark.usefixtures("with_plots")
+@pytest.mark.usefixtures("with_page", "with_plots")
 def test_a_run_writes_every_file_of_the_contract_and_keeps_nothing_of_other_models(
-    models: list[str], drawn_dataset: Path, tmp_path: Path
+    models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = pipeline.run_benchmark(
-        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5))
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5, replicates=20))
     )
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert written >= CONTRACT
@@ -81,12 +81,14 @@ def test_a_run_writes_every_file_of_the_contract_and_keeps_nothing_of_other_mode
     assert run["signature"].startswith("data:drawn@")
     assert set(run["models"]) == {"tiny", "wd"}
 
+    assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
+        f"{name}{suffix}" for name in ("leaderboard", "sweep", "scatter", "slices") for suffix in ("", "-dark")
+    }
+    monkeypatch.setattr("arena.report.plots.write_plots", lambda *given: [])
     again = Execution(overwrite=True)
     pipeline.run_benchmark(models[:1], str(drawn_dataset), folder, scoring=QUICK, execution=again)
     assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
-    assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
-        f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
-    }
+    assert not list((folder / "plots").iterdir())
 
 
 def test_what_can_be_checked_is_checked_before_the_first_image(
@@ -192,6 +194,7 @@ def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path
     assert json.loads((folder / "summary.json").read_text())["images"] == 40
 
 
+@pytest.mark.usefixtures("with_page")
 def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_an_earlier_one(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +303,7 @@ def test_truncated_images_are_skipped_counted_and_named(models: list[str], drawn
         predict_folder(models[0], images, tmp_path / "t.npz")
 
 
+@pytest.mark.usefixtures("with_page")
 def test_a_broken_frozen_image_is_left_out_for_every_model(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
@@ -330,6 +334,7 @@ def give_own_thresholds(wd: Wd, values: dict[str, str]) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.usefixtures("with_page")
 def test_thresholds_of_single_tags_go_from_file_to_page(
     models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -437,6 +442,7 @@ def test_an_output_that_cannot_be_written_is_one_line(models: list[str], drawn_d
         pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "file" / "run")
 
 
+@pytest.mark.usefixtures("with_page")
 def test_reports_can_be_rendered_again(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
     folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     page = (folder / "index.html").read_text()
@@ -533,11 +539,11 @@ SLOW_RUN = """
 import sys, time
 from arena.taggers import predict
 from arena import cli
-predict.SHARD_IMAGES = 8
+predict.SHARD_IMAGES = 4
 write = predict.ScoreStore.write
 def slow(*arguments, **named):
     write(*arguments, **named)
-    time.sleep(0.3)
+    time.sleep(0.1)
 predict.ScoreStore.write = slow
 cli.main(sys.argv[1:])
 """
@@ -546,27 +552,25 @@ cli.main(sys.argv[1:])
 def test_a_killed_run_continues_and_equals_an_undisturbed_one(
     models: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dataset = write_dataset(tmp_path / "many", images=64)
-    folder = tmp_path / "killed"
-    command = ["run", "-m", ",".join(models), "-d", str(dataset), "-o", str(folder), "--device", "cpu"]
+    wd, dataset, folder = models[1:], write_dataset(tmp_path / "many"), tmp_path / "killed"
+    command = ["run", "-m", *wd, "-d", str(dataset), "-o", str(folder), "--device", "cpu", "--bootstrap", "0"]
     process = subprocess.Popen([sys.executable, "-c", SLOW_RUN, *command], stderr=subprocess.PIPE)
     finished = lambda: sorted((folder / "scores").glob("*/0*.json"))  # noqa: E731
     deadline = time.monotonic() + 120
-    while len(finished()) < 4 and time.monotonic() < deadline:
+    while len(finished()) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     times = {path: path.stat().st_mtime_ns for path in finished()}
-    assert 4 <= len(times) < 16, "killed in the middle"
+    assert 3 <= len(times) < 10, "killed in the middle"
     assert not (folder / "run.json").exists()
 
-    monkeypatch.setattr(predict_module, "SHARD_IMAGES", 8)
-    pipeline.run_benchmark(models, str(dataset), folder, execution=Execution(compute=Compute(device="cpu")))
+    monkeypatch.setattr(predict_module, "SHARD_IMAGES", 4)
+    here = Execution(compute=Compute(device="cpu"))
+    pipeline.run_benchmark(wd, str(dataset), folder, scoring=QUICK, execution=here)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in times.items()), "finished shards are kept"
-    whole = pipeline.run_benchmark(
-        models, str(dataset), tmp_path / "whole", execution=Execution(compute=Compute(device="cpu"))
-    )
-    for name in ("summary.json", "full-metrics/tiny.txt", "full-metrics/wd.txt", "detailed_metrics.txt"):
+    whole = pipeline.run_benchmark(wd, str(dataset), tmp_path / "whole", scoring=QUICK, execution=here)
+    for name in ("summary.json", "full-metrics/wd.txt", "detailed_metrics.txt"):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     for name in ("per_tag", "sweep", "tag_sweep"):
         assert pd.read_parquet(folder / f"{name}.parquet").equals(pd.read_parquet(whole / f"{name}.parquet"))

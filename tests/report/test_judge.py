@@ -14,7 +14,7 @@ from arena.dataset.judgements import COLUMNS, read_judgements
 from arena.report.judge import Question, QuestionImage, render_questions
 
 from ..browser import Opened
-from .test_access import PHONE, in_both_schemes
+from .test_access import PHONE, colours, structure
 
 
 def webp(colour: str) -> bytes:
@@ -36,7 +36,7 @@ def html() -> str:
 def test_answers_are_kept_undone_and_saved(opened: Opened, html: str, tmp_path: Path) -> None:
     page = opened.show(html, viewport=PHONE)
     assert "long hair" in page.inner_text("#question")
-    assert in_both_schemes(page) == []
+    assert structure(page) + colours(page) == []
     page.keyboard.press("y")
     assert HOSTILE.replace("_", " ") in page.inner_text("#question")
     assert page.locator("#image.blurred").count() == 1

@@ -73,3 +73,20 @@ def test_a_changed_bit_of_a_mapped_array_is_named(tmp_path: Path, member: str) -
     path.write_bytes(content)
     with pytest.raises(ScoresError, match=rf"s\.npz: .*the CRC-32 of {member} differs, so its bytes were changed"):
         read_npz(path, (member,), large=member)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [({"mask": VALUES > 0.3}, "array mask"), ({"known": VALUES > 0.3, "weight": np.ones(2)}, "arrays known and weight"),
+     ({"a\nb": VALUES}, r"array a\\nb"), ({"truth": VALUES > 0.3}, "array truth")],
+)  # fmt: skip
+def test_an_array_that_is_not_read_is_refused_by_its_name(tmp_path: Path, more: Any, named: str) -> None:
+    with pytest.raises(
+        ScoresError, match=rf"s.npz: {named}: not read from a file of scores, which may hold scores, tags,"
+    ):
+        read_scores(write(tmp_path / "s.npz", **more))
+
+
+def test_the_optional_arrays_are_read(tmp_path: Path) -> None:
+    scores = read_scores(write(tmp_path / "s.npz", tag_counts=np.array([3, 4]), tag_categories=np.array(["x", "y"])))
+    assert (scores.tags.counts, scores.tags.categories) == ((3, 4), ("x", "y"))

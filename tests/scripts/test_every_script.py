@@ -48,8 +48,8 @@ OTHERS = (
 )  # fmt: skip
 """Scripts that need what cannot be made here: packages of drawings, a run, hours."""
 
-WITHOUT_OPTIONS = ("build_canary", "reporting")
-"""A script without options, and the module that the others share."""
+WITHOUT_OPTIONS = ("build_canary", "disturbed", "reporting")
+"""A script without options, and modules that the others share."""
 
 PEERS = {"bench_copies": "imagededup", "bench_duplicates": "faiss"}
 """Libraries of the extra `bench` without which a script cannot run."""

@@ -1,5 +1,6 @@
 """Choose the bands of bits that index the tables of a multi-index search, for the shortest search time."""
 
+from functools import cache
 from itertools import combinations
 from math import comb
 from typing import NamedTuple
@@ -92,6 +93,8 @@ def choose_bands(left: int, right: int, radius: int) -> tuple[BitBand, ...]:
     True
     """
     best, least = BRUTE_FORCE, left * right * COMPARE_SECONDS
+    if least <= CALLS_SECONDS:  # any other search takes longer
+        return best
     for count in range(1, min(radius + 1, _MAX_BANDS) + 1):
         own, wider = divmod(radius + 1, count)
         for wide in range(1, _MAX_BAND_BITS + 1) if wider else [0]:
@@ -111,27 +114,33 @@ def reorder_bits(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     >>> [hex(value) for value in reorder_bits(np.array([1 << 63, 1 << 60, 1 << 62], np.uint64))]
     ['0x8000000000000000', '0x4000000000000000', '0x20000000000']
     """
-    return _permuted(hashes, BIT_ORDER)
+    return _permuted(hashes, tuple(BIT_ORDER))
 
 
 def restore_bits(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return the hashes from which `reorder_bits` made these; its inverse."""
-    return _permuted(hashes, np.argsort(BIT_ORDER).tolist())
+    return _permuted(hashes, tuple(np.argsort(BIT_ORDER).tolist()))
 
 
-def _permuted(hashes: NDArray[np.uint64], order: list[int]) -> NDArray[np.uint64]:
+def _permuted(hashes: NDArray[np.uint64], order: tuple[int, ...]) -> NDArray[np.uint64]:
     """Return hashes with bit `order[i]` at position i, both counted from the highest; one byte at a time, by a table."""
+    permuted = np.zeros(len(hashes), np.uint64)
+    for start in range(0, len(hashes), _HASHES_PER_BLOCK):
+        part = slice(start, start + _HASHES_PER_BLOCK)
+        for byte, table in enumerate(_byte_tables(order)):
+            permuted[part] |= table[(hashes[part] >> np.uint64(8 * (_HASH_BYTES - 1 - byte))) & np.uint64(255)]
+    return permuted
+
+
+@cache
+def _byte_tables(order: tuple[int, ...]) -> NDArray[np.uint64]:
+    """Return what each value of each byte adds to a permuted hash, uint64 (bytes, 256)."""
     values = np.arange(256, dtype=np.uint64)
     tables = np.zeros((_HASH_BYTES, 256), np.uint64)
     for position, bit in enumerate(order):
         byte, bit_in_byte = divmod(bit, 8)
         tables[byte] |= ((values >> np.uint64(7 - bit_in_byte)) & np.uint64(1)) << np.uint64(HASH_BITS - 1 - position)
-    permuted = np.zeros(len(hashes), np.uint64)
-    for start in range(0, len(hashes), _HASHES_PER_BLOCK):
-        part = slice(start, start + _HASHES_PER_BLOCK)
-        for byte, table in enumerate(tables):
-            permuted[part] |= table[(hashes[part] >> np.uint64(8 * (_HASH_BYTES - 1 - byte))) & np.uint64(255)]
-    return permuted
+    return tables
 
 
 def _seconds(left: int, right: int, *, width: int, radius: int) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from arena.base.files import open_whole
 from arena.dataset.cutoffs import to_timestamps
-from arena.dataset.frozen import IMAGE_COLUMNS, digest_line
+from arena.dataset.frozen import IMAGE_COLUMNS, KNOWN_COLUMNS, digest_line
 from arena.dataset.importing.parts import DATASET_COLUMNS, IMPORT_COLUMNS, read_part
 from arena.dataset.ratings import Scheme, detect_scheme
 from arena.dataset.records import Reject
@@ -56,7 +56,7 @@ class ImportTotals(NamedTuple):
     Attributes:
         images: number of images.
         digest: of the identifiers, image digests and tags, as of a frozen dataset.
-        positives: number of images of each tag.
+        positives: number of images of each tag; 0 for a tag that was checked and is nowhere present.
         categories: tag -> category, for tags whose category the source knows.
         untagged: number of images without a tag.
         single: tag -> number of images that have only this tag.
@@ -98,17 +98,19 @@ def assemble_parts(parts: Sequence[Path], images: Path) -> ImportTotals:
         parts: files of `write_part`.
         images: path of the file to write.
     """
-    whole = pa.concat_tables(map(read_part, parts), promote_options="default")
-    order = _order(whole)
+    whole = _with_lists(pa.concat_tables(map(read_part, parts), promote_options="default"))
+    order, checked = _order(whole), [name for name in KNOWN_COLUMNS if name in whole.schema.names]
     positives: Counter[str] = Counter()
     digest, untagged, single, paths = hashlib.sha256(), 0, Counter[str](), set[str]()
     with open_whole(images) as file, pq.ParquetWriter(file, _schema(whole)) as writer:
         for block in _blocks(whole, order.kept):
             writer.write_table(block)
             paths.update(block["path"].to_pylist())
-            for row in block.select(["image_id", "sha256", "tags"]).to_pylist():
-                digest.update(digest_line(row["image_id"], row["sha256"], row["tags"]))
+            for row in block.select(["image_id", "sha256", "tags", *checked]).to_pylist():
+                known = {name: row[name] for name in checked}
+                digest.update(digest_line(row["image_id"], row["sha256"], row["tags"], known=known))
                 positives.update(row["tags"])
+                positives.update({name: 0 for names in known.values() for name in names})
                 untagged += not row["tags"]
                 single.update(row["tags"] if len(row["tags"]) == 1 else ())
     rejected = Counter({row["values"]: row["counts"] for row in pc.value_counts(whole["reason"]).to_pylist()})
@@ -123,6 +125,15 @@ def assemble_parts(parts: Sequence[Path], images: Path) -> ImportTotals:
         len(order.kept), digest.hexdigest(), positives, categories, untagged, single, rejected, _scheme(whole, order.kept),
         frozenset(paths), duplicates,
     )  # fmt: skip
+
+
+def _with_lists(whole: pa.Table) -> pa.Table:
+    """Return the table with an empty list where a row of a table with checked tags has none, such as a row of another file."""
+    for name in KNOWN_COLUMNS:
+        if name in whole.schema.names:
+            place, column = whole.schema.get_field_index(name), whole[name]
+            whole = whole.set_column(place, name, pc.coalesce(column, pa.scalar([], column.type)))
+    return whole
 
 
 def _scheme(whole: pa.Table, kept: NDArray[np.int64]) -> Scheme | None:

@@ -193,7 +193,7 @@ def _refuse_empty(source: DatasetSource, folder: Path, rows: int, assembled: Imp
     if not assembled.images:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in assembled.rejected.most_common(4))
         raise ArenaError(f"{source.path}: all {rows:,} rows were rejected ({counts}); see {folder / 'rejects.csv'}")
-    if not assembled.positives:
+    if not assembled.positives.total():
         raise ArenaError(
             f"{source.path}: none of {assembled.images:,} images has a tag ({source.found}); a dataset needs tags"
         )

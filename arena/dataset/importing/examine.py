@@ -1,7 +1,7 @@
 """Examine one image of a source: decode it once, compute its digests and hashes, and store its file under its SHA-256."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 from arena.base.errors import UnreadableImageError
 from arena.base.files import write_whole
 from arena.dataset.files import stored_path
+from arena.dataset.frozen import ABSENT, KNOWN_COLUMNS
 from arena.dataset.hashes.algorithms import dhash, phash
 from arena.dataset.ratings import rating_letter
 from arena.dataset.records import Record, Reject, RowRefusedError
@@ -86,6 +87,8 @@ class ImageExaminer:
             return Reject(where, escape_name(found.image_id), error.reason, error.detail)
 
     def _take(self, record: Record, where: str) -> ExaminedImage:
+        tags = sorted(self.relations.close(record.tags))
+        facts = record.facts | self._checked(record, tags)
         content = record.content if isinstance(record.content, bytes) else read_image_file(record.content)
         image, suffix, alpha = read_picture(content, self.policy)
         pixels = np.asarray(image)
@@ -101,15 +104,30 @@ class ImageExaminer:
             height=pixels.shape[0],
             phash=phash(pixels),
             dhash=dhash(pixels),
-            tags=sorted(self.relations.close(record.tags)),
+            tags=tags,
             rating=rating_letter(record.rating),
             rated=record.rating,
             group=str(record.facts.get("parent_id", record.image_id)),
-            facts=record.facts,
+            facts=facts,
             categories={self.relations.canonical(tag): kind for tag, kind in record.categories.items()},
         )
         self._store(self.folder / path, content)
         return examined
+
+    def _checked(self, record: Record, tags: Sequence[str]) -> dict[str, list[str]]:
+        """Return the lists of checked tags with canonical names, without the blacklist.
+
+        Raises:
+            RowRefusedError: a tag is both present, or implied, and verified to be absent.
+        """
+        found = {}
+        for name in KNOWN_COLUMNS:
+            if name in record.facts:
+                named = {self.relations.canonical(tag) for tag in record.facts[name]}
+                found[name] = sorted(named - self.relations.blacklist.keys())
+        if both := sorted({*tags} & {*found.get(ABSENT, ())}):
+            raise RowRefusedError("unreadable row", f"{both[0]} is in {ABSENT}, but the tags include or imply it")
+        return found
 
     def _store(self, path: Path, content: bytes) -> None:
         """Write the file whole or not at all; a file with this name and size has the same content and stays."""
@@ -132,11 +150,13 @@ def check_record_text(found: Record | Reject) -> Record | Reject:
 
 def _check_text(record: Record) -> None:
     """Raise if a text of the record is too long or cannot be encoded as UTF-8."""
-    refuse_long_tags(sum(map(len, record.tags)) + len(record.tags))
+    checked = [tag for name in KNOWN_COLUMNS for tag in record.facts.get(name, ())]
+    for tags in (record.tags, checked):
+        refuse_long_tags(sum(map(len, tags)) + len(tags))
     facts = [value for value in record.facts.values() if isinstance(value, str)]
     if longest := max((len(text) for text in (record.image_id, *facts) if len(text) > MAX_NAME_CHARACTERS), default=0):
         raise RowRefusedError("unreadable row", f"an identifier or metadata text of {longest:,} characters")
-    for text in (record.image_id, *record.tags, *facts):
+    for text in (record.image_id, *record.tags, *checked, *facts):
         try:
             text.encode()
         except UnicodeEncodeError:

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from arena.base.files import open_whole
+from arena.dataset.frozen import KNOWN_COLUMNS
 from arena.dataset.importing.examine import ExaminedImage
 from arena.dataset.records import Record, Reject, SourceItems
 from arena.dataset.sources.facts import INTEGER_FACTS
@@ -27,10 +28,12 @@ PART_ROWS = 1_024
 PART_BYTES = 256_000_000
 """A part ends earlier if the images and tags that its rows hold in memory reach this size."""
 
+_TAG_LISTS = pa.large_list(pa.large_string())
+
 DATASET_COLUMNS = (
     ("image_id", pa.large_string()), ("path", pa.large_string()),
     ("sha256", pa.large_string()), ("pixel_sha256", pa.large_string()), ("width", pa.int64()), ("height", pa.int64()),
-    ("phash", pa.uint64()), ("dhash", pa.uint64()), ("tags", pa.large_list(pa.large_string())),
+    ("phash", pa.uint64()), ("dhash", pa.uint64()), ("tags", _TAG_LISTS),
     ("rating", pa.large_string()), ("group", pa.large_string()),
 )  # fmt: skip
 """Columns that every dataset has."""
@@ -82,7 +85,7 @@ def write_part(path: Path, rows: Iterable[ExaminedImage | Reject]) -> None:
         name: pa.array([row.get(name) for row in table], kind) for name, kind in (*DATASET_COLUMNS, *IMPORT_COLUMNS)
     }
     for name in facts:
-        kind = pa.int64() if name in INTEGER_FACTS else pa.large_string()
+        kind = pa.int64() if name in INTEGER_FACTS else _TAG_LISTS if name in KNOWN_COLUMNS else pa.large_string()
         columns[name] = pa.array([row["facts"].get(name) for row in table], kind)
     described = {b"categories": json.dumps(_categories(table), sort_keys=True).encode()}
     whole = pa.table(columns).replace_schema_metadata(described)

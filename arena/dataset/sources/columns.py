@@ -8,6 +8,7 @@ from typing import Any
 
 from arena.base.errors import ArenaError
 from arena.base.format import listed
+from arena.dataset.frozen import KNOWN_COLUMNS
 from arena.dataset.ratings import rating_word
 from arena.dataset.records import Content, Record, RowRefusedError
 from arena.dataset.sources.facts import row_facts
@@ -42,6 +43,7 @@ _RESERVED_COLUMNS = (
     "rating",
     "group",
     "image_id",
+    *KNOWN_COLUMNS,
 )
 """Columns that an import writes itself."""
 
@@ -126,7 +128,7 @@ class TableColumns:
         if image_id in (None, ""):
             raise RowRefusedError("unreadable row", f"column {self.image_id} is empty")
         labels = self._labels(values)
-        facts = row_facts(values, self.keep)
+        facts = row_facts(values, self.keep) | self._checked(values)
         return Record(str(image_id), content, labels.tags, labels.rating, facts, labels.categories, where)
 
     def _labels(self, values: Mapping[str, Any]) -> Labels:
@@ -143,6 +145,15 @@ class TableColumns:
             raise RowRefusedError("no tags", f"column {self.tags} is empty")
         found = parse_tags(values[self.tags], self.forms, self.names, self.tags)
         return found._replace(rating=rating or found.rating)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Return the tags that were checked, or verified to be absent; an empty list for a cell without any."""
+        found = {}
+        for name in KNOWN_COLUMNS:
+            if name in values:
+                cell = [] if values[name] in (None, "") else values[name]
+                found[name] = sorted(set(parse_tags(cell, self.forms, self.names, self.tags or name).tags))
+        return found
 
     def _single_tags(self, values: Mapping[str, Any]) -> list[str]:
         """Return the tags of a row whose columns hold, or stand for, one tag each."""

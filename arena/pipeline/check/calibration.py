@@ -54,9 +54,10 @@ def _count(joint: PairedEvaluation) -> tuple[LogitCounts, LogitCounts]:
         if not kept.any():
             continue
         labels = truth.values[:, some[kept]].toarray()[rows]
+        known = None if truth.known is None else truth.known.columns(some[kept]).rows(rows)
         values = pair.values(columns=slice(start, start + step))
         for side, scores in enumerate((values.b, values.a)):
-            counted = count_logits(scores[:, kept], labels, bags, number)
+            counted = count_logits(scores[:, kept], labels, bags, number, known)
             totals[side] = LogitCounts(*map(np.add, totals[side], counted))
     return totals[0], totals[1]
 

@@ -46,7 +46,7 @@ def check_unpaired(
 
     Raises:
         ArenaError: an option sets the threshold of a published file.
-        IncomparableError: an entrant was scored on a weighted sample.
+        IncomparableError: an entrant was scored on a weighted sample, or where cells are unknown.
     """
     _refuse_thresholds_of_files((candidate, baseline), asked)
     ours, theirs = (_published(one, folder, asked, progress) for one in (candidate, baseline))
@@ -55,6 +55,11 @@ def check_unpaired(
             raise IncomparableError(
                 f"{entrant.name}: scored on a weighted sample, and a published file holds no weights for intervals; "
                 "check it against a model or a run on the same images"
+            )
+        if one.result is not None and one.result.recipe.dataset.partly_known:
+            raise IncomparableError(
+                f"{entrant.name}: scored on labels of which some are unknown, and a published file counts all; "
+                "check it against a model or a run on the same labels"
             )
     rules = fitted_unpaired(rules, theirs.published)
     cases = judge_unpaired(candidate=ours.published, baseline=theirs.published, policy=rules)

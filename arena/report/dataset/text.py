@@ -36,6 +36,9 @@ def dataset_text(description: Mapping[str, Any]) -> str:
     groups = plural(description["groups"]["groups"], "group", "groups")
     out.print(f"{plural(images, 'image', 'images')} in {groups}, {plural(len(description['tags']), 'tag', 'tags')}")
     out.print(one_line(f"licence {description['licence']}; digest {description['digest'][:12]}"))
+    if (known := description.get("known_cells")) is not None:
+        cells = images * len(description["tags"])
+        out.print(f"known: {count(known)} of {count(cells)} cells (an image and a tag)")
     labels_read = description["facts"].get("labels_read")
     for line in labels_read if isinstance(labels_read, list) else []:
         out.print(one_line(f"labels read: {line}"))

@@ -16,9 +16,9 @@ from arena.report.columns import exact_column, rounded_column
 from arena.report.page.packed import PackedColumn, PageColumn, pack_columns, pack_integers, pack_ratios, pack_values
 
 _TAG_COLUMNS: dict[str, Callable[[PageColumn], PackedColumn]] = {
-    "name": pack_values, "category": pack_values, "support": pack_integers, "compared": pack_values,
+    "name": pack_values, "category": pack_values, "support": pack_integers, "compared": pack_values, "known": pack_integers,
 }  # fmt: skip
-"""Columns of a tag that do not depend on the model, and how each is packed."""
+"""Columns of a tag that do not depend on the model, and how each is packed; `known` only where cells are unknown."""
 
 _INTEGER_COLUMNS = ("tp", "fp", "fn", "tn")
 """Columns of a model that are integers."""
@@ -29,7 +29,7 @@ DERIVED_METRICS = ("f2", "mcc", "informedness")
 
 def tag_block(tags: Mapping[str, Any], images: int) -> str:
     """Return the packed tags of a payload: `name` ..., `0.tp` ... of the first model, `0.1.f1.q` ... of the first pair."""
-    columns = {name: how(tags[name]) for name, how in _TAG_COLUMNS.items()}
+    columns = {name: how(tags[name]) for name, how in _TAG_COLUMNS.items() if name in tags}
     models: list[Mapping[str, PageColumn]] = list(tags["models"].values())
     derived = [_derived(own, tags["support"], images) for own in models]
     for place, own in enumerate(models):

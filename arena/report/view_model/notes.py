@@ -1,15 +1,22 @@
-"""Notes on the metrics: undefined values, unverified taggers, weights, clusters, implied tags, and scores of low precision."""
+"""Notes on a run: undefined values, unknown cells, weights, clusters, implied tags, float16, unverified taggers."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from arena.base.format import percent, plural
 from arena.metrics.counts import CONVENTIONS, PRF
 from arena.results.run_folder import Result
 
 
 def sample_notes(summary: Mapping[str, Any]) -> list[str]:
-    """Return the notes on the images and scores of a run: weights, clusters, implied tags, float16."""
-    return [*weight_notes(summary), *cluster_notes(summary), *imply_notes(summary), *half_precision_notes(summary)]
+    """Return the notes on the images and scores of a run: unknown cells, weights, clusters, implied tags, float16."""
+    return [
+        *known_notes(summary),
+        *weight_notes(summary),
+        *cluster_notes(summary),
+        *imply_notes(summary),
+        *half_precision_notes(summary),
+    ]
 
 
 def run_notes(result: Result) -> list[str]:
@@ -61,6 +68,26 @@ def cluster_notes(summary: Mapping[str, Any]) -> list[str]:
     size = "summed weights" if "weighted_images" in summary else "sizes"
     note = f"The images count as {found:,.0f} independent clusters (n² / Σ m² over the {size} m of the duplicate clusters)."
     return [f"{note} Below {FEW_CLUSTERS}, intervals can be too narrow."]
+
+
+def known_cells(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Return the entries of the page for the known cells of the compared tags; empty if every cell is known."""
+    return {key: int(summary[key]) for key in ("known_cells", "cells") if key in summary}
+
+
+def known_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Return notes if cells of the ground truth are unknown: how many, and where nothing can be wrong."""
+    if "known_cells" not in summary:
+        return []
+    known, cells = summary["known_cells"], summary["cells"]
+    share = f"{known:,} of {cells:,} ({percent(known, cells)}), an image and a compared tag each"
+    notes = [f"Known cells: {share}. Unknown cells enter no metric."]
+    if bare := summary["tags_without_known_absence"]:
+        notes.append(
+            f"{plural(bare, 'compared tag is', 'compared tags are')} not known to be absent from any image: no prediction of "
+            "them can be a false positive, so their precision and AP are 1."
+        )
+    return notes
 
 
 def weighted_images(summary: Mapping[str, Any]) -> dict[str, int]:

@@ -28,7 +28,7 @@ from arena.scores.store import Scores
 from arena.tags import TagSpace
 from tests.conftest import GOLDEN, forget_digests, write_dataset
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 TAG = "tag_5"
 LOST_AT = 3

@@ -18,7 +18,7 @@ from arena.results.baselines.store import set_baseline
 from tests.cli.test_cli import arena
 from tests.pipeline.conftest import World, scores_of
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 QUICK = ComparisonOptions(replicates=60, showing=DisplayOptions("none"))
 
@@ -84,6 +84,7 @@ def test_published_figures_are_judged_unpaired_and_say_what_that_costs(world: Wo
     assert not (found.folder / "index.html").exists()
 
 
+@pytest.mark.usefixtures("with_page")
 def test_scores_against_published_figures_get_a_run_of_their_own(world: World) -> None:
     text = next((world.run("old", "a") / "full-metrics").glob("*.txt"))
     asked = ComparisonOptions(str(world.dataset), replicates=60, showing=DisplayOptions("none"))
@@ -113,6 +114,7 @@ def test_renamed_tags_are_named_by_a_file(world: World, capsys: pytest.CaptureFi
     assert kept["tags"]["outcome"] == "pass"
 
 
+@pytest.mark.usefixtures("with_page")
 def test_hostile_names_of_tags_and_files_stay_names(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     import numpy as np
 

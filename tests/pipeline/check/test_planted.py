@@ -26,9 +26,9 @@ from tests.conftest import REPOSITORY
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from planted import checkpoints
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
-IMAGES, REPLICATES = 300, 100
+IMAGES, REPLICATES = 120, 60
 
 HOW = ("--bootstrap", REPLICATES, "--thumbnails", "none", "--device", "cpu", "--diagnose", 6)
 
@@ -115,7 +115,7 @@ def test_half_of_the_images_missing_is_incomparable(home: Path) -> None:
         asked=ComparisonOptions(replicates=0, showing=DisplayOptions("none")),
     )  # fmt: skip
     assert found.verdict.exit_code == 4
-    assert "no scores of 150 of the 300 images" in found.verdict.cases[0].message
+    assert "no scores of 60 of the 120 images" in found.verdict.cases[0].message
     assert scores.image_ids[IMAGES // 2] in found.verdict.cases[0].message
 
 
@@ -132,7 +132,7 @@ def test_a_run_on_half_of_the_images_is_incomparable(home: Path) -> None:
     asked = ComparisonOptions(replicates=0, showing=DisplayOptions("none"))
     found = check_candidate(str(half), baseline=str(home / "base"), output=home / "check half run", asked=asked)
     assert found.verdict.outcome is Outcome.INCOMPARABLE
-    assert "no scores of 150 of the 300 images" in found.verdict.cases[0].message
+    assert "no scores of 60 of the 120 images" in found.verdict.cases[0].message
     assert "with --limit" in found.verdict.cases[0].message
 
 

@@ -9,7 +9,7 @@ from arena.pipeline.entrants import find_run
 from arena.results.baselines.store import set_baseline
 from tests.pipeline.conftest import World
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 
 def policy(path: Path, text: str) -> Path:

@@ -11,7 +11,7 @@ from arena.diagnostics.parity.verdict import ParityReport
 from arena.pipeline.entrants import find_entrant
 from arena.pipeline.parity.parity import ParityOptions, compare_ports
 from arena.pipeline.stages import Compute
-from tests.conftest import write_selected_tags
+from tests.conftest import write_once, write_selected_tags
 
 TAGS = 24
 
@@ -59,14 +59,16 @@ def port(tmp_path: Path) -> Callable[..., str]:
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Pictures with fine detail and different shapes, so that every filter and every padding changes scores."""
-    folder = tmp_path / "pictures"
+    return write_once(tmp_path / "pictures", "detailed", _draw_pictures)
+
+
+def _draw_pictures(folder: Path) -> None:
     folder.mkdir()
     rng = np.random.default_rng(0)
     for number in range(20):
         height, width = (int(side) for side in rng.integers(70, 160, 2))
         coarse = rng.integers(0, 256, (height // 3, width // 3, 3), np.uint8)
         Image.fromarray(coarse).resize((width, height), Image.Resampling.NEAREST).save(folder / f"{number:02d}.png")
-    return folder
 
 
 def write_sensitive_onnx(path: Path, tags: int, *, size: int = 32, sigmoid: bool = True, seed: int = 0) -> None:

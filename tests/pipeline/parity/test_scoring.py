@@ -97,7 +97,7 @@ def test_a_fault_of_the_model_is_named(
     assert (report.finding.cause, report.finding.agrees, report.tried_on) == (cause, True, 16)
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("no_page")
 def test_a_model_is_held_against_scores_of_a_run(port: Port, drawn_dataset: Path, tmp_path: Path) -> None:
     first = run_benchmark(
         [port("first"), port("other")], str(drawn_dataset), tmp_path / "run", execution=Execution(compute=CPU)

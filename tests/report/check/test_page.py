@@ -22,7 +22,7 @@ from arena.results.run_folder import Result
 
 from ...browser import Opened
 from ..results import HOSTILE, result_of
-from ..test_access import DESK, PHONE, in_both_schemes, in_light
+from ..test_access import DESK, PHONE, colours, structure
 from .verdicts import ALL, FAILED, PASSED, UNDECIDED, case, failing, hostile, many, measure, unpaired, verdict
 
 TAGS = ("hat", '"><script>alert(1)</script>', "a&b #1", "שלום", "tag_4", "tag_5")
@@ -211,7 +211,7 @@ def test_axe_finds_no_violation(
     monkeypatch.setattr(losses_module, "SHOWN_LOSSES", 1)
     one = judged(*TAGS[:2], causes=["the threshold is halved"], notes=["a note"], paired=False, unpaired_cost="much")
     page = opened.show(render_check(one, joint, shelf), viewport=viewport)
-    assert (in_light if viewport == PHONE else in_both_schemes)(page) == []
+    assert (structure if viewport == PHONE else colours)(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 

@@ -26,9 +26,8 @@ from .conftest import change_json, files_of
 URL = "https://example.org/arena"
 
 
-@pytest.mark.parametrize("url", [None, URL])
-def test_the_same_runs_give_the_same_bytes_in_any_order(runs: list[Path], tmp_path: Path, url: str | None) -> None:
-    publish_site(runs[:1], tmp_path / "a", url=url)
+def test_the_same_runs_give_the_same_bytes_in_any_order(runs: list[Path], tmp_path: Path) -> None:
+    publish_site(runs[:1], tmp_path / "a", url=URL)
     publish_site(runs[1:], tmp_path / "a")
     before = files_of(tmp_path / "a")
     done = publish_site(runs, tmp_path / "a")
@@ -36,7 +35,7 @@ def test_the_same_runs_give_the_same_bytes_in_any_order(runs: list[Path], tmp_pa
     assert files_of(tmp_path / "a") == before
     publish_site([], tmp_path / "a")
     assert files_of(tmp_path / "a") == before
-    publish_site([runs[2], runs[0], runs[1]], tmp_path / "b", url=url)
+    publish_site([runs[2], runs[0], runs[1]], tmp_path / "b", url=URL)
     other = files_of(tmp_path / "b")
     for name in (MARKER, "feed.xml"):  # the feed's id is that of the runs that the site began with
         assert before.pop(name)
@@ -60,8 +59,15 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
-@pytest.mark.parametrize("name", ["index.html", "summary.md", "full-metrics/model-0.txt", "plots/sweep.svg"])
-@pytest.mark.parametrize("damage", [cut, Path.unlink])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("index.html", cut),
+        ("summary.md", Path.unlink),
+        ("full-metrics/model-0.txt", cut),
+        ("plots/sweep.svg", Path.unlink),
+    ],
+)
 def test_a_run_with_a_changed_report_is_not_published(
     runs: list[Path], tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
@@ -83,7 +89,7 @@ def test_a_run_with_a_changed_report_is_not_published(
     assert not (tmp_path / "site").exists()
 
 
-@pytest.mark.parametrize("stop", [1, 3, 9, 16, 22])
+@pytest.mark.parametrize("stop", [1, 9, 22])
 def test_stopped_anywhere_no_file_is_half_written_and_the_next_call_completes(
     runs: list[Path], two: Path, tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from ...evaluate.worlds import world
 HOSTILE = "<script>alert(1)</script>|*x*.parquet"
 
 
+@cache
 def held(*, models: int = 2, replicates: int = 60, **counts: int) -> Result:
     """A leak, and what is left of it for one model, two or three."""
     truth, [fine, poor] = world()

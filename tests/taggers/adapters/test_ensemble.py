@@ -24,7 +24,7 @@ from arena.taggers.predict import ImageSource, ScoringJob, predict_scores
 from arena.tags import TagRelations, TagSpace
 from tests.conftest import Wd, draw
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 
 class Fixed:

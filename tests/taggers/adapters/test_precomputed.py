@@ -16,7 +16,7 @@ from arena.scores.matrix import Matrix
 from arena.scores.store import read_store
 from arena.taggers.conformance import check
 
-pytestmark = pytest.mark.usefixtures("no_plots")
+pytestmark = pytest.mark.usefixtures("no_page")
 
 IDS = [f"{number:04d}" for number in range(40)]
 TAGS = [f"tag_{number}" for number in range(12)]

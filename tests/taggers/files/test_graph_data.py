@@ -210,7 +210,7 @@ def test_verify_tells_what_to_write_into_the_card(split: Path, capsys: pytest.Ca
     assert f'"model.onnx_data" = "{digest_file(split / "model.onnx_data")}"' in told
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("no_page")
 def test_changed_weights_are_scored_again_and_the_gate_knows_them(
     split: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:

@@ -8,6 +8,8 @@ const tagCount = tags.name.length;
 const MODEL_STYLES = 10;
 /** Number of images that the counts of a tag add up to: in a weighted sample, the sum of the weights. */
 const IMAGES = data.dataset.weighted_images ?? data.dataset.images;
+/** The same for each tag; where cells are unknown, that of the images in which the tag is known. */
+const knownImages = block.column("known") ?? tags.name.map(() => IMAGES);
 
 /** Metrics that can be a column of the table of tags: {key, short, name, about, standard, tested}. */
 const FIGURES = data.metrics;

@@ -40,9 +40,10 @@ function figureDetail(model, key, tag) {
 }
 
 function supportSentence(tag) {
-  const share = percent(tags.support[tag], IMAGES);
+  const images = knownImages[tag];
+  const share = percent(tags.support[tag], images);
   const category = tags.category[tag] ? `Category ${tags.category[tag]}. ` : "";
-  const support = `${count(tags.support[tag])} of ${plural(IMAGES, "image", "images")} have it`;
+  const support = `${count(tags.support[tag])} of ${plural(images, "image", "images")}${images === IMAGES ? "" : " in which it is known"} have it`;
   return `${category}${support} (${share}, about the AP of random scores).`;
 }
 

@@ -8,7 +8,7 @@ class Histograms {
     const known = tags.name.map((_, tag) => tag).filter((tag) => knows(model, tag));
     const read = varintReader(bytes);
     this.hits = cumulated(read, known, (tag) => tags.support[tag]);
-    this.falseAlarms = cumulated(read, known, (tag) => IMAGES - tags.support[tag]);
+    this.falseAlarms = cumulated(read, known, (tag) => knownImages[tag] - tags.support[tag]);
   }
 
   tp(tag, edge) {
