@@ -155,7 +155,7 @@ def _of_kind(run: ViewedRun, show: str, model: ViewedModel, tag: int, labels: Bo
 
     kinds: dict[str, Callable[[], Bools]] = {
         "": lambda: np.ones(len(labels), np.bool_),
-        "fp": lambda: predicted & ~labels,
+        "fp": lambda: predicted & run.absent(tag),
         "fn": lambda: labels & ~predicted,
         "tp": lambda: labels & predicted,
         "disagree": disagree,

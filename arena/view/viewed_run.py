@@ -91,7 +91,7 @@ class TagRow(NamedTuple):
     tag: str
     category: str
     recorded: bool | None
-    """None for an image without labels."""
+    """None if it is unknown, and for an image without labels."""
     scores: tuple["TagScore | None", ...]
 
 
@@ -152,6 +152,11 @@ class ViewedRun:
         """Slices of the images by `column:value`."""
         return {f"{one.slice}:{one.value}": one for one in image_slices(self.truth, self.stored.settings)}
 
+    def absent(self, tag: int) -> Bools:
+        """Return which images are known to lack a tag; bool (images,)."""
+        lacking = ~self.labels(tag)
+        return lacking if self.truth.known is None else lacking & self.truth.known.block(np.array([tag]))[0]
+
     @cached_property
     def _by_row(self) -> csr_array:
         return self.truth.values.tocsr()
@@ -171,9 +176,10 @@ class ViewedRun:
         for start in range(0, number, _ROWS):
             rows = np.arange(start, min(number, start + _ROWS))
             labels = self._by_row[rows].toarray().astype(np.bool_)
+            absent = ~labels if self.truth.known is None else ~labels & self.truth.known.rows(rows)
             decided = {one.name: one.decisions(rows) for one in self.models}
             for one in self.models:
-                wrong[one.name][0][rows] = (decided[one.name] & ~labels).sum(1)
+                wrong[one.name][0][rows] = (decided[one.name] & absent).sum(1)
                 wrong[one.name][1][rows] = (labels & one.known & ~decided[one.name]).sum(1)
             every = np.stack([one[:, shared] for one in decided.values()])
             disagree[rows] = (every.any(0) & ~every.all(0)).sum(1)
@@ -183,17 +189,25 @@ class ViewedRun:
 
     def tag_rows(self, image: int) -> list[TagRow]:
         """Return every tag of the ground truth for an image, the highest score first."""
-        recorded = set(self._by_row[[image]].indices.tolist())
+        recorded = self._recorded(image)
         scores = [one.row(image) for one in self.models]
         highest = np.nan_to_num(np.stack(scores), nan=-1).max(0)
         tags = self.truth.tags
         return [
             TagRow(
-                tags.names[tag], tags.category(tag), tag in recorded,
+                tags.names[tag], tags.category(tag), recorded[tag],
                 tuple(_tag_score(one, each, tag) for one, each in zip(self.models, scores, strict=True)),
             )
             for tag in np.lexsort((np.arange(len(tags)), -highest)).tolist()
         ]  # fmt: skip
+
+    def _recorded(self, image: int) -> list[bool | None]:
+        """Return whether each tag is recorded for an image; None if it is unknown."""
+        labels = self._by_row[[image]].toarray()[0].astype(np.bool_)
+        if self.truth.known is None:
+            return list(labels.tolist())
+        known = self.truth.known.rows(np.array([image]))[0]
+        return [bool(label) if one else None for label, one in zip(labels, known, strict=True)]
 
     @cached_property
     def definitions(self) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from arena.dataset.answer_book import AnswerBook
 from arena.dataset.judgements import read_judgements
 from arena.view.server import ServerOptions, listening
 from arena.view.viewed_run import ViewedRun
-from tests.report.test_access import DESK, PHONE, in_both_schemes
+from tests.report.test_access import DESK, PHONE, colours, structure
 
 ANSWER = """
 async ([keys, number]) => {
@@ -172,7 +172,7 @@ def test_axe_finds_no_violation_and_nothing_is_too_wide(server: Server, browse: 
     for mode in MODES:
         page.goto(server.base + mode)
         if mode == "/judge":
-            assert in_both_schemes(page) == []
+            assert structure(page) + colours(page) == []
             begin(page, "a name")
         elif mode == "/issues":
             page.wait_for_selector("#ask[data-number]")
@@ -180,5 +180,5 @@ def test_axe_finds_no_violation_and_nothing_is_too_wide(server: Server, browse: 
             page.set_input_files("#file", {"name": "x.png", "mimeType": "image/png", "buffer": b"no image"})
             page.wait_for_selector("#found .problem")
             browse.reports.clear()  # type: ignore[attr-defined]  # the status of the answer, and the image that is none
-        assert in_both_schemes(page) == [], mode
+        assert structure(page) + colours(page) == [], mode
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], mode

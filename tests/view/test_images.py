@@ -1,10 +1,12 @@
 """The grid and one image: filters give the images that a direct computation gives."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from arena.metrics.known import KnownCells
 from arena.view.filters import Filter, list_images
 from arena.view.viewed_run import ViewedRun
 
@@ -119,3 +121,17 @@ def test_an_image_outside_its_list_still_has_a_page(client: Client) -> None:
     text = client.get("/image?id=0001&rating=explicit").text
     assert "not in the list" in text
     assert 'rel="next"' not in text
+
+
+def test_an_unknown_label_is_no_error(viewed: ViewedRun) -> None:
+    column = viewed.truth.tags.index["tag_3"]
+    false = list_images(viewed, Filter("tag_3", "fp", "a")).rows
+    known = np.ones((60, len(viewed.truth.tags)), bool)
+    known[false[0], column] = False
+    cells = KnownCells.of_rows([known], *known.shape)
+    run = replace(viewed, truth=replace(viewed.truth, known=cells))
+    assert list_images(run, Filter("tag_3", "fp", "a")).rows.tolist() == false[1:].tolist()
+    fewer = viewed.errors.false_positives["a"] - run.errors.false_positives["a"]
+    assert np.flatnonzero(fewer).tolist() == [false[0]]
+    assert [one.recorded for one in run.tag_rows(int(false[0])) if one.tag == "tag_3"] == [None]
+    assert [one.recorded for one in viewed.tag_rows(int(false[0])) if one.tag == "tag_3"] == [False]
