@@ -87,7 +87,7 @@ def serve(
         access = Access(listen.host, bound.getsockname()[1])
         app = create_app(run, access, options.plan, book, options.root)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, lifespan="off",
+            app, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none", proxy_headers=False,
             timeout_graceful_shutdown=2,
         )  # fmt: skip
         server = uvicorn.Server(config)
