@@ -1,8 +1,8 @@
 """Time from an answer in `arena view` to its acknowledgement and to the next image, in a real browser.
 
-Usage: python scripts/bench_view.py [--answers 200] [--images 400] [--stored 6000] [--build build/view]
+Usage: python scripts/bench_view.py [--answers 200] [--images 400] [--side 1280] [--stored 6000] [--build build/view]
 
-Draws a dataset of images of 1,280 x 960 pixels, scores it with two simulated taggers, and plans questions. Headless Chromium
+Draws a dataset of images, scores it with two simulated taggers, and plans questions. Headless Chromium
 answers by key as soon as the next question is shown: into an empty file, into a file with many answers, and as two people at
 once. The acknowledgement is the time of the request, from the key until the whole response is there: the answer is then on
 disk. The next image is shown when it is complete and a frame was painted with it. Writes reports/benchmarks/view.{json,md}.
@@ -41,7 +41,6 @@ ACKNOWLEDGED = (
 )
 
 TAGS = 20
-SIZE = (1_280, 960)
 
 MEASURE = """
 async (number) => {
@@ -80,18 +79,19 @@ class Case(NamedTuple):
     people: int
 
 
-def draw_dataset(folder: Path, images: int) -> None:
-    """Write a frozen dataset of smooth noise with random tags."""
+def draw_dataset(folder: Path, images: int, side: int) -> None:
+    """Write a frozen dataset of smooth noise with random tags; the longer side of an image has `side` pixels."""
+    size = (side, side * 3 // 4)
     rng = np.random.default_rng(0)
     (folder / "images").mkdir(parents=True)
     rows = []
     for number in range(images):
         path = folder / "images" / f"{number:05d}.jpg"
         small = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-        Image.fromarray(small).resize(SIZE, Image.Resampling.BICUBIC).save(path, quality=85)
+        Image.fromarray(small).resize(size, Image.Resampling.BICUBIC).save(path, quality=85)
         rows.append(
             {
-                "image_id": path.stem, "path": f"images/{path.name}", "width": SIZE[0], "height": SIZE[1],
+                "image_id": path.stem, "path": f"images/{path.name}", "width": size[0], "height": size[1],
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "phash": "0" * 16, "dhash": "0" * 16,
                 "tags": [f"tag_{tag}" for tag in range(TAGS) if rng.random() < 0.3], "rating": "g", "group": str(number),
             }
@@ -100,14 +100,14 @@ def draw_dataset(folder: Path, images: int) -> None:
     write_frozen(folder, card={"name": folder.name, "title": "Noise"}, images=pd.DataFrame(rows), tags=tags)
 
 
-def make_run(build: Path, images: int) -> Path:
+def make_run(build: Path, images: int, side: int) -> Path:
     """Return the run of two simulated taggers; it is made once."""
-    run, dataset = build / f"run-{images}", build / f"noise-{images}"
+    run, dataset = build / f"run-{images}-{side}", build / f"noise-{images}-{side}"
     if (run / "run.json").exists():
         return run
     if not (dataset / "dataset.toml").exists():
         shutil.rmtree(dataset, ignore_errors=True)
-        draw_dataset(dataset, images)
+        draw_dataset(dataset, images, side)
     table, rng = pd.read_parquet(dataset / "images.parquet"), np.random.default_rng(1)
     labels = np.array([[f"tag_{tag}" in names for tag in range(TAGS)] for names in table["tags"]])
     named = []
@@ -196,7 +196,7 @@ def as_markdown(facts: dict[str, Any]) -> list[str]:
         return f"{one['median']:.0f} ms | {one['95 %']:.0f} ms{mark}"
 
     setting = (
-        f"Headless Chromium {facts['chromium']}; {facts['images']:,} images of {SIZE[0]:,} × {SIZE[1]} pixels, shown with "
+        f"Headless Chromium {facts['chromium']}; {facts['images']:,} images of at most {facts['side']:,} pixels a side, shown with "
         f"at most 640. {machine_line(facts)} Wanted: {LIMIT_MS} ms."
     )
     return [
@@ -219,11 +219,12 @@ def as_markdown(facts: dict[str, Any]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__, build="view")
-    parser.add_size("--answers", 200, tiny=6, help="answers of a case")
-    parser.add_size("--images", 400, tiny=16)
+    parser.add_size("--answers", 200, tiny=4, help="answers of a case")
+    parser.add_size("--images", 400, tiny=40)
+    parser.add_size("--side", 1_280, tiny=160, help="longer side of an image in pixels")
     parser.add_size("--stored", 6_000, tiny=10, help="answers in the file before")
     options = parser.read(arguments)
-    run = make_run(options.build, options.images)
+    run = make_run(options.build, options.images, options.side)
     cases = [
         Case("empty file", 0, 1),
         Case(f"{options.stored:,} answers in the file", options.stored, 1),
@@ -233,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = [measure(case, run, options.build, browser, options.answers) for case in cases]
         facts = {
             **machine_facts("starlette", "uvicorn", "pyarrow"), "chromium": browser.version, "images": options.images,
-            "cases": found,
+            "side": options.side, "cases": found,
         }  # fmt: skip
     write_report(options.out, "view", facts, as_markdown(facts))
 

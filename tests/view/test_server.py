@@ -1,10 +1,13 @@
 """Starting and stopping: one line for everything that prevents it, the address, and Ctrl-C."""
 
+import asyncio
+import contextlib
 import os
 import signal
 import socket
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,15 @@ def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPat
         serve(ViewOptions(tmp_path), ServerOptions(), print)
 
 
+@contextlib.contextmanager
+def without_running_loop() -> Iterator[None]:
+    """Hide the event loop of playwright, which runs in this thread once a test has opened a browser."""
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
+
+
 def test_ctrl_c_ends_the_server_with_one_line(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -62,7 +74,8 @@ def test_ctrl_c_ends_the_server_with_one_line(
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(server.webbrowser, "open", opened)
-    done = arena_here("view", run_folder, "--judgements", tmp_path / "j.parquet")
+    with without_running_loop():
+        done = arena_here("view", run_folder, "--judgements", tmp_path / "j.parquet")
     assert done.returncode == ExitCode.INTERRUPTED
     assert done.stdout == f"{seen[0]}\nCtrl-C stops the server.\n"
     assert done.stderr.splitlines()[-1] == "arena: stopped; the same command continues where it was"
