@@ -196,8 +196,8 @@ def as_markdown(facts: dict[str, Any]) -> list[str]:
         return f"{one['median']:.0f} ms | {one['95 %']:.0f} ms{mark}"
 
     setting = (
-        f"Headless Chromium {facts['chromium']}; {facts['images']:,} images of at most {facts['side']:,} pixels a side, shown with "
-        f"at most 640. {machine_line(facts)} Wanted: {LIMIT_MS} ms."
+        f"Headless Chromium {facts['chromium']}; {facts['images']:,} images of at most {facts['side']:,} pixels a side, shown "
+        f"with at most 640. {machine_line(facts)} Wanted: {LIMIT_MS} ms."
     )
     return [
         "# Answers in `arena view`",
