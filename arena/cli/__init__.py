@@ -31,10 +31,11 @@ from arena.cli.run import run
 from arena.cli.score import score
 from arena.cli.verbs import Verbs
 from arena.cli.verify import verify
+from arena.cli.view import view
 from arena.images.messages import collect_library_messages
 
 SECTIONS = {
-    "Run and compare": ("run", "predict", "score", "compare", "report", "power", "judge", "pick"),
+    "Run and compare": ("run", "predict", "score", "compare", "report", "power", "judge", "view", "pick"),
     "Datasets": ("dataset", "hash"),
     "Models": ("ls", "pull", "verify", "parity", "bench", "check-adapter"),
     "Release and publish": ("check", "baseline", "publish", "published"),
@@ -60,7 +61,7 @@ def arena() -> None:
 
 for verb in (
     baseline, bench, check, check_adapter, compare, dataset, hash_, judge, ls, parity, pick, power, predict, publish, published,
-    pull, report, run, score, verify,
+    pull, report, run, score, verify, view,
 ):  # fmt: skip
     arena.add_command(verb)
 
