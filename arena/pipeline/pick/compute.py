@@ -81,7 +81,7 @@ def compare_pictures(
         "agreement": agreement(pictures),
         "alone": given_alone(pictures),
         "rules": broken_rules(pictures, rules),
-        **({} if labelled is None else {"calibration": _calibration_facts(labelled, estimates, given.digest)}),
+        **({} if labelled is None else {"calibration": _calibration_facts(labelled, estimates, given)}),
         "judging": None if cells is None else _judging(cells, options.difference),
     }
     return Found(pictures, rules, run, calibrations, estimates, planned, cells, document)
@@ -143,11 +143,19 @@ def _whole(answers: float) -> int | None:
     return max(LEAST_ANSWERS, round(answers)) if np.isfinite(answers) else None
 
 
-def _calibration_facts(labelled: Calibrating, estimates: Estimates | None, digest: str) -> dict[str, Any]:
+def _calibration_facts(labelled: Calibrating, estimates: Estimates | None, given: PictureSet) -> dict[str, Any]:
     dataset = labelled.run.result.recipe.dataset
     assert estimates is not None
     return {
         "run": labelled.folder.name, "dataset": dataset.title or dataset.name, "images": dataset.images or 0,
         "min_positives": labelled.run.settings.min_positives, "tags": estimates.tags,
-        "pictures_differ": estimates.differ, "same_images": digest != "" and digest == dataset.digest,
+        "pictures_differ": estimates.differ, "shared_images": _shared_images(labelled, given),
     }  # fmt: skip
+
+
+def _shared_images(labelled: Calibrating, given: PictureSet) -> int:
+    """Return the number of pictures that are in the calibration run too; 0 for a folder, whose files have no digests."""
+    heldout = labelled.run.truth.heldout
+    if heldout is None or not given.source.verified:
+        return 0
+    return len(set(given.source.digests) & set(heldout.images["sha256"]))
