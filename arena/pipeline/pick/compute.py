@@ -17,6 +17,7 @@ from arena.evaluate.agreement import (
     given_alone,
     rules_of,
 )
+from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.expected import (
     Estimates,
     LabelledRun,
@@ -26,7 +27,6 @@ from arena.evaluate.expected import (
     match_run,
     prior_probabilities,
 )
-from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.judged import Cells, forecast
 from arena.evaluate.unlabelled import Pictures, match_pictures, own_thresholds, read_scores, tag_blocks
 from arena.metrics.counts import Integers
