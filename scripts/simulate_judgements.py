@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.judged import Cells, draw_plan, estimate_judged, forecast
-from arena.metrics.judged import NO_CELLS, estimate_all
+from arena.metrics.judged import JudgedCells, estimate_all
 
 Bools = NDArray[np.bool_]
 
@@ -120,7 +120,8 @@ def experiment(job: Job) -> Iterator[tuple[Row, tuple[float, float]]]:
     predicted = {name: scores[name] >= np.float32(threshold) for name, (_, threshold) in MODELS.items()}
     names = tuple(map(str, range(job.images))), tuple(map(str, range(job.tags)))
     cells = Cells(*names, labels, scores, predicted)
-    yield from _rows(job, "", 0, estimate_all(predicted, labels.astype(np.float64), NO_CELLS))
+    nothing = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
+    yield from _rows(job, "", 0, estimate_all(predicted, labels.astype(np.float64), nothing))
     budgets = {number: number for number in job.answers}
     for metric, name in FORECASTS.items():
         needed = getattr(forecast(cells, abs(true_difference(job.tags, metric))), metric.partition("_")[0])

@@ -28,6 +28,10 @@ _PATIENCE_S = 0.1
 """Time to try for; a file that its holder removed at this moment needs a second try."""
 
 
+class OutputLockedError(ArenaError):
+    """Another process writes to the output."""
+
+
 @contextmanager
 def lock_output(output: Path, verb: str) -> Iterator[None]:
     """Hold the lock of an output file or folder for the block, and remove what a killed process left of the file.
@@ -39,7 +43,8 @@ def lock_output(output: Path, verb: str) -> Iterator[None]:
         verb: what this process does, such as `predict`, for the message to another one.
 
     Raises:
-        ArenaError: another process holds the lock; the message names it. Or no lock can be made there.
+        OutputLockedError: another process holds the lock; the message names it.
+        ArenaError: no lock can be made there.
     """
     target = output.resolve()
     made = _make_folders(output, target.parent)
@@ -85,7 +90,7 @@ def _held(path: Path, output: Path, verb: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)  # another process may have removed it when it was empty
         lock.acquire(timeout=_PATIENCE_S, poll_interval=_PATIENCE_S / 5)
     except Timeout:
-        raise ArenaError(
+        raise OutputLockedError(
             f"{output}: {_holder(path)} writes to it; wait until it has ended, or name another output"
         ) from None
     except OSError as error:

@@ -8,13 +8,14 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
 from arena.base.files import copy_file
+from arena.dataset.definitions import DEFINITIONS_FILE
 from arena.images.formats import IMAGE_SUFFIXES
 from arena.tags.exports import RELATION_FILES
 
 _Item = TypeVar("_Item")
 _Outcome = TypeVar("_Outcome")
 
-CARRIED_FILES = (*RELATION_FILES, "tag_groups.toml")
+CARRIED_FILES = (*RELATION_FILES, "tag_groups.toml", DEFINITIONS_FILE)
 """Optional files of a dataset that are copied together with its images."""
 
 DUPLICATES_FILE, DROPPED_FILE = "duplicates.parquet", "dropped.parquet"

@@ -10,10 +10,13 @@ import pandas as pd
 from arena.base.format import count, listed, plural
 from arena.dataset.judgements import Judgements, PlannedCells
 from arena.metrics.counts import Floats, Integers
-from arena.metrics.judged import NO_CELLS, Bools, JudgedCells
+from arena.metrics.judged import HIGHEST_RATE, NO_CELLS, Bools, ErrorRate, JudgedCells
 
 LEAST_ANSWERS = 600
 """Answers below which no metric is estimated, because the intervals of single models then hold the truth too seldom."""
+
+GOLD = "gold"
+"""Judge whose answers are right. They measure how often the others are wrong, and no other answer to their cells counts."""
 
 _NAMED_TAGS = 3
 
@@ -48,6 +51,7 @@ class _PlanAnswers(NamedTuple):
     tag: Integers
     inclusion: Floats
     answer: Floats
+    certain: Bools
     unclear: int
     elsewhere: int
 
@@ -89,6 +93,9 @@ def _answers_of_plan(rows: pd.DataFrame, image_ids: Sequence[str], tags: Sequenc
     # the second wave of a plan raises the probabilities of the first, so of two the larger one is right
     inclusion = rows["inclusion_probability"].groupby(cells).max()
     clear = rows["answer"] != "unclear"
+    gold = clear & (rows["judge"] == GOLD)
+    is_gold = gold.groupby(cells).any()
+    clear &= gold | ~gold.groupby(cells).transform("any")
     yes = (rows["answer"] == "yes")[clear].groupby([one[clear] for one in cells]).mean()
     share = len(yes) / max(1, len(inclusion))
     row_of, column_of = ({name: place for place, name in enumerate(names)} for names in (image_ids, tags))
@@ -101,8 +108,9 @@ def _answers_of_plan(rows: pd.DataFrame, image_ids: Sequence[str], tags: Sequenc
     unclear = [name in row_of and other in column_of for name, other in inclusion.index.difference(yes.index)]
     probability = np.asarray(inclusion.reindex(yes.index), np.float64)[here] * share
     answer = np.asarray(yes, np.float64)[here]
+    certain = np.asarray(is_gold.reindex(yes.index), np.bool_)[here]
     elsewhere = int((~here).sum()) + unclear.count(False)
-    return _PlanAnswers(image[here], tag[here], probability, answer, sum(unclear), elsewhere)
+    return _PlanAnswers(image[here], tag[here], probability, answer, certain, sum(unclear), elsewhere)
 
 
 def _covered(plan: PlannedCells | None, image_ids: Sequence[str], tags: Sequence[str]) -> tuple[Bools, Bools]:
@@ -124,12 +132,11 @@ def _joined(
         for number, (images, names) in zip(numbers, covered, strict=True)
     )
     weights = np.asarray(weights)
-    image, tag, inclusion, answer = (
-        np.concatenate([getattr(one, name) for one in found]) for name in ("image", "tag", "inclusion", "answer")
-    )
+    names = ("image", "tag", "inclusion", "answer", "certain")
+    image, tag, inclusion, answer, certain = (np.concatenate([getattr(one, name) for one in found]) for name in names)
     own = np.repeat(np.array(numbers, np.float64), [len(one.answer) for one in found])
     share = own / weights[image, tag] if len(found) > 1 else None
-    return JudgedCells(image, tag, inclusion, answer, share), weights == 0
+    return JudgedCells(image, tag, inclusion, answer, share, certain if certain.any() else None), weights == 0
 
 
 def _problem(clear: int, uncovered: Bools, unfinished: Mapping[str, str], tags: Sequence[str]) -> str:
@@ -169,21 +176,51 @@ def agreement(judgements: pd.DataFrame) -> tuple[float, int]:
     return float(1 - (total - 1) * observed / expected), len(size)
 
 
-def error_rate(judgements: pd.DataFrame) -> float:
-    """Return the share of wrong answers that explains how often two answers to one cell differ; NaN without such a cell.
+def error_rate(judgements: pd.DataFrame) -> ErrorRate:
+    """Return the share of wrong answers; NaN if nothing tells it.
 
-    If answers are wrong independently with the rate e, two of them differ with the probability 2 e (1 - e). Errors that both
-    answers share are not seen, so one person who answers twice gives a rate that is too low.
+    With answers of `GOLD`, it is the share of the other answers to these cells that differ. Else it is the share that explains
+    how often two answers to one cell differ: if answers are wrong independently with the rate e, two of them differ with the
+    probability 2 e (1 - e). Errors that both answers share are not seen then, so one person who answers twice gives a rate that
+    is too low. The standard error is that of a share with half an answer more on either side, so it is above 0.
 
     >>> pair = [("i", "t", "yes"), ("i", "t", "no"), *[(f"i{n}", "t", "no") for n in range(15) for _ in "ab"]]
-    >>> round(error_rate(pd.DataFrame(pair, columns=["image_id", "tag", "answer"])), 3)
-    0.032
+    >>> found = error_rate(pd.DataFrame(pair, columns=["image_id", "tag", "answer"]).assign(judge="anna"))
+    >>> round(found.rate, 3), round(found.standard_error, 3)
+    (0.032, 0.038)
     """
-    yes, size = _repeated(judgements)
+    clear = judgements[judgements["answer"] != "unclear"]
+    gold = clear[clear["judge"] == GOLD].drop_duplicates(["image_id", "tag"]).set_index(["image_id", "tag"])["answer"]
+    others = clear[clear["judge"] != GOLD]
+    right = gold.reindex(pd.MultiIndex.from_frame(others[["image_id", "tag"]])).to_numpy()
+    known = ~pd.isna(right)
+    if known.any():
+        wrong = (others["answer"].to_numpy() != right)[known]
+        return ErrorRate(min(float(wrong.mean()), HIGHEST_RATE), _share_error(wrong.astype(np.float64)))
+    yes, size = _repeated(others)
     if not len(size):
-        return math.nan
-    differing = float((2 * yes * (size - yes) / (size * (size - 1))).mean())
-    return (1 - math.sqrt(max(0.0, 1 - 2 * differing))) / 2
+        return ErrorRate(math.nan, math.nan)
+    differing = 2 * yes * (size - yes) / (size * (size - 1))
+    most = 2 * HIGHEST_RATE * (1 - HIGHEST_RATE)
+    share = min(float(differing.mean()), most)
+    slope = 1 / (2 * math.sqrt(1 - 2 * share))
+    return ErrorRate((1 - math.sqrt(1 - 2 * share)) / 2, slope * _share_error(differing))
+
+
+def useless(errors: ErrorRate) -> str:
+    """Return that so many answers are wrong that nothing can be estimated; empty if it can."""
+    if not errors.rate >= HIGHEST_RATE:  # NaN is unknown
+        return ""
+    return (
+        f"about {100 * errors.rate:.0f} % of the answers are wrong or more, so they say nothing; agree on what each tag "
+        "means, and answer the plan again"
+    )
+
+
+def _share_error(hits: Floats) -> float:
+    """Return the standard error of a share; above 0 also if all or none are hits."""
+    share = (float(hits.sum()) + 0.5) / (len(hits) + 1)
+    return math.sqrt(share * (1 - share) / len(hits))
 
 
 def _repeated(judgements: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from arena.base.errors import ArenaError
 from arena.dataset.frozen import Truth
 from arena.dataset.judgements import Judgements, PlannedCells, with_probabilities
-from arena.evaluate.answers import agreement, sampled_answers
+from arena.evaluate.answers import agreement, error_rate, sampled_answers, useless
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.proxy import first_proxy, learnt_proxy
 from arena.metrics.bootstrap import resampling_units
@@ -26,6 +26,7 @@ from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import (
     NO_CELLS,
     Bools,
+    ErrorRate,
     Estimated,
     Forecast,
     JudgedCells,
@@ -61,6 +62,7 @@ class Cells:
         predicted: model -> bool (images, tags), decisions at the model's own thresholds.
         groups: duplicate cluster of each image; empty if every image stands alone.
         categories: category of each tag; empty if unknown.
+        prior: float64 (images, tags), proxies of images without labels; None if there are labels.
     """
 
     image_ids: tuple[str, ...]
@@ -70,6 +72,7 @@ class Cells:
     predicted: Mapping[str, Bools]
     groups: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    prior: Floats | None = None
 
     @cached_property
     def fold(self) -> Integers:
@@ -84,11 +87,16 @@ class Cells:
     @cached_property
     def first_proxy(self) -> Floats:
         """Proxies before any answer; float64 (images, tags)."""
+        if self.prior is not None:
+            return self.prior
         return first_proxy(self.labels, list(self.scores.values()))
 
     def proxy(self, answered: JudgedCells) -> Floats:
         """Return the proxies learnt from answers; float64 (images, tags)."""
-        return learnt_proxy(self.labels, list(self.scores.values()), answered, self.fold, self.first_proxy)
+        features = list(self.scores.values())
+        if self.prior is not None:
+            features.append(self.prior.astype(np.float32))
+        return learnt_proxy(self.labels, features, answered, self.fold, self.first_proxy)
 
     def random_numbers(self, seed: int, wave: int) -> Floats:
         """Return a permanent random number of each cell: it depends on image, tag, seed and wave only; (images, tags)."""
@@ -139,7 +147,8 @@ def forecast(cells: Cells, difference: float) -> Forecast:
     """Return the answers that decide a difference of macro F1 and of micro F1 between the first two models."""
     pair = list(cells.predicted)[:2]
     predicted = {name: cells.predicted[name] for name in pair}
-    _, pairs = estimate_all(predicted, cells.labels.astype(np.float64), NO_CELLS, cells.clusters)
+    labels = cells.labels.astype(np.float64) if cells.prior is None else cells.prior
+    _, pairs = estimate_all(predicted, labels, NO_CELLS, cells.clusters)
     of_images = [pairs[pair[0], pair[1]][key].standard_error for key in ("macro_f1", "micro_f1")]
     return answers_needed(list(predicted.values()), cells.first_proxy, difference, of_images)
 
@@ -229,10 +238,11 @@ class Judged(NamedTuple):
 
     Attributes:
         answers, unclear: numbers of cells.
-        models: model -> metric -> estimate; `LABELS` stands for the recorded labels.
+        models: model -> metric -> estimate; `LABELS` stands for the recorded labels, if there are any.
         pairs: pair of models -> metric -> difference.
         agreement: Krippendorff's alpha of the cells that were answered twice; NaN without one.
         repeated: number of these cells.
+        errors: how often answers are wrong; the metrics are corrected for it.
     """
 
     answers: int
@@ -241,6 +251,7 @@ class Judged(NamedTuple):
     pairs: Mapping[tuple[str, str], Mapping[str, Estimated]]
     agreement: float
     repeated: int
+    errors: ErrorRate
 
 
 def estimate_judged(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) -> Judged:
@@ -251,11 +262,11 @@ def estimate_judged(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) 
     """
     of_plan = answers_to(judgements, plan)
     answers = sampled_answers(cells.image_ids, cells.tags, Judgements(of_plan))
-    found = answers.cells
-    if answers.problem:
-        raise ArenaError(answers.problem)
-    predicted = {**cells.predicted, LABELS: cells.labels}
-    models, pairs = estimate_all(predicted, cells.proxy(found), found, cells.clusters)
+    found, errors = answers.cells, error_rate(of_plan)
+    if problem := answers.problem or useless(errors):
+        raise ArenaError(problem)
+    predicted = {**cells.predicted, **({LABELS: cells.labels} if cells.prior is None else {})}
+    models, pairs = estimate_all(predicted, cells.proxy(found), found, cells.clusters, errors)
     between = {pair: each for pair, each in pairs.items() if LABELS not in pair}
     alpha, repeated = agreement(of_plan)
-    return Judged(answers.clear, answers.unclear, models, between, alpha, repeated)
+    return Judged(answers.clear, answers.unclear, models, between, alpha, repeated, errors)

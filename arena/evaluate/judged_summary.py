@@ -10,17 +10,20 @@ import numpy as np
 
 from arena.base.files import to_json
 from arena.dataset.judgements import Judgements
-from arena.evaluate.answers import SampledAnswers, agreement, error_rate, sampled_answers
+from arena.evaluate.answers import SampledAnswers, agreement, error_rate, sampled_answers, useless
 from arena.evaluate.judged import Cells
 from arena.evaluate.passes import Measured
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.intervals import resampled_interval, resampled_p
 from arena.metrics.judged import (
+    AnsweredLabels,
     Bools,
+    ErrorRate,
     Estimated,
     Influence,
     JudgedCells,
     Pulls,
+    answered_labels,
     answers_missing,
     answers_worth,
     corrected_labels,
@@ -28,6 +31,7 @@ from arena.metrics.judged import (
     difference_of_pulls,
     estimated,
     influences,
+    influences_of_answers,
     pulls,
 )
 from arena.metrics.registry import HEADLINES, THRESHOLDED
@@ -50,10 +54,9 @@ class _Context(NamedTuple):
     cells: Cells
     answers: JudgedCells
     proxy: Floats
-    labels: Floats
-    """From `corrected_labels`."""
-    right: Floats | None
-    """`labels` as expected without wrong answers; None if no answer is known to be wrong."""
+    labels: AnsweredLabels
+    as_answered: Floats | None
+    """The labels with the effect of wrong answers; None if no answer is known to be wrong."""
 
 
 def regimes_of(cells: Cells, measured: Measured) -> Regimes:
@@ -85,16 +88,16 @@ def judged_summary(cells: Cells, judgements: Judgements, regimes: Regimes) -> di
     """
     answers = sampled_answers(cells.image_ids, cells.tags, judgements)
     found = _counts(answers, judgements)
-    if answers.problem:
-        return _as_written(found | {"undefined": answers.problem})
+    errors = ErrorRate(found["error_rate"], found["error_rate_standard_error"])
+    if problem := answers.problem or useless(errors):
+        return _as_written(found | {"undefined": problem})
     proxy = cells.proxy(answers.cells)
-    rate = found["error_rate"]
-    right = corrected_labels(proxy, answers.cells.without_errors(rate)) if 0 < rate < 0.5 else None
-    context = _Context(cells, answers.cells, proxy, corrected_labels(proxy, answers.cells), right)
+    as_answered = corrected_labels(proxy, answers.cells) if errors.rate > 0 else None
+    context = _Context(cells, answers.cells, proxy, answered_labels(proxy, answers.cells, errors), as_answered)
     models: dict[str, dict[str, Any]] = {name: {"regimes": {}} for name in cells.predicted}
     rows: list[dict[str, Any]] = []
     for regime, predicted in regimes:
-        each = {name: influences(one, proxy, context.labels) for name, one in predicted.items()}
+        each = {name: influences_of_answers(one, proxy, context.labels) for name, one in predicted.items()}
         for name, metrics in each.items():
             models[name]["regimes"][regime] = _levels(metrics, cells.clusters)
         of_regime = [row for pair in combinations(each, 2) for row in _pair(context, regime, pair, predicted, each)]
@@ -102,7 +105,7 @@ def judged_summary(cells: Cells, judgements: Judgements, regimes: Regimes) -> di
     for name, shift in _shifts(context).items():
         models[name]["error_shift"] = shift
     for row in rows:
-        if right is not None and row["regime"] == "own":
+        if as_answered is not None and row["regime"] == "own":
             row["error_shift"] = math.fsum(
                 sign * models[row[end]]["error_shift"][row["figure"]] for sign, end in ((1, "first"), (-1, "second"))
             )
@@ -119,10 +122,12 @@ def _counts(answers: SampledAnswers, judgements: Judgements) -> dict[str, Any]:
     rows = judgements.rows
     sampled = rows[rows["inclusion_probability"].notna() & (rows["plan"] != "")]
     alpha, repeated = agreement(sampled)
+    errors = error_rate(sampled)
     return {
         "answers": answers.clear, "unclear": answers.unclear, "unsampled": answers.unsampled,
         "elsewhere": answers.elsewhere, "unfinished": list(answers.unfinished), "assumed": answers.assumed,
-        "agreement": alpha, "repeated": repeated, "error_rate": error_rate(sampled), "undefined": "",
+        "agreement": alpha, "repeated": repeated, "error_rate": errors.rate,
+        "error_rate_standard_error": errors.standard_error, "undefined": "",
     }  # fmt: skip
 
 
@@ -189,12 +194,14 @@ def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _shifts(context: _Context) -> dict[str, dict[str, float]]:
-    """Return by how much wrong answers change each metric of each model at its own thresholds; empty without any."""
-    if context.right is None:
+    """Return what wrong answers add to each metric of each model at its own thresholds, uncorrected; empty without any."""
+    if context.as_answered is None:
         return {}
     found: dict[str, dict[str, float]] = {}
     for name, predicted in context.cells.predicted.items():
-        as_is, right = (influences(predicted, context.proxy, one) for one in (context.labels, context.right))
+        as_is, right = (
+            influences(predicted, context.proxy, one) for one in (context.as_answered, context.labels.labels)
+        )
         found[name] = {figure: as_is[figure].value - right[figure].value for figure in THRESHOLDED}
     return found
 
@@ -209,7 +216,9 @@ def _label_rows(context: _Context) -> Iterator[dict[str, Any]]:
     groups += [("category", one, np.array(cells.categories) == one) for one in kinds if len(kinds) > 1]
     groups += [("support", one, bands == one) for one in SUPPORT_LABELS if one in present]
     for slice_, value, member in groups:
-        of_part = influences(cells.labels[:, member], context.proxy[:, member], context.labels[:, member])
+        more = context.labels.more_errors
+        answered = AnsweredLabels(context.labels.labels[:, member], None if more is None else more[:, member])
+        of_part = influences_of_answers(cells.labels[:, member], context.proxy[:, member], answered)
         row: dict[str, Any] = {"slice": slice_, "value": value, "tags": int(member.sum())}
         row["answers"] = int(asked[member].sum())
         for key, figure in (("complete", "micro_recall"), ("right", "micro_precision")):

@@ -149,6 +149,7 @@ class JudgedCells:
         image, tag: int64 (cells,), row and column. A cell occurs once for every plan that asked it.
         inclusion: float64 (cells,), probability that the plan asked the cell and that it was answered, above 0.
         answer: float64 (cells,), 1 for yes, 0 for no; a mean if several people answered.
+        certain: bool (cells,), marks answers that are known to be right; None if none is.
         share: float64 (cells,), weight of the plan among all plans that could ask the cell; None if there is one plan. The
             weights of a cell's plans have the sum 1, so the mean of their unbiased estimates is unbiased.
     """
@@ -158,6 +159,7 @@ class JudgedCells:
     inclusion: Floats
     answer: Floats
     share: Floats | None = None
+    certain: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -173,11 +175,28 @@ class JudgedCells:
         Args:
             rate: probability that an answer is wrong, 0 to below 0.5.
         """
-        return replace(self, answer=(self.answer - rate) / (1 - 2 * rate))
+        right = (self.answer - rate) / (1 - 2 * rate)
+        return replace(self, answer=right if self.certain is None else np.where(self.certain, self.answer, right))
 
 
 NO_CELLS = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
 """No answers: the estimates are then those of the proxies."""
+
+
+class ErrorRate(NamedTuple):
+    """How often an answer is wrong, if answers are wrong independently of each other and of the cell.
+
+    Attributes:
+        rate: share of wrong answers, 0 to below 0.5; NaN if unknown.
+        standard_error: of the rate.
+    """
+
+    rate: float
+    standard_error: float
+
+
+NO_ERRORS = ErrorRate(0.0, 0.0)
+"""Answers that are all right."""
 
 
 class Estimated(NamedTuple):
@@ -186,7 +205,7 @@ class Estimated(NamedTuple):
     value: float
     """NaN where undefined."""
     standard_error: float
-    """Of the sampling of images (or clusters of images) and of cells together."""
+    """Of the sampling of images (or clusters of images) and of cells, and of the rate of wrong answers together."""
 
 
 def corrected_labels(proxy: Floats, cells: JudgedCells) -> Floats:
@@ -197,12 +216,59 @@ def corrected_labels(proxy: Floats, cells: JudgedCells) -> Floats:
     return found
 
 
+class AnsweredLabels(NamedTuple):
+    """Labels by the answers.
+
+    Attributes:
+        labels: from `corrected_labels`, float64 (images, tags), with the effect of wrong answers taken out.
+        more_errors: the same for a rate of wrong answers that is one standard error higher; None if the rate is exact.
+    """
+
+    labels: Floats
+    more_errors: Floats | None = None
+
+
+def answered_labels(proxy: Floats, cells: JudgedCells, errors: ErrorRate = NO_ERRORS) -> AnsweredLabels:
+    """Return the labels by the answers, without the effect of wrong answers; with it if their rate is unknown.
+
+    Args:
+        proxy: float (images, tags), 0 to 1.
+        cells: the answers.
+        errors: how often they are wrong.
+    """
+    if math.isnan(errors.rate) or not errors.standard_error:
+        rate = 0.0 if math.isnan(errors.rate) else errors.rate
+        return AnsweredLabels(corrected_labels(proxy, cells.without_errors(rate)))
+    rates = (errors.rate, min(errors.rate + errors.standard_error, HIGHEST_RATE))
+    return AnsweredLabels(*(corrected_labels(proxy, cells.without_errors(rate)) for rate in rates))
+
+
+HIGHEST_RATE = 0.45
+"""Highest rate of wrong answers whose effect can be taken out; at 0.5 answers say nothing."""
+
+
 class Influence(NamedTuple):
-    """A metric with the influence of every image on it."""
+    """A metric with the influence of every image, and of the rate of wrong answers, on it."""
 
     value: float
     by_image: Floats
     """float64 (images,), sum 0 at the proxies."""
+    of_errors: float = 0.0
+    """Change of the metric if the rate of wrong answers is one standard error higher."""
+
+
+def influences_of_answers(predicted: Bools, proxy: Floats, answered: AnsweredLabels) -> dict[str, Influence]:
+    """Return `influences`, with the influence of the rate of wrong answers.
+
+    Args:
+        predicted, proxy: as in `influences`.
+        answered: the labels by the answers.
+    """
+    found = influences(predicted, proxy, answered.labels)
+    if answered.more_errors is None:
+        return found
+    moved = influences(predicted, proxy, answered.more_errors)
+    return {name: one._replace(of_errors=moved[name].value - one.value) for name, one in found.items()}
 
 
 def influences(predicted: Bools, proxy: Floats, labels: Floats) -> dict[str, Influence]:
@@ -251,12 +317,13 @@ def estimated(influence: Influence, clusters: Integers | None = None) -> Estimat
     moved = influence.by_image if clusters is None else np.bincount(clusters, influence.by_image)
     number = len(moved)
     variance = number * float(moved.var(ddof=1)) if number > 1 else float("nan")
-    return Estimated(influence.value, math.sqrt(variance))
+    return Estimated(influence.value, math.sqrt(variance + influence.of_errors**2))
 
 
 def difference(first: Influence, second: Influence) -> Influence:
     """Return the first metric minus the second."""
-    return Influence(first.value - second.value, first.by_image - second.by_image)
+    of_errors = first.of_errors - second.of_errors
+    return Influence(first.value - second.value, first.by_image - second.by_image, of_errors)
 
 
 class AnswersWorth(NamedTuple):
@@ -309,7 +376,11 @@ def answers_missing(effective: float, standard_error: float, image_error: float,
 
 
 def estimate_all(
-    predicted: Mapping[str, Bools], proxy: Floats, cells: JudgedCells, clusters: Integers | None = None
+    predicted: Mapping[str, Bools],
+    proxy: Floats,
+    cells: JudgedCells,
+    clusters: Integers | None = None,
+    errors: ErrorRate = NO_ERRORS,
 ) -> tuple[dict[str, dict[str, Estimated]], dict[tuple[str, str], dict[str, Estimated]]]:
     """Return the metrics of every model, and the differences of every pair of models, by judged truth.
 
@@ -318,9 +389,10 @@ def estimate_all(
         proxy: float (images, tags).
         cells: the answers.
         clusters: as in `estimated`.
+        errors: how often the answers are wrong.
     """
-    labels = corrected_labels(proxy, cells)
-    each = {name: influences(one, proxy, labels) for name, one in predicted.items()}
+    labels = answered_labels(proxy, cells, errors)
+    each = {name: influences_of_answers(one, proxy, labels) for name, one in predicted.items()}
     models = {name: {key: estimated(one, clusters) for key, one in found.items()} for name, found in each.items()}
     names = list(each)
     pairs = {

@@ -23,17 +23,20 @@ from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.judged import (
     PLAN_COLUMNS,
     Cells,
+    Judged,
     answers_to,
     draw_plan,
+    estimate_judged,
     forecast,
     planned_cells,
     read_cells,
     unanswered,
 )
 from arena.evaluate.judged_summary import judged_summary
-from arena.images.thumbnails import webp_thumbnail
+from arena.images.thumbnails import ThumbnailSource, webp_thumbnail
 from arena.metrics.judged import Forecast
 from arena.pipeline.display_options import thumbnail_sources
+from arena.pipeline.pick.folder import is_pick, read_pick
 from arena.pipeline.stored_run import other_scores, read_stored_run
 from arena.report.judge import Question, QuestionImage, render_questions
 from arena.report.view import HEADLINE_TABLES, headline_view
@@ -114,6 +117,8 @@ def _affordable(needed: Forecast, difference: float) -> int:
 
 
 def _cells(folder: Path, models: Sequence[str], dataset: str | None, root: Path | None, progress: Progress) -> Cells:
+    if is_pick(folder):
+        return read_pick(folder).cells(models)
     run = read_stored_run(folder, dataset=dataset, root=root)
     for name in models:
         if name not in run.result.models:
@@ -148,11 +153,13 @@ class Progressed(NamedTuple):
     Attributes:
         payload: `headline_view` of the run with the entry `judged` of the plan, for the models' own thresholds; None while
             cells are left.
+        unlabelled: the metrics, for images without labels.
     """
 
     asked: int
     left: int
-    payload: Mapping[str, Any] | None
+    payload: Mapping[str, Any] | None = None
+    unlabelled: Judged | None = None
 
 
 def judged_so_far(
@@ -167,12 +174,27 @@ def judged_so_far(
     table, answers = read_plan(plan), read_judgements(judgements)
     left = len(unanswered(table, answers))
     if left:
-        return Progressed(len(table), left, None)
+        return Progressed(len(table), left)
     cells = _cells(folder, (), dataset, root, progress)
+    if cells.prior is not None:
+        return Progressed(len(table), 0, unlabelled=estimate_judged(cells, answers, table))
     judged = judged_summary(
         cells, Judgements(answers_to(answers, table), read_plans(judgements)), [("own", cells.predicted)]
     )
     return Progressed(len(table), 0, {**headline_view(read_result(folder, HEADLINE_TABLES)), JUDGED: judged})
+
+
+def _images(
+    folder: Path, names: Sequence[str], plan: Path, dataset: str | None, root: Path | None
+) -> tuple[str, list[ThumbnailSource]]:
+    """Return the title of the images of a run or of a pick folder, and the files of some of them."""
+    if is_pick(folder):
+        pick = read_pick(folder)
+        return pick.title, pick.sources(names)
+    heldout = read_stored_run(folder, dataset=dataset, root=root).truth.heldout
+    if heldout is None:
+        raise ArenaError(f"{folder}: its truth has no images; answer the cells of {plan} with another tool")
+    return heldout.card.title, thumbnail_sources(heldout, names)
 
 
 def write_page(
@@ -187,14 +209,12 @@ def write_page(
     table = read_plan(plan)
     if judgements.exists():
         table = unanswered(table, read_judgements(judgements))
-    heldout = read_stored_run(folder, dataset=dataset, root=root).truth.heldout
-    if heldout is None:
-        raise ArenaError(f"{folder}: its truth has no images; answer the cells of {plan} with another tool")
     questions = pd.concat([table, table[table["repeat"]]])
     names = list(dict.fromkeys(questions["image_id"]))
+    title, sources = _images(folder, names, plan, dataset, root)
     with progress.count("images", len(names), 0) as advance:
         images = []
-        for source in thumbnail_sources(heldout, names):
+        for source in sources:
             images.append(QuestionImage(source.image_id, webp_thumbnail(source.path, QUESTION_SIDE), source.rating))
             advance(1)
     tags = list(dict.fromkeys(questions["tag"]))
@@ -204,6 +224,6 @@ def write_page(
         for image, tag, inclusion in questions[["image_id", "tag", "inclusion_probability"]].itertuples(index=False)
     ]
     identifier = str(table["plan"].iloc[0]) if len(table) else ""
-    page = render_questions(heldout.card.title, identifier, images, tags, cells, COLUMNS)
+    page = render_questions(title, identifier, images, tags, cells, COLUMNS)
     with lock_output(output, "judge page"):
         write_whole(output, page)

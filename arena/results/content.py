@@ -133,7 +133,8 @@ _JUDGED_DIFFERENCE = table_of(
 _JUDGED = table_of(
     {
         "answers": COUNT, "unclear": COUNT, "unsampled": COUNT, "elsewhere": COUNT, "unfinished": list_of("string"),
-        "assumed": FLAG, "agreement": _MAYBE_NUMBER, "repeated": COUNT, "error_rate": _MAYBE_NUMBER, "undefined": TEXT,
+        "assumed": FLAG, "agreement": _MAYBE_NUMBER, "repeated": COUNT, "error_rate": _MAYBE_NUMBER,
+        "error_rate_standard_error": _MAYBE_NUMBER, "undefined": TEXT,
     },
     {
         "models": table_of(others=_JUDGED_MODEL), "labels": {"type": "array", "items": _JUDGED_LABELS},

@@ -133,6 +133,23 @@ def predict_scores(
             _fill(number, plans[number], islice(prepared, len(shards[number])), size, advance)
 
 
+def score_picture(content: bytes, taggers: Sequence[Tagger]) -> list[Probabilities]:
+    """Return the scores of one image by each tagger, float32 (tags,); the image is decoded as in `predict_scores`.
+
+    Args:
+        content: bytes of the file.
+        taggers: no precomputed scores among them.
+
+    Raises:
+        UnreadableImageError: the image cannot be decoded.
+        ScoresError: a tagger's output is not a matrix of probabilities.
+    """
+    preprocesses = {member.preprocess for one in taggers for member in members_of(one)}
+    with picture_in_flight("image"):
+        batch = _Batch([_Prepared("image", _squares(content, preprocesses), "")])
+    return [batch.score(one).values[0] for one in taggers]
+
+
 def recheck_skipped_images(source: ImageSource, store: ScoreStore) -> None:
     """Mark each shard as missing in which a skipped image has become readable."""
     rows = {image_id: row for row, image_id in enumerate(source.image_ids)}
@@ -248,13 +265,17 @@ def _squares_of(source: ImageSource, row: int, preprocesses: set[Preprocess]) ->
         content = read_image_file(source.paths[row])
         if source.verified and hashlib.sha256(content).hexdigest() != source.digests[row]:
             return _Prepared(image_id, {}, CHANGED_IMAGE)
-        pixels = decode_on(content, {preprocess.alpha for preprocess in preprocesses})
-        squares = {preprocess: square(pixels[preprocess.alpha], preprocess) for preprocess in preprocesses}
-        return _Prepared(image_id, squares, "")
+        return _Prepared(image_id, _squares(content, preprocesses), "")
     except UnreadableImageError as error:
         return _Prepared(image_id, {}, str(error))
     except OSError as error:
         return _Prepared(image_id, {}, error.strerror or "the file cannot be read")
+
+
+def _squares(content: bytes, preprocesses: set[Preprocess]) -> Mapping[Preprocess, RGB]:
+    """Decode an image once, and return its square for each preprocessing."""
+    pixels = decode_on(content, {preprocess.alpha for preprocess in preprocesses})
+    return {preprocess: square(pixels[preprocess.alpha], preprocess) for preprocess in preprocesses}
 
 
 def _ahead(pool: ThreadPoolExecutor, tasks: Iterable[Callable[[], _Prepared]], lead: int) -> Iterator[_Prepared]:

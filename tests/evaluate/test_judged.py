@@ -1,6 +1,5 @@
 """Plans and metrics from answers: reproducible, nested, and close to the truth where labels are wrong."""
 
-import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -11,8 +10,7 @@ import pytest
 
 from arena.base.errors import ArenaError
 from arena.dataset.judgements import Judgements, PlannedCells
-from arena.evaluate import evaluate
-from arena.evaluate.answers import LEAST_ANSWERS, agreement, sampled_answers
+from arena.evaluate.answers import GOLD, LEAST_ANSWERS, agreement, error_rate, sampled_answers
 from arena.evaluate.judged import (
     FIRST_WAVE,
     LABELS,
@@ -244,35 +242,48 @@ def test_a_comparison_of_fewer_images_and_tags_takes_the_answers_on_them(
     assert found.cells.image.max() < 450
 
 
-def test_errors_of_answers_shift_the_metrics_by_about_what_is_said(cells: Cells, truth: np.ndarray) -> None:
-    plan = draw_plan(cells, 4_000, 0)
+@pytest.fixture(scope="module")
+def twice(cells: Cells, truth: np.ndarray) -> pd.DataFrame:
+    """Right answers of two people to every cell of a plan."""
+    rows = answered(draw_plan(cells, 4_000, 0), truth)
+    return pd.concat([rows, rows.assign(judge="y")])
+
+
+def erring(rows: pd.DataFrame, rate: float) -> pd.DataFrame:
     rng, wrong = np.random.default_rng(3), {"yes": "no", "no": "yes"}
-    rows = answered(plan, truth)
-    twice = pd.concat([rows, rows.assign(judge="y")])
-    erring = twice.assign(answer=twice["answer"].where(rng.random(len(twice)) >= 0.05, twice["answer"].map(wrong)))
-    found = summary_of(cells, erring)
+    return rows.assign(answer=rows["answer"].where(rng.random(len(rows)) >= rate, rows["answer"].map(wrong)))
+
+
+def test_wrong_answers_are_corrected_and_widen_the_intervals(cells: Cells, twice: pd.DataFrame) -> None:
+    right, found = (summary_of(cells, rows) for rows in (twice, erring(twice, 0.05)))
     assert found["error_rate"] == pytest.approx(0.05, abs=0.02)
-    right, shifted = (one["models"]["A"] for one in (summary_of(cells, twice), found))
-    shift = shifted["error_shift"]["micro_f1"]
-    assert shift < 0
-    moved = shifted["regimes"]["own"]["micro_f1"] - right["regimes"]["own"]["micro_f1"]
-    assert abs(moved - shift) < 3 * shifted["regimes"]["own"]["micro_f1_standard_error"]
+    assert right["error_rate"] == 0 < right["error_rate_standard_error"] < found["error_rate_standard_error"]
+    before, after = (one["models"]["A"]["regimes"]["own"] for one in (right, found))
+    shift = found["models"]["A"]["error_shift"]["micro_f1"]
+    assert shift < -0.05, "uncorrected"
+    assert abs(after["micro_f1"] - before["micro_f1"]) < 2 * after["micro_f1_standard_error"]
+    assert before["micro_f1_standard_error"] < after["micro_f1_standard_error"]
     [row] = [one for one in found["differences"] if one["figure"] == "micro_f1"]
     of_b = found["models"]["B"]["error_shift"]["micro_f1"]
     assert row["error_shift"] == pytest.approx(shift - of_b)
 
 
-def test_every_threshold_policy_is_judged_and_nothing_else_changes() -> None:
-    labels, entries = world(300)
-    settings = Settings(min_positives=10, replicates=20)
-    cells = read_cells(labels, entries, settings)
-    plan = draw_plan(cells, 3_600, 0)
-    rows = answered(plan, labels.values.toarray())
-    plain, judged = (evaluate(labels, entries, settings, judgements=one) for one in (None, Judgements(rows)))
-    found = judged.summary.pop("judged")
-    assert json.dumps(judged.summary, sort_keys=True) == json.dumps(plain.summary, sort_keys=True)
-    assert {name for one in found["models"].values() for name in one["regimes"]} >= {"own", "macro_f1", "tag"}
-    by_regime = found["models"]["fine"]["regimes"]
-    assert by_regime["own"]["micro_recall"] != by_regime["macro_f1"]["micro_recall"]
-    assert found["models"]["fine"]["regimes"]["own"] == summary_of(cells, rows)["models"]["fine"]["regimes"]["own"]
-    assert [row["slice"] for row in found["labels"]][:3] == ["all", "category", "category"]
+def test_answers_that_are_wrong_half_of_the_time_say_nothing(cells: Cells, twice: pd.DataFrame) -> None:
+    found = summary_of(cells, erring(twice, 0.5))
+    assert "of the answers are wrong or more" in found["undefined"]
+    assert "models" not in found
+
+
+def test_gold_answers_count_alone_and_measure_the_errors_of_others(cells: Cells, twice: pd.DataFrame) -> None:
+    people = erring(twice[twice["judge"] == "x"], 0.05)
+    gold = twice[twice["judge"] == "x"].iloc[:800].assign(judge=GOLD)
+    found = sampled_answers(cells.image_ids, cells.tags, Judgements(pd.concat([people, gold])))
+    certain = found.cells.certain
+    assert certain is not None
+    assert certain.sum() == 800
+    assert set(found.cells.answer[certain]) <= {0.0, 1.0}
+    assert (found.cells.without_errors(0.1).answer[certain] == found.cells.answer[certain]).all()
+    wrong = (people["answer"].iloc[:800].to_numpy() != gold["answer"].to_numpy()).mean()
+    errors = error_rate(pd.concat([people, gold]))
+    assert errors.rate == wrong
+    assert errors.standard_error == pytest.approx((wrong * (1 - wrong) / 800) ** 0.5, rel=0.05)

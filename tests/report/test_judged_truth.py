@@ -26,7 +26,8 @@ from .test_access import COLOURS, PHONE, RULES, colours, violations
 
 FACTS = {
     "answers": 2_959, "unclear": 41, "unsampled": 0, "elsewhere": 0, "unfinished": [], "assumed": False,
-    "agreement": 0.95, "repeated": 290, "error_rate": 0.03, "undefined": "",
+    "agreement": 0.95, "repeated": 290, "error_rate": 0.03,
+    "error_rate_standard_error": 0.01, "undefined": "",
 }  # fmt: skip
 
 
@@ -105,11 +106,11 @@ def test_pairs_of_three_models_are_named(payload_of: Callable[..., Payload]) -> 
     [
         ({}, "2,959 clear answers, 41 unclear; agreement (Krippendorff's alpha) 0.95 on 290 cells answered twice."),
         ({}, "70.1 % (66.0 % to 74.2 %) of the true tags are recorded; 99.0 % (98.0 % to 100.0 %) of the recorded tags are "),
-        ({}, "Warning: estimated error of answers 3.0 %, which shifts macro F1 by about −0.0700 and micro F1 by about "),
-        ({}, "(B); the difference A − B in macro F1 by about +0.0040. It is not corrected."),
+        ({}, "About 3.0 % of the answers are wrong (standard error 1.0 %), which would shift macro F1 by about −0.0700 and "),
+        ({}, "(B); the difference A − B in macro F1 by about +0.0040. This is corrected, and the intervals are wider for it."),
         ({"error_rate": None, "agreement": None}, "2,959 clear answers, 41 unclear."),
         ({"error_rate": None}, "Wrong answers are not corrected, and their rate is unknown: no cell was answered twice."),
-        ({"error_rate": 0.0}, "No two answers to one cell differ, so no answer is known to be wrong."),
+        ({"error_rate": 0.0}, "No answer is known to be wrong. The intervals allow for errors that were not seen."),
         ({"unsampled": 12}, "12 answered cells were not sampled and enter no estimate."),
         ({"elsewhere": 1}, "1 answered cell is on images or tags that are not compared here."),
         ({"unfinished": ["ab12"]}, "1 plan left out, because a cell has no answer: ab12."),

@@ -203,7 +203,7 @@ def _error_facts(judged: Mapping[str, Any]) -> Iterator[str]:
         yield "Wrong answers are not corrected, and their rate is unknown: no cell was answered twice."
         return
     if not rate:
-        yield "No two answers to one cell differ, so no answer is known to be wrong."
+        yield "No answer is known to be wrong. The intervals allow for errors that were not seen."
         return
     shifts = []
     for name, model in judged.get("models", {}).items():
@@ -216,8 +216,12 @@ def _error_facts(judged: Mapping[str, Any]) -> Iterator[str]:
             shifts.append(
                 f"the difference {pair} in {METRICS[row['figure']].title} by about {signed(row['error_shift'])}"
             )
-    effect = f", which shifts {'; '.join(shifts)}" if shifts else ""
-    yield f"Warning: estimated error of answers {_share(rate)}{effect}. It is not corrected."
+    error = judged["error_rate_standard_error"]
+    effect = f", which would shift {'; '.join(shifts)}" if shifts else ""
+    yield (
+        f"About {_share(rate)} of the answers are wrong (standard error {_share(error)}){effect}. This is corrected, and the "
+        "intervals are wider for it."
+    )
 
 
 def _label_facts(judged: Mapping[str, Any]) -> Iterator[str]:
