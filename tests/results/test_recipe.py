@@ -33,7 +33,9 @@ NAMES = st.text("abc_", min_size=1, max_size=5)
 SHARES = st.floats(0, 1)
 
 samples = st.builds(Sample, st.integers(1, 10**6), st.integers()) | st.just(Sample())
-datasets = st.builds(DatasetUsed, WORDS, WORDS, WORDS, st.none() | st.integers(0), WORDS, st.booleans(), samples)
+datasets = st.builds(
+    DatasetUsed, WORDS, WORDS, WORDS, st.none() | st.integers(0), WORDS, st.booleans(), samples, *[st.booleans()] * 2
+)
 tag_groups = st.builds(TagGroup, NAMES, WORDS, WORDS, st.lists(WORDS).map(tuple), st.lists(WORDS).map(tuple))
 settings = st.builds(
     Settings, st.integers(0), st.sampled_from(["arena", "joytag"]), st.integers(0), st.integers(), st.lists(NAMES).map(tuple),
@@ -50,7 +52,7 @@ recipes = st.builds(
     Recipe, datasets, settings, st.dictionaries(NAMES, thresholds, max_size=3), st.dictionaries(NAMES, WORDS),
     st.lists(st.builds(RecipeInput, WORDS, WORDS, WORDS, WORDS), max_size=3).map(tuple),
     st.lists(st.fixed_dictionaries({"name": WORDS, "digest": WORDS}), max_size=2).map(tuple),
-    WORDS, WORDS, WORDS, WORDS, st.dictionaries(WORDS, WORDS), st.dictionaries(WORDS, WORDS),
+    st.integers(0), WORDS, WORDS, WORDS, WORDS, st.dictionaries(WORDS, WORDS), st.dictionaries(WORDS, WORDS),
 )  # fmt: skip
 
 
