@@ -10,6 +10,7 @@ disk. The next image is shown when it is complete and a frame was painted with i
 
 import contextlib
 import hashlib
+import os
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -197,7 +198,7 @@ def as_markdown(facts: dict[str, Any]) -> list[str]:
 
     setting = (
         f"Headless Chromium {facts['chromium']}; {facts['images']:,} images of at most {facts['side']:,} pixels a side, shown "
-        f"with at most 640. {machine_line(facts)} Wanted: {LIMIT_MS} ms."
+        f"with at most 640. {machine_line(facts)} Load average before: {facts['load']:.1f}. Wanted: {LIMIT_MS} ms."
     )
     return [
         "# Answers in `arena view`",
@@ -224,6 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_size("--side", 1_280, tiny=160, help="longer side of an image in pixels")
     parser.add_size("--stored", 6_000, tiny=10, help="answers in the file before")
     options = parser.read(arguments)
+    load = os.getloadavg()[0]
     run = make_run(options.build, options.images, options.side)
     cases = [
         Case("empty file", 0, 1),
@@ -234,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = [measure(case, run, options.build, browser, options.answers) for case in cases]
         facts = {
             **machine_facts("starlette", "uvicorn", "pyarrow"), "chromium": browser.version, "images": options.images,
-            "side": options.side, "cases": found,
+            "side": options.side, "load": load, "cases": found,
         }  # fmt: skip
     write_report(options.out, "view", facts, as_markdown(facts))
 
