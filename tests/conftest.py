@@ -332,6 +332,7 @@ def with_plots() -> None:
 def no_page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_plots: None) -> None:
     """Runs with an empty page and without pictures; a test that names `with_page` has the page after all."""
     if "with_page" not in request.fixturenames:
+        monkeypatch.setattr("arena.pipeline.display_options.shown_images", lambda result: [])
         monkeypatch.setattr("arena.report.view.page_view", lambda *given, **named: {})
         monkeypatch.setattr("arena.report.html.render_comparison", lambda page: "a page\n")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from arena.base.errors import ArenaError, nearest
 from arena.base.names import check_name, split_named
 from arena.base.reading import read_toml
+from arena.cards.adapters import refuse_unknown_adapter
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.layouts import card_of_folder, is_weights
 from arena.cards.members import with_members
@@ -38,7 +39,10 @@ def roots(root: Path | None) -> list[Path]:
 def model_cards(root: Path | None = None) -> dict[str, ModelCard]:
     """Return every model card by name; a card in the user's root hides a bundled one of the same name."""
     paths = [path for path in _card_paths(root, "models/*.toml") if path.name != GROUPS_FILE]
-    return {card.name: card for path in paths for card in [_unchanged_card(path, _state(path))]}
+    cards = {path: _unchanged_card(path, _state(path)) for path in paths}
+    for path, card in cards.items():
+        refuse_unknown_adapter(card.adapter, str(path))  # packages may have come or gone since the file was read
+    return {card.name: card for card in cards.values()}
 
 
 @cache

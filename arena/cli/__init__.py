@@ -20,6 +20,7 @@ from arena.cli.hash import hash_
 from arena.cli.judge import judge
 from arena.cli.ls import ls
 from arena.cli.parity import parity
+from arena.cli.pick import pick
 from arena.cli.power import power
 from arena.cli.predict import predict
 from arena.cli.publish import publish
@@ -34,7 +35,7 @@ from arena.cli.view import view
 from arena.images.messages import collect_library_messages
 
 SECTIONS = {
-    "Run and compare": ("run", "predict", "score", "compare", "report", "power", "judge", "view"),
+    "Run and compare": ("run", "predict", "score", "compare", "report", "power", "judge", "view", "pick"),
     "Datasets": ("dataset", "hash"),
     "Models": ("ls", "pull", "verify", "parity", "bench", "check-adapter"),
     "Release and publish": ("check", "baseline", "publish", "published"),
@@ -59,8 +60,8 @@ def arena() -> None:
 
 
 for verb in (
-    baseline, bench, check, check_adapter, compare, dataset, hash_, judge, ls, parity, power, predict, publish, published, pull,
-    report, run, score, verify, view,
+    baseline, bench, check, check_adapter, compare, dataset, hash_, judge, ls, parity, pick, power, predict, publish, published,
+    pull, report, run, score, verify, view,
 ):  # fmt: skip
     arena.add_command(verb)
 

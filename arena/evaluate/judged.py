@@ -61,6 +61,7 @@ class Cells:
         scores: model -> float32 (images, tags).
         predicted: model -> bool (images, tags), decisions at the model's own thresholds.
         groups: duplicate cluster of each image; empty if every image stands alone.
+        prior: float64 (images, tags), proxies of images without labels; None if there are labels.
     """
 
     image_ids: tuple[str, ...]
@@ -69,6 +70,7 @@ class Cells:
     scores: Mapping[str, NDArray[np.float32]]
     predicted: Mapping[str, Bools]
     groups: tuple[str, ...] = ()
+    prior: Floats | None = None
 
     @cached_property
     def fold(self) -> Integers:
@@ -83,11 +85,16 @@ class Cells:
     @cached_property
     def first_proxy(self) -> Floats:
         """Proxies before any answer; float64 (images, tags)."""
+        if self.prior is not None:
+            return self.prior
         return first_proxy(self.labels, list(self.scores.values()))
 
     def proxy(self, answered: JudgedCells) -> Floats:
         """Return the proxies learnt from answers; float64 (images, tags)."""
-        return learnt_proxy(self.labels, list(self.scores.values()), answered, self.fold, self.first_proxy)
+        features = list(self.scores.values())
+        if self.prior is not None:
+            features.append(self.prior.astype(np.float32))
+        return learnt_proxy(self.labels, features, answered, self.fold, self.first_proxy)
 
     def random_numbers(self, seed: int, wave: int) -> Floats:
         """Return a permanent random number of each cell: it depends on image, tag, seed and wave only; (images, tags)."""
@@ -138,7 +145,8 @@ def forecast(cells: Cells, difference: float) -> Forecast:
     pair = list(cells.predicted)[:2]
     predicted = {name: cells.predicted[name] for name in pair}
     nothing = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
-    _, pairs = estimate_all(predicted, cells.labels.astype(np.float64), nothing, cells.clusters)
+    labels = cells.labels.astype(np.float64) if cells.prior is None else cells.prior
+    _, pairs = estimate_all(predicted, labels, nothing, cells.clusters)
     of_images = [pairs[pair[0], pair[1]][key].standard_error for key in ("macro_f1", "micro_f1")]
     return answers_needed(list(predicted.values()), cells.first_proxy, difference, of_images)
 
@@ -230,7 +238,7 @@ class Judged(NamedTuple):
 
     Attributes:
         answers, unclear: numbers of cells.
-        models: model -> metric -> estimate; `LABELS` stands for the recorded labels.
+        models: model -> metric -> estimate; `LABELS` stands for the recorded labels, if there are any.
         pairs: pair of models -> metric -> difference.
         agreement: Krippendorff's alpha of the cells that were answered twice; NaN without one.
         repeated: number of these cells.
@@ -255,7 +263,7 @@ def estimate_judged(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) 
     asked = len(of_plan[["image_id", "tag"]].drop_duplicates())
     if len(found) < LEAST_ANSWERS:
         raise ArenaError(f"{len(found):,} clear answers; metrics need at least {LEAST_ANSWERS}")
-    predicted = {**cells.predicted, LABELS: cells.labels}
+    predicted = {**cells.predicted, **({LABELS: cells.labels} if cells.prior is None else {})}
     models, pairs = estimate_all(predicted, cells.proxy(found), found, cells.clusters)
     between = {pair: each for pair, each in pairs.items() if LABELS not in pair}
     alpha, repeated = agreement(of_plan)

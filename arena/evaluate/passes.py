@@ -176,10 +176,16 @@ class Measured:
     def effective_clusters(self) -> float:
         """Effective number of clusters of the images: n^2 / sum of m^2 over the sizes m of the clusters; n without clusters.
 
-        With weights, the size of a cluster is the sum of its weights, and n that of all images.
+        With weights, the size of a cluster is the sum of its weights, and n that of all images. Images of which no compared tag
+        is known are left out.
         """
-        everything = csc_array(np.ones((len(self.truth.image_ids), 1)))
-        return float(self.effective_units(everything)[0])
+        return float(self.effective_units(csc_array(self._informative()[:, None], dtype=np.float64))[0])
+
+    def _informative(self, tags: Integers | None = None) -> NDArray[np.bool_]:
+        """Return the images of which at least one of some tags is known, or of the compared tags; bool (images,)."""
+        if self.truth.known is None:
+            return np.ones(len(self.truth.image_ids), np.bool_)
+        return self.truth.known.informative(self.compared if tags is None else tags)
 
     @cached_property
     def positive_units(self) -> Floats:
@@ -223,9 +229,8 @@ class Measured:
             member: bool (images,), marks the images of the slice; None takes all.
             tags: int64, columns of the ground truth over which the metric runs; None takes the compared tags.
         """
-        member = np.ones(len(self.truth.image_ids), np.bool_) if member is None else member
-        if self.truth.known is not None:
-            member = member & self.truth.known.informative(self.compared if tags is None else tags)
+        informative = self._informative(tags)
+        member = informative if member is None else member & informative
         return max(1.0, float(self.variance_units(csc_array(member[:, None], dtype=np.float64))[0]) - 1)
 
     def units_within(self, member: NDArray[np.bool_], tags: Integers) -> Floats:

@@ -23,9 +23,10 @@ from arena.evaluate.judged import (
     read_cells,
     unanswered,
 )
-from arena.images.thumbnails import webp_thumbnail
+from arena.images.thumbnails import ThumbnailSource, webp_thumbnail
 from arena.metrics.judged import Forecast
 from arena.pipeline.display_options import thumbnail_sources
+from arena.pipeline.pick.folder import is_pick, read_pick
 from arena.pipeline.stored_run import other_scores, read_stored_run
 from arena.report.judge import Question, QuestionImage, render_questions
 
@@ -100,6 +101,8 @@ def _affordable(needed: Forecast, difference: float) -> int:
 
 
 def _cells(folder: Path, models: Sequence[str], dataset: str | None, root: Path | None, progress: Progress) -> Cells:
+    if is_pick(folder):
+        return read_pick(folder).cells(models)
     run = read_stored_run(folder, dataset=dataset, root=root)
     for name in models:
         if name not in run.result.models:
@@ -162,6 +165,19 @@ def judged_so_far(
     return Progressed(len(table), 0, estimate_judged(cells, answers, table))
 
 
+def _images(
+    folder: Path, names: Sequence[str], plan: Path, dataset: str | None, root: Path | None
+) -> tuple[str, list[ThumbnailSource]]:
+    """Return the title of the images of a run or of a pick folder, and the files of some of them."""
+    if is_pick(folder):
+        pick = read_pick(folder)
+        return pick.title, pick.sources(names)
+    heldout = read_stored_run(folder, dataset=dataset, root=root).truth.heldout
+    if heldout is None:
+        raise ArenaError(f"{folder}: its truth has no images; answer the cells of {plan} with another tool")
+    return heldout.card.title, thumbnail_sources(heldout, names)
+
+
 def write_page(
     folder: Path, plan: Path, output: Path, judgements: Path, *, dataset: str | None = None, root: Path | None = None,
     progress: Progress = Silent(),
@@ -174,14 +190,12 @@ def write_page(
     table = read_plan(plan)
     if judgements.exists():
         table = unanswered(table, read_judgements(judgements))
-    heldout = read_stored_run(folder, dataset=dataset, root=root).truth.heldout
-    if heldout is None:
-        raise ArenaError(f"{folder}: its truth has no images; answer the cells of {plan} with another tool")
     questions = pd.concat([table, table[table["repeat"]]])
     names = list(dict.fromkeys(questions["image_id"]))
+    title, sources = _images(folder, names, plan, dataset, root)
     with progress.count("images", len(names), 0) as advance:
         images = []
-        for source in thumbnail_sources(heldout, names):
+        for source in sources:
             images.append(QuestionImage(source.image_id, webp_thumbnail(source.path, QUESTION_SIDE), source.rating))
             advance(1)
     tags = list(dict.fromkeys(questions["tag"]))
@@ -191,6 +205,6 @@ def write_page(
         for image, tag, inclusion in questions[["image_id", "tag", "inclusion_probability"]].itertuples(index=False)
     ]
     identifier = str(table["plan"].iloc[0]) if len(table) else ""
-    page = render_questions(heldout.card.title, identifier, images, tags, cells, COLUMNS)
+    page = render_questions(title, identifier, images, tags, cells, COLUMNS)
     with lock_output(output, "judge page"):
         write_whole(output, page)

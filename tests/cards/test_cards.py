@@ -19,6 +19,15 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+def test_a_changed_card_is_read_again(tmp_path: Path) -> None:
+    write(tmp_path, CARD)
+    assert model_cards(tmp_path)["mine"].title == "mine"
+    write(tmp_path, f'{CARD}title = "Renamed"\n')
+    assert model_cards(tmp_path)["mine"].title == "Renamed"
+    write(tmp_path, CARD).unlink()
+    assert "mine" not in model_cards(tmp_path)
+
+
 def test_the_shipped_cards_say_what_the_field_says() -> None:
     cards = model_cards()
     assert {

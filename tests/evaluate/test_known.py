@@ -253,6 +253,7 @@ def test_images_of_which_nothing_is_known_do_not_shorten_an_interval() -> None:
         one.tables["differences"].query("regime == 'own'")["degrees_of_freedom"].iloc[0] for one in (whole, part)
     ]
     assert freedom[0] == pytest.approx(freedom[1])
+    assert whole.summary["effective_clusters"] == part.summary["effective_clusters"] == 12
     own = [one.summary["models"]["poor"]["regimes"]["own"] for one in (whole, part)]
     assert own[0]["micro_f1_high"] - own[0]["micro_f1_low"] == pytest.approx(
         own[1]["micro_f1_high"] - own[1]["micro_f1_low"], rel=0.2

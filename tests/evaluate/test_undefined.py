@@ -246,8 +246,17 @@ CASES: dict[str, Callable[[Truth, list[Entry]], tuple[Truth, list[Entry]]]] = {
 }
 
 
-@pytest.mark.parametrize(("min_positives", "replicates"), [(0, 0), (0, 25), (10, 25)])
-@pytest.mark.parametrize("case", CASES)
+FEW_POSITIVES = ("plain", "three", "one tag", "constant scores", "a tag one model lacks", "nothing predicted")
+"""Cases where some tags have ten positives, and others fewer."""
+
+
+@pytest.mark.parametrize(
+    ("case", "min_positives", "replicates"),
+    [
+        *((case, 0, replicates) for case in CASES for replicates in (0, 25)),
+        *((case, 10, 25) for case in FEW_POSITIVES),
+    ],
+)
 def test_every_null_has_its_reason(case: str, min_positives: int, replicates: int) -> None:
     truth, models = CASES[case](*world(120))
     result = evaluate(truth, models, Settings(min_positives, replicates=replicates, slices=("rating",)))

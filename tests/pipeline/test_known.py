@@ -9,7 +9,10 @@ import pytest
 
 import arena
 from arena.base.errors import ArenaError
+from arena.cards import find_dataset
+from arena.dataset.frozen import read_frozen, write_frozen
 from arena.metrics.recalibration import count_logits
+from arena.pipeline.bisect.checkpoints import CheckpointScores
 from arena.pipeline.notebook import Comparison
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Execution, Scoring
@@ -129,3 +132,16 @@ def test_calibration_counts_known_cells() -> None:
     alone = count_logits(scores[some][:, :1], labels[some][:, :1], bags[some], 4)
     of_first = count_logits(scores[:, :1], labels[:, :1], bags, 4, known[:, :1])
     np.testing.assert_array_equal(of_first.cells, alone.cells)
+
+
+def test_a_bisected_tag_keeps_its_known_cells(drawn_dataset: Path, tmp_path: Path) -> None:
+    heldout = read_frozen(find_dataset(str(drawn_dataset)))
+    some = [
+        ["tag_1"] if number % 2 and "tag_1" not in tags else [] for number, tags in enumerate(heldout.images["tags"])
+    ]
+    tags = [(name, heldout.tags.category(place)) for place, name in enumerate(heldout.tags.names)]
+    card = {"name": "drawn", "title": "Drawn", "licence": "CC0"}
+    write_frozen(drawn_dataset, card=card, images=heldout.images.assign(absent=some), tags=tags)
+    truth = CheckpointScores([], "tag_1", dataset=str(drawn_dataset), output=tmp_path / "out").truth
+    assert truth.known is not None
+    assert truth.known.counts().tolist() == [truth.values.sum() + sum(map(len, some))]

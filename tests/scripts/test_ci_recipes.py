@@ -83,7 +83,7 @@ def test_the_install_takes_builds_for_cpus_and_needs_no_project_file() -> None:
     assert not any("pyproject" in step.get("run", "") for step in parsed(WORKFLOW)["jobs"]["check"]["steps"])
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("no_page")
 def test_the_check_runs_as_printed(
     joytag_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ TINY = {
     "bench_score": "score",
     "bench_taggers": "taggers",
     "bench_view": "view",
+    "compare_pick_estimate": "pick",
     "plant_faults": "planted_faults",
     "simulate_gate": "gate",
     "simulate_judgements": "judgements",

@@ -82,7 +82,7 @@ def test_the_example_scores_pictures_through_the_command_line(tmp_path: Path) ->
     np.testing.assert_allclose(scores.values.read()[1], pixels.mean(axis=(0, 1)) / 255, atol=1e-6)
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("no_page")
 def test_a_plugin_is_compared_with_other_models(
     installed: Install, joytag_folder: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:

@@ -51,7 +51,8 @@ def show_status(found: Progressed) -> None:
     for (first, second), each in judged.pairs.items():
         table.add_row(Text(f"{first} - {second}"), *(_difference(each[name]) for name in _SHOWN))
     console.print(table)
-    console.print(_labels(judged.models[LABELS]), markup=False)
+    if LABELS in judged.models:
+        console.print(_labels(judged.models[LABELS]), markup=False)
     agreement = ""
     if not math.isnan(judged.agreement):
         twice = plural(judged.repeated, "cell", "cells")

@@ -88,7 +88,7 @@ class ImageExaminer:
 
     def _take(self, record: Record, where: str) -> ExaminedImage:
         tags = sorted(self.relations.close(record.tags))
-        facts = record.facts | self._checked(record, tags)
+        facts = {**record.facts, **self._checked(record, tags)}
         content = record.content if isinstance(record.content, bytes) else read_image_file(record.content)
         image, suffix, alpha = read_picture(content, self.policy)
         pixels = np.asarray(image)

@@ -183,4 +183,5 @@ def _of_tag(heldout: HeldOut, tag: str) -> Truth:
             f"--tag {tag}: none of {len(heldout):,} images of {heldout.card.name} has it; take more images"
         )
     one = TagSpace((name,), (truth.tags.category(column),))
-    return Truth.of(truth.image_ids, one, values, relations=truth.relations, groups=truth.groups)
+    known = None if truth.known is None else truth.known.columns(np.array([column]))
+    return Truth.of(truth.image_ids, one, values, relations=truth.relations, groups=truth.groups, known=known)

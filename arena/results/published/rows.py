@@ -184,7 +184,7 @@ def _fault(row: PublishedTag, images: int | None) -> str:
     if row.tp is not None and row.fn is not None and row.support != row.tp + row.fn:
         return f"TP {row.tp} and FN {row.fn} give {row.tp + row.fn} positives, but the file has {row.support}"
     if images is not None and row.images not in (None, images):
-        why = "they differ only in a run with unknown labels"
+        why = "if labels of the run were unknown, name the run folder instead"
         return f"its counts give {row.images:,} images, those of the first tag {images:,} ({why})"
     if images is not None and row.support is not None and row.support > images:
         return f"{row.support:,} positives among {images:,} images"

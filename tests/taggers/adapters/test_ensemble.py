@@ -15,7 +15,8 @@ from arena.cards import ModelCard, Preprocess, find_model
 from arena.pipeline import run as pipeline
 from arena.pipeline.entrants import find_entrant
 from arena.pipeline.parity.parity import ParityOptions, compare_ports
-from arena.pipeline.stages import Compute, Execution
+from arena.pipeline.stages import Compute, Execution, Scoring
+from arena.results.recipe import Settings
 from arena.scores.store import ScoreStore, read_store
 from arena.taggers.adapters.ensemble import Ensemble, match_members_tags, normalised_spelling
 from arena.taggers.base import Tagger
@@ -23,6 +24,8 @@ from arena.taggers.conformance import CHECKS, check
 from arena.taggers.predict import ImageSource, ScoringJob, predict_scores
 from arena.tags import TagRelations, TagSpace
 from tests.conftest import Wd, draw
+
+PLAIN = Scoring(Settings(replicates=0))
 
 pytestmark = pytest.mark.usefixtures("no_page")
 
@@ -161,7 +164,7 @@ def test_members_are_run_once_on_squares_of_their_own(tmp_path: Path) -> None:
 
 def test_a_run_loads_members_once_and_scores_their_mean(root: Path, drawn_dataset: Path, tmp_path: Path) -> None:
     folder = pipeline.run_benchmark(
-        ["a", "both", "b"], str(drawn_dataset), tmp_path / "run", execution=Execution(root=root)
+        ["a", "both", "b"], str(drawn_dataset), tmp_path / "run", scoring=PLAIN, execution=Execution(root=root)
     )
     a, b, both = (read_store(folder / "scores" / name) for name in ("a", "b", "both"))
     spelt = {"tag_1": "tag_one"}  # an alias of the dataset, by which b knows the tag
@@ -177,7 +180,9 @@ def test_scores_are_made_again_when_other_aliases_match_other_tags(
     root: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     def tags() -> tuple[str, ...]:
-        pipeline.run_benchmark(["both"], str(drawn_dataset), tmp_path / "run", execution=Execution(root=root))
+        pipeline.run_benchmark(
+            ["both"], str(drawn_dataset), tmp_path / "run", scoring=PLAIN, execution=Execution(root=root)
+        )
         return read_store(tmp_path / "run/scores/both").tags.names
 
     assert "tag_1" in tags()

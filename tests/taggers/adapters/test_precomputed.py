@@ -9,12 +9,14 @@ from arena import taggers
 from arena.base.errors import ArenaError, ScoresError
 from arena.cards import find_model
 from arena.pipeline import run as pipeline
-from arena.pipeline.stages import Execution
-from arena.results.recipe import Sample
+from arena.pipeline.stages import Execution, Scoring
+from arena.results.recipe import Sample, Settings
 from arena.results.run_folder import read_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import read_store
 from arena.taggers.conformance import check
+
+PLAIN = Scoring(Settings(replicates=0))
 
 pytestmark = pytest.mark.usefixtures("no_page")
 
@@ -32,7 +34,7 @@ def test_a_file_of_scores_runs_beside_a_network(joytag_folder: Path, drawn_datas
     order = np.random.default_rng(0).permutation(40)
     path = write(tmp_path / "s.npz", [IDS[row] for row in order], VALUES[order])
     models = [f"net={joytag_folder}", f"mine={path}"]
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", sample=Sample(25, 4))
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=PLAIN, sample=Sample(25, 4))
     seen = read_store(folder / "scores/mine")
     assert np.array_equal(seen.values.read(), VALUES[[IDS.index(name) for name in seen.image_ids]])
     facts = read_result(folder).run["models"]["mine"]
@@ -42,13 +44,17 @@ def test_a_file_of_scores_runs_beside_a_network(joytag_folder: Path, drawn_datas
 def test_another_file_is_scored_anew_and_the_same_one_is_not(drawn_dataset: Path, tmp_path: Path) -> None:
     for values in (VALUES, 1 - VALUES):
         path = write(tmp_path / "s.npz", values=values)
-        folder = pipeline.run_benchmark([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
+        folder = pipeline.run_benchmark([f"mine={path}"], str(drawn_dataset), tmp_path / "run", scoring=PLAIN)
         assert np.array_equal(read_store(folder / "scores/mine").values.read(), values)
 
 
 def test_an_earlier_runs_scores_enter_by_their_folder(drawn_dataset: Path, tmp_path: Path) -> None:
-    first = pipeline.run_benchmark([f"mine={write(tmp_path / 's.npz')}"], str(drawn_dataset), tmp_path / "run")
-    again = pipeline.run_benchmark([f"old={first / 'scores/mine'}"], str(drawn_dataset), tmp_path / "again")
+    first = pipeline.run_benchmark(
+        [f"mine={write(tmp_path / 's.npz')}"], str(drawn_dataset), tmp_path / "run", scoring=PLAIN
+    )
+    again = pipeline.run_benchmark(
+        [f"old={first / 'scores/mine'}"], str(drawn_dataset), tmp_path / "again", scoring=PLAIN
+    )
     assert np.array_equal(read_store(again / "scores/old").values.read(), VALUES)
     with pytest.raises(ArenaError, match="holds its scores and would be overwritten"):
         pipeline.run_benchmark(
@@ -60,14 +66,14 @@ def test_an_earlier_runs_scores_enter_by_their_folder(drawn_dataset: Path, tmp_p
 def test_a_missing_image_is_one_line_before_anything_is_stored(drawn_dataset: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "s.npz", IDS[2:], VALUES[2:])
     with pytest.raises(ScoresError, match=r"mine: .*s\.npz has no scores for 2 of 40 images, the first is '0000'"):
-        pipeline.run_benchmark([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
+        pipeline.run_benchmark([f"mine={path}"], str(drawn_dataset), tmp_path / "run", scoring=PLAIN)
     assert not (tmp_path / "run/scores/mine").exists()
 
 
 def test_an_image_that_cannot_be_read_needs_no_scores(drawn_dataset: Path, tmp_path: Path) -> None:
     (drawn_dataset / "images/0000.png").write_bytes(b"no image")
     path = write(tmp_path / "s.npz", IDS[1:], VALUES[1:])
-    folder = pipeline.run_benchmark([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark([f"mine={path}"], str(drawn_dataset), tmp_path / "run", scoring=PLAIN)
     assert read_result(folder).summary["images"] == 39
 
 
@@ -106,7 +112,7 @@ def test_bad_files_are_one_line(drawn_dataset: Path, tmp_path: Path) -> None:
         find_model(f"mine={tmp_path / 'none.npz'}")
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     with pytest.raises(ScoresError, match="not a readable npz file"):
-        pipeline.run_benchmark([f"mine={tmp_path / 'bad.npz'}"], str(drawn_dataset), tmp_path / "run")
+        pipeline.run_benchmark([f"mine={tmp_path / 'bad.npz'}"], str(drawn_dataset), tmp_path / "run", scoring=PLAIN)
 
 
 def test_rows_are_taken_from_several_parts_in_any_order() -> None:

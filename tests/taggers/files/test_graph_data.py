@@ -21,6 +21,8 @@ from arena.pipeline.check.check import check_candidate
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.paired import ComparisonOptions
 from arena.pipeline.run import run_benchmark
+from arena.pipeline.stages import Scoring
+from arena.results.recipe import Settings
 from arena.taggers.files import weights
 from arena.taggers.files.graph_data import external_data_files, missing_external_data, with_external_data
 from arena.taggers.size import model_size
@@ -215,11 +217,12 @@ def test_changed_weights_are_scored_again_and_the_gate_knows_them(
     split: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     old = shutil.copytree(split, tmp_path / "old")
-    folder = run_benchmark([f"x={split}"], str(drawn_dataset), tmp_path / "run")
+    plain = Scoring(Settings(replicates=0))
+    folder = run_benchmark([f"x={split}"], str(drawn_dataset), tmp_path / "run", scoring=plain)
     first = told(folder)
     write_split(split, seed=1)
-    run_benchmark([f"x={split}"], str(drawn_dataset), tmp_path / "run")
-    fresh = run_benchmark([f"x={split}"], str(drawn_dataset), tmp_path / "fresh")
+    run_benchmark([f"x={split}"], str(drawn_dataset), tmp_path / "run", scoring=plain)
+    fresh = run_benchmark([f"x={split}"], str(drawn_dataset), tmp_path / "fresh", scoring=plain)
     assert told(folder)["weights"] == told(fresh)["weights"] != first["weights"]
     scores = [np.load(one / "scores/x/00000.npy") for one in (folder, fresh)]
     assert np.array_equal(*scores)

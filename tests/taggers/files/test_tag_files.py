@@ -186,8 +186,8 @@ def test_without_a_word_of_the_card_the_layouts_file_is_read(tmp_path: Path) -> 
         read_tag_list(replace(CARD, tags=TagFile("x.json", "tags_json")), {"model.onnx": tmp_path})
 
 
-def test_as_many_tags_as_camie_has_are_read_at_once(tmp_path: Path) -> None:
-    names = [f"character {n} (series)" for n in range(70_527)]
+def test_tens_of_thousands_of_tags_are_read_at_once(tmp_path: Path) -> None:
+    names = [f"character {n} (series)" for n in range(20_000)]
     columns = {str(n): name for n, name in enumerate(names)}
     metadata = {"idx_to_tag": columns, "tag_to_category": dict.fromkeys(names, "character")}
     rows = "".join(f"{n},{name},4,{n}\n" for n, name in enumerate(names))
@@ -197,4 +197,4 @@ def test_as_many_tags_as_camie_has_are_read_at_once(tmp_path: Path) -> None:
     ]:
         start = time.process_time()
         assert len(read(path, form)) == len(names)
-        assert time.process_time() - start < 5, "a guard against what grows with the square"
+        assert time.process_time() - start < 2, "a guard against what grows with the square"

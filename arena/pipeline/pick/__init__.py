@@ -1,0 +1,1 @@
+"""`arena pick`: compare models on pictures without labels."""
