@@ -1,11 +1,11 @@
 """Time from an answer in `arena view` to its acknowledgement and to the next image, in a real browser.
 
-Usage: python scripts/bench_view.py [--answers 200] [--images 400] [--side 1280] [--stored 6000] [--pause 300] [--build build/view]
+Usage: python scripts/bench_view.py [--answers 200] [--images 400] [--side 1280] [--stored 6000] [--pause 300]
 
-Draws a dataset of images, scores it with two simulated taggers, and plans questions. Headless Chromium
-answers by key, a pause after the next question is shown: into an empty file, into a file with many answers, and as two people at
-once. The acknowledgement is the time of the request, from the key until the whole response is there: the answer is then on
-disk. The next image is shown when it is complete and a frame was painted with it. Writes reports/benchmarks/view.{json,md}.
+Draws a dataset of images, scores it with two simulated taggers, and plans questions. Headless Chromium answers by key, a pause
+after each question: into an empty file, into a file with many answers, and as two people at once. The acknowledgement is the
+time of the request, from the key until the whole response is there: the answer is then on disk. The next image is shown when
+it is complete and a frame was painted with it. Writes reports/benchmarks/view.{json,md}.
 """
 
 import contextlib
