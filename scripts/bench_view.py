@@ -199,8 +199,8 @@ def as_markdown(facts: dict[str, Any]) -> list[str]:
         return f"{one['median']:.0f} ms | {one['95 %']:.0f} ms{mark}"
 
     setting = (
-        f"Headless Chromium {facts['chromium']}; {facts['images']:,} images of at most {facts['side']:,} pixels a side, shown "
-        f"with at most 640. {machine_line(facts)} Load average before: {facts['load']:.1f}. "
+        f"Headless Chromium {facts['chromium']}; {facts['images']:,} images of at most {facts['side']:,} pixels a side. "
+        f"{machine_line(facts)} Load average before: {facts['load']:.1f}. "
         f"Each answer is given {facts['pause_ms']} ms after its question. Wanted: {LIMIT_MS} ms."
     )
     return [
