@@ -47,7 +47,7 @@ MEASURE = """
 async ([number, pause]) => {
   performance.setResourceTimingBufferSize(20000);
   performance.clearResourceTimings();
-  const ask = document.querySelector("#ask"), image = document.querySelector("#image"), shown = [];
+  const ask = document.querySelector("#ask"), shown = [];
   const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   for (let turn = 0; turn < number; turn += 1) {
     const before = ask.dataset.number;
@@ -62,7 +62,7 @@ async ([number, pause]) => {
     const start = performance.now();
     document.body.dispatchEvent(new KeyboardEvent("keydown", { key: turn % 3 ? "n" : "y", bubbles: true }));
     await changed;
-    await image.decode().catch(() => {});
+    await document.querySelector("#image").decode().catch(() => {});
     await painted();
     shown.push(performance.now() - start);
     await new Promise((done) => setTimeout(done, pause));
