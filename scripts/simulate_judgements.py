@@ -19,7 +19,8 @@ from reporting import Options, machine_facts, machine_line, on_all_cores, write_
 from simulation.populations import WORLDS, Population
 from threadpoolctl import threadpool_limits
 
-from arena.evaluate.judged import LEAST_ANSWERS, Cells, draw_plan, estimate_judged, forecast
+from arena.evaluate.answers import LEAST_ANSWERS
+from arena.evaluate.judged import Cells, draw_plan, estimate_judged, forecast
 from arena.metrics.judged import JudgedCells, estimate_all
 
 Bools = NDArray[np.bool_]

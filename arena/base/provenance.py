@@ -106,6 +106,7 @@ class ComparisonSignature:
         models: for each model its name, the digest of all inputs of its scores, and its thresholds.
         imply: whether implications raised the scores; the line mentions it only if true.
         against: name and digest of each index of training images, if any.
+        judgements: digest of each file of judgements, if any.
         result: digest of the figures; empty if they are not stored in files.
     """
 
@@ -117,6 +118,7 @@ class ComparisonSignature:
     models: Sequence[str]
     imply: bool = False
     against: Sequence[str] = ()
+    judgements: Sequence[str] = ()
     result: str = ""
 
     @property
@@ -128,6 +130,7 @@ class ComparisonSignature:
         """
         how = f"minpos:{self.min_positives}|conv:{self.convention}" + ("|imply:max" if self.imply else "")
         indexes = f"|against:{';'.join(self.against)}" if self.against else ""
+        indexes += f"|judged:{';'.join(self.judgements)}" if self.judgements else ""
         counted = f"images:{self.images}|tags:{self.tags}"
         figures = f"|result:{self.result[:8]}" if self.result else ""
         return f"data:{self.dataset}|{counted}|{how}|models:{';'.join(self.models)}{indexes}{figures}|v:{__version__}"

@@ -15,6 +15,7 @@ from arena.cli.options import (
     bootstrap_option,
     config_option,
     device_option,
+    judgements_option,
     limit_option,
     names_entrants,
     option,
@@ -72,6 +73,7 @@ from arena.pipeline.grammar import GRAMMAR
 @option("--seed", type=int, default=0, help="Seed of the bootstrap and of --limit.")
 @bootstrap_option
 @threshold_option
+@judgements_option
 @batch_option
 @device_option
 @precision_option
@@ -87,6 +89,8 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     Writes a run folder of both models with check.html, check.json, junit.xml, check.md and a badge. Exits with 0 if the
     candidate passes, 1 if it fails, 3 if these images cannot decide, 4 if the two cannot be compared. After an interruption,
     the same command continues.
+
+    With --judgements and a policy with judged = true in [margins], answers of people decide macro F1 and micro F1.
 
     Example: arena check runs/new --baseline runs/old
     """

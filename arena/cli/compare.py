@@ -14,6 +14,7 @@ from arena.cli.options import (
     bootstrap_option,
     config_option,
     device_option,
+    judgements_option,
     limit_option,
     names_entrants,
     option,
@@ -44,6 +45,7 @@ from arena.pipeline.grammar import GRAMMAR
 @bootstrap_option
 @threshold_option
 @published_option
+@judgements_option
 @batch_option
 @device_option
 @precision_option

@@ -164,6 +164,10 @@ published_option = option(
     "--published", multiple=True, metavar="[NAME=]FILE", show_default=False,
     help="File of published metrics to show next to the measured ones. Repeatable.",
 )  # fmt: skip
+judgements_option = option(
+    "--judgements", type=click.Path(path_type=Path), multiple=True, metavar="FILE", show_default=False,
+    help="Answers of people (arena judge), such as judgements.parquet; metrics are also estimated by judged truth. Repeatable.",
+)  # fmt: skip
 imply_option = option(
     "--imply",
     is_flag=True,
@@ -195,7 +199,7 @@ def scoring_options(command: Command) -> Command:
     for one in reversed(
         (
             min_positives_option, convention_option, bootstrap_option, slices_option, tag_groups_option, imply_option,
-            threshold_option, against_option, pictures_option, published_option,
+            threshold_option, against_option, pictures_option, published_option, judgements_option,
         )
     ):  # fmt: skip
         command = one(command)
@@ -225,6 +229,7 @@ def scoring_of(settings: Mapping[str, Any]) -> "Scoring":
         settings["against"],
         settings["pictures"],
         settings["published"],
+        settings["judgements"],
     )
 
 
@@ -240,7 +245,7 @@ def paired_settings_of(settings: Mapping[str, Any]) -> "ComparisonOptions":
         thresholds=unique(settings["threshold"]), canary=settings.get("canary", False),
         overwrite=settings["overwrite"], root=settings["root"],
         baselines=settings["baselines"], command=command_line(), compute=compute_of(settings),
-        showing=display_options_of(settings),
+        showing=display_options_of(settings), judgements=settings["judgements"],
     )  # fmt: skip
 
 

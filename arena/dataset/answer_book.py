@@ -128,8 +128,9 @@ class AnswerBook:
         rows = change(self._rows)
         if rows is self._rows:
             return
+        metadata = pq.read_schema(self.path).metadata if self._stamp else None  # what plans could ask
         with open_whole(self.path, durable=True) as file:
-            pq.write_table(rows, file)
+            pq.write_table(rows.replace_schema_metadata(metadata), file)
         self._keep(rows, _stamp(self.path))
 
     def _keep(self, rows: pa.Table, stamp: tuple[int, ...]) -> None:

@@ -3,15 +3,22 @@
 A Parquet file with one row per answer. It is rewritten whole with every addition, so a killed process loses nothing.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
 from arena.base.files import open_whole
 from arena.base.format import listed
-from arena.base.tables import Kind, read_frame
+from arena.base.reading import parse_json
+from arena.base.schema import COUNT, Schema, list_of, table_of
+from arena.base.tables import Kind, read_csv_frame, read_frame
 
 ANSWERS = ("yes", "no", "unclear")
 
@@ -21,6 +28,43 @@ sampled. `time` is ISO 8601. `plan` is the identifier of the sampling plan, empt
 
 _KINDS = dict.fromkeys(COLUMNS, Kind.TEXT) | {"inclusion_probability": Kind.NUMBER}
 
+_TEXTS = tuple(name for name in COLUMNS if name != "inclusion_probability")
+
+_TYPES = dict.fromkeys(COLUMNS, "str") | {"inclusion_probability": "float64"}
+
+
+_FIX = f"wanted columns: {', '.join(COLUMNS)}"
+
+_PLANS = b"arena.plans"
+"""Key of the metadata of a Parquet file of judgements that holds its plans, JSON."""
+
+_PLAN = Schema(table_of(others=table_of({"cells": COUNT, "tags": list_of("string"), "image_ids": list_of("string")})))
+
+
+class PlannedCells(NamedTuple):
+    """What a sampling plan could ask, and what it asked.
+
+    Attributes:
+        cells: number of cells (image, tag) that it asked.
+        tags, image_ids: every pair of them had a probability above 0.
+    """
+
+    cells: int
+    tags: tuple[str, ...]
+    image_ids: tuple[str, ...]
+
+
+class Judgements(NamedTuple):
+    """Answers of people, and the plans that sampled them.
+
+    Attributes:
+        rows: columns `COLUMNS`.
+        plans: identifier -> plan; a plan that another tool sampled is missing.
+    """
+
+    rows: pd.DataFrame
+    plans: Mapping[str, PlannedCells] = {}
+
 
 def read_judgements(path: Path) -> pd.DataFrame:
     """Return the rows of a file of judgements, `.parquet` or `.csv`.
@@ -28,20 +72,39 @@ def read_judgements(path: Path) -> pd.DataFrame:
     Raises:
         ArenaError: the file is missing or damaged, or lacks a column, or a value is not valid.
     """
+    read = read_csv_frame if path.suffix == ".csv" else read_frame
+    rows = read(path, _KINDS, fix=_FIX)[list(COLUMNS)]
+    return checked(rows.fillna(dict.fromkeys(_TEXTS, "")).astype(_TYPES), path)
+
+
+def read_plans(path: Path) -> dict[str, PlannedCells]:
+    """Return the plans in the metadata of a Parquet file of judgements; empty for a CSV file.
+
+    Raises:
+        ArenaError: the file or its metadata is damaged.
+    """
+    if path.suffix == ".csv":
+        return {}
     try:
-        table = (
-            pd.read_csv(path, dtype=str, keep_default_na=False) if path.suffix == ".csv" else read_frame(path, _KINDS)
-        )
-    except FileNotFoundError:
-        raise ArenaError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise ArenaError(f"{path}: cannot be read as judgements ({' '.join(str(error).split())[:120]})") from None
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise ArenaError(f"{path}: columns missing: {', '.join(missing)}; wanted: {', '.join(COLUMNS)}")
-    table = table[list(COLUMNS)].copy()
-    table["inclusion_probability"] = pd.to_numeric(table["inclusion_probability"], errors="coerce")
-    return checked(table, path)
+        content = (pq.read_schema(path).metadata or {}).get(_PLANS, b"{}")
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ArenaError(
+            f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]}); {_FIX}"
+        ) from None
+    found = parse_json(content, path, _PLAN, fix="restore the file")
+    return {
+        name: PlannedCells(one["cells"], tuple(one["tags"]), tuple(one["image_ids"])) for name, one in found.items()
+    }
+
+
+def load_judgements(paths: Sequence[Path]) -> Judgements:
+    """Return the judgements of several files together.
+
+    Raises:
+        ArenaError: as `read_judgements`.
+    """
+    plans = {name: plan for path in paths for name, plan in read_plans(path).items()}
+    return Judgements(merge_judgements(map(read_judgements, paths)), plans)
 
 
 def checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -70,11 +133,46 @@ def merge_judgements(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 def add_judgements(path: Path, more: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Add rows to a file of judgements, whole or not at all, and return all rows of the file."""
-    tables = [*([read_judgements(path)] if path.exists() else []), *more]
-    merged = merge_judgements(tables)
-    with open_whole(path, durable=True) as file:
-        merged.to_parquet(file, index=False)
+    known = load_judgements([path]) if path.exists() else None
+    merged = merge_judgements([*([] if known is None else [known.rows]), *more])
+    _write(path, Judgements(merged, {} if known is None else known.plans))
     return merged
+
+
+def register_plan(path: Path, identifier: str, plan: PlannedCells, inclusion: pd.DataFrame) -> None:
+    """Store in a file of judgements what a plan could ask, and the inclusion probabilities of its answers so far.
+
+    The second wave of a plan raises the inclusion probabilities of the cells of the first. The file is created if needed.
+
+    Args:
+        inclusion: columns `image_id`, `tag` and `inclusion_probability` of all cells of the plan.
+    """
+    known = load_judgements([path]) if path.exists() else Judgements(pd.DataFrame(columns=list(COLUMNS)))
+    rows = with_probabilities(known.rows, identifier, inclusion)
+    _write(path, Judgements(rows, {**known.plans, identifier: plan}))
+
+
+def with_probabilities(rows: pd.DataFrame, identifier: str, inclusion: pd.DataFrame) -> pd.DataFrame:
+    """Return judgements in which the answers to a plan have the inclusion probabilities of the plan.
+
+    Args:
+        rows: judgements.
+        identifier: of the plan.
+        inclusion: as in `register_plan`; answers to other cells keep theirs.
+    """
+    cells = pd.MultiIndex.from_frame(rows[["image_id", "tag"]])
+    planned = inclusion.set_index(["image_id", "tag"])["inclusion_probability"].reindex(cells).to_numpy(np.float64)
+    changed = (rows["plan"] == identifier).to_numpy(bool) & ~np.isnan(planned)
+    stored = rows["inclusion_probability"].to_numpy(np.float64)
+    return rows.assign(inclusion_probability=np.where(changed, planned, stored))
+
+
+def _write(path: Path, judgements: Judgements) -> None:
+    table = pa.Table.from_pandas(judgements.rows.astype(_TYPES), preserve_index=False)
+    plans = {name: plan._asdict() for name, plan in judgements.plans.items()}
+    more = {_PLANS: json.dumps(plans, sort_keys=True).encode()} if plans else {}
+    with open_whole(path, durable=True) as file:
+        pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **more}), file)
 
 
 def refuse_unknown_cells(table: pd.DataFrame, image_ids: Iterable[str], tags: Iterable[str], path: Path) -> None:

@@ -15,10 +15,13 @@ import pandas as pd
 from arena.base.errors import refuse_twice
 from arena.dataset.contamination import Contamination
 from arena.dataset.frozen import Truth
+from arena.dataset.judgements import Judgements
 from arena.evaluate import aggregate, tables
 from arena.evaluate import per_tag as tag_tables
 from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
 from arena.evaluate.differences import difference_table
+from arena.evaluate.judged import read_cells
+from arena.evaluate.judged_summary import judged_summary, regimes_of
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.passes import Measured, TagsDone, order_by_fold, run_passes
 from arena.evaluate.per_tag import DesignEffects, TagIntervals
@@ -27,7 +30,7 @@ from arena.evaluate.summary import summarise
 from arena.metrics.counts import MIN_POSITIVES
 from arena.metrics.thresholds import DEFAULT_THRESHOLD
 from arena.results.recipe import Settings
-from arena.results.run_folder import CONTAMINATION, RUN_SCHEMA, Result
+from arena.results.run_folder import CONTAMINATION, JUDGED, RUN_SCHEMA, Result
 
 __all__ = [
     "DEFAULT_THRESHOLD",
@@ -45,6 +48,7 @@ def evaluate(
     settings: Settings = Settings(),
     *,
     against: Contamination | None = None,
+    judgements: Judgements | None = None,
     run: Mapping[str, Any] | None = None,
     advance: TagsDone = lambda tags: None,
 ) -> Result:
@@ -55,6 +59,7 @@ def evaluate(
         entries: at least one model.
         settings: settings of the evaluation.
         against: which of the images are in training data; None if this was not checked.
+        judgements: answers of people; the summary then has the entry `judged`.
         run: provenance to store with the result.
         advance: called with the number of further tags that are done, in each of two passes (one pass without resamples).
 
@@ -64,6 +69,7 @@ def evaluate(
             not valid; or the settings need implications that the ground truth does not have.
     """
     refuse_twice("models", "model", [entry.name for entry in entries])
+    given = truth
     truth, skipped = scored_by_all(truth, entries)
     truth = order_by_fold(truth) if settings.replicates else truth
     models = [match_model(truth, close_entry(truth, entry) if settings.imply else entry) for entry in entries]
@@ -88,6 +94,9 @@ def evaluate(
         "skipped": dict(skipped),
     }
     summary = summarise(measured, found, differences, len(skipped), settings)
+    if judgements is not None:
+        cells = read_cells(given, entries, settings)
+        summary[JUDGED] = judged_summary(cells, judgements, regimes_of(cells, measured))
     more = {}
     if against is not None:
         summary[CONTAMINATION] = contamination_summary(against, measured)

@@ -6,7 +6,6 @@ be drawn, with a known probability. So the estimates need no assumption on the l
 """
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,12 +17,16 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError
 from arena.dataset.frozen import Truth
-from arena.evaluate.matching import Entry, compared_tags, match_model, scored_by_all
+from arena.dataset.judgements import Judgements, PlannedCells, with_probabilities
+from arena.evaluate.answers import agreement, error_rate, sampled_answers, useless
+from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.proxy import first_proxy, learnt_proxy
 from arena.metrics.bootstrap import resampling_units
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import (
+    NO_CELLS,
     Bools,
+    ErrorRate,
     Estimated,
     Forecast,
     JudgedCells,
@@ -40,9 +43,6 @@ FIRST_WAVE = 0.3
 
 REPEATED = 0.1
 """Share of the cells that are asked twice, or of two people, to measure how far answers agree."""
-
-LEAST_ANSWERS = 600
-"""Answers below which no metric is printed, because the intervals of single models then hold the truth too seldom."""
 
 LABELS = "recorded labels"
 """Name under which the labels themselves are estimated: their recall is the completeness of the labels."""
@@ -61,6 +61,7 @@ class Cells:
         scores: model -> float32 (images, tags).
         predicted: model -> bool (images, tags), decisions at the model's own thresholds.
         groups: duplicate cluster of each image; empty if every image stands alone.
+        categories: category of each tag; empty if unknown.
         prior: float64 (images, tags), proxies of images without labels; None if there are labels.
     """
 
@@ -70,6 +71,7 @@ class Cells:
     scores: Mapping[str, NDArray[np.float32]]
     predicted: Mapping[str, Bools]
     groups: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     prior: Floats | None = None
 
     @cached_property
@@ -126,7 +128,7 @@ def read_cells(truth: Truth, entries: Sequence[Entry], settings: Settings) -> Ce
     if truth.weights is not None:
         raise ArenaError("judged truth of a weighted sample is not supported; judge a run on images without weights")
     truth, _ = scored_by_all(truth, entries)
-    models = [match_model(truth, entry) for entry in entries]
+    models = [match_model(truth, close_entry(truth, entry) if settings.imply else entry) for entry in entries]
     compared = compared_tags(truth, models, settings.min_positives)
     if not len(compared):
         raise ArenaError(f"no tag with {settings.min_positives} positives that all models know; lower --min-positives")
@@ -137,16 +139,16 @@ def read_cells(truth: Truth, entries: Sequence[Entry], settings: Settings) -> Ce
         predicted[one.entry.name] = scores[one.entry.name] >= settings.counting.effective(one.own)[column]
     names = tuple(truth.tags.names[tag] for tag in compared)
     labels = truth.values[:, compared].toarray().astype(np.bool_)
-    return Cells(truth.image_ids, names, labels, scores, predicted, tuple(truth.groups or ()))
+    categories = tuple(models[0].categories[column] for column in models[0].chosen[compared])
+    return Cells(truth.image_ids, names, labels, scores, predicted, tuple(truth.groups or ()), categories)
 
 
 def forecast(cells: Cells, difference: float) -> Forecast:
     """Return the answers that decide a difference of macro F1 and of micro F1 between the first two models."""
     pair = list(cells.predicted)[:2]
     predicted = {name: cells.predicted[name] for name in pair}
-    nothing = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
     labels = cells.labels.astype(np.float64) if cells.prior is None else cells.prior
-    _, pairs = estimate_all(predicted, labels, nothing, cells.clusters)
+    _, pairs = estimate_all(predicted, labels, NO_CELLS, cells.clusters)
     of_images = [pairs[pair[0], pair[1]][key].standard_error for key in ("macro_f1", "micro_f1")]
     return answers_needed(list(predicted.values()), cells.first_proxy, difference, of_images)
 
@@ -212,25 +214,23 @@ def unanswered(plan: pd.DataFrame, judgements: pd.DataFrame) -> pd.DataFrame:
     return plan[~pd.MultiIndex.from_frame(plan[["image_id", "tag"]]).isin(known)]
 
 
-def answers_of(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) -> JudgedCells:
-    """Return the clear answers to the cells of a plan; the mean if a cell has several.
+def planned_cells(cells: Cells, plan: pd.DataFrame) -> PlannedCells:
+    """Return what a plan could ask: every cell of the compared tags."""
+    return PlannedCells(len(plan), cells.tags, cells.image_ids)
 
-    Cells whose answers are all unclear are taken as missing at random: the inclusion probabilities of the others are multiplied
-    by their share.
-    """
-    of_plan = judgements[judgements["plan"] == plan["plan"].iloc[0]]
-    clear = of_plan[of_plan["answer"] != "unclear"]
-    yes = (clear["answer"] == "yes").groupby([clear["image_id"], clear["tag"]]).mean()
-    planned = plan.set_index(["image_id", "tag"])["inclusion_probability"]
-    yes = yes[yes.index.isin(planned.index)]
-    asked = of_plan[["image_id", "tag"]].drop_duplicates()
-    share = len(yes) / max(1, int(pd.MultiIndex.from_frame(asked).isin(planned.index).sum()))
-    rows = {name: place for place, name in enumerate(cells.image_ids)}
-    columns = {name: place for place, name in enumerate(cells.tags)}
-    image = np.array([rows[name] for name in yes.index.get_level_values(0)], np.int64)
-    tag = np.array([columns[name] for name in yes.index.get_level_values(1)], np.int64)
-    inclusion = planned.reindex(yes.index).to_numpy(np.float64) * share
-    return JudgedCells(image, tag, inclusion, yes.to_numpy(np.float64))
+
+def answers_to(judgements: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers to the cells of a plan, with the inclusion probabilities of the plan."""
+    identifier = str(plan["plan"].iloc[0]) if len(plan) else ""
+    rows = judgements[judgements["plan"] == identifier]
+    of_plan = pd.MultiIndex.from_frame(plan[["image_id", "tag"]])
+    rows = rows[pd.MultiIndex.from_frame(rows[["image_id", "tag"]]).isin(of_plan)]
+    return with_probabilities(rows, identifier, plan)
+
+
+def answers_of(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) -> JudgedCells:
+    """Return the clear answers to the cells of a plan; see `sampled_answers`."""
+    return sampled_answers(cells.image_ids, cells.tags, Judgements(answers_to(judgements, plan))).cells
 
 
 class Judged(NamedTuple):
@@ -242,6 +242,7 @@ class Judged(NamedTuple):
         pairs: pair of models -> metric -> difference.
         agreement: Krippendorff's alpha of the cells that were answered twice; NaN without one.
         repeated: number of these cells.
+        errors: how often answers are wrong; the metrics are corrected for it.
     """
 
     answers: int
@@ -250,6 +251,7 @@ class Judged(NamedTuple):
     pairs: Mapping[tuple[str, str], Mapping[str, Estimated]]
     agreement: float
     repeated: int
+    errors: ErrorRate
 
 
 def estimate_judged(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) -> Judged:
@@ -258,29 +260,13 @@ def estimate_judged(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) 
     Raises:
         ArenaError: there are fewer than `LEAST_ANSWERS` clear answers.
     """
-    found = answers_of(cells, judgements, plan)
-    of_plan = judgements[judgements["plan"] == plan["plan"].iloc[0]]
-    asked = len(of_plan[["image_id", "tag"]].drop_duplicates())
-    if len(found) < LEAST_ANSWERS:
-        raise ArenaError(f"{len(found):,} clear answers; metrics need at least {LEAST_ANSWERS}")
+    of_plan = answers_to(judgements, plan)
+    answers = sampled_answers(cells.image_ids, cells.tags, Judgements(of_plan))
+    found, errors = answers.cells, error_rate(of_plan)
+    if problem := answers.problem or useless(errors):
+        raise ArenaError(problem)
     predicted = {**cells.predicted, **({LABELS: cells.labels} if cells.prior is None else {})}
-    models, pairs = estimate_all(predicted, cells.proxy(found), found, cells.clusters)
+    models, pairs = estimate_all(predicted, cells.proxy(found), found, cells.clusters, errors)
     between = {pair: each for pair, each in pairs.items() if LABELS not in pair}
     alpha, repeated = agreement(of_plan)
-    return Judged(len(found), asked - len(found), models, between, alpha, repeated)
-
-
-def agreement(judgements: pd.DataFrame) -> tuple[float, int]:
-    """Return Krippendorff's alpha of yes and no over the cells with two answers or more, and the number of these cells.
-
-    1 is full agreement, 0 that of chance; NaN without such a cell or if all answers are equal.
-    """
-    clear = judgements[judgements["answer"] != "unclear"]
-    counts = (clear["answer"] == "yes").groupby([clear["image_id"], clear["tag"]]).agg(["sum", "size"])
-    yes, size = (counts[counts["size"] > 1][name].to_numpy(np.float64) for name in ("sum", "size"))
-    total, of_yes = size.sum(), yes.sum()
-    expected = of_yes * (total - of_yes)
-    if expected <= 0:
-        return math.nan, len(size)
-    observed = (yes * (size - yes) / (size - 1)).sum()
-    return float(1 - (total - 1) * observed / expected), len(size)
+    return Judged(answers.clear, answers.unclear, models, between, alpha, repeated, errors)

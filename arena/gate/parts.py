@@ -1,7 +1,7 @@
 """Requirements on aggregates: all compared tags, and slices of tags or images, with Holm's correction within each kind."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import pandas as pd
 from arena.base import format as figures
 from arena.base.errors import nearest
 from arena.gate import keys
+from arena.gate.by_answers import BY_LABELS, BY_TRUTH, JUDGED_METRICS, answers_clause, judged_pair, why_undefined
 from arena.gate.cases import MarginTest, interval_case, skipped_case, tag_losses
 from arena.gate.decidable import DecidableLosses, MetricOfPart, overall
 from arena.gate.decide import holm_adjusted
@@ -38,6 +39,7 @@ class MarginSettings:
 
     Attributes:
         rule: a `DecisionRule`, `POOLED` or `AUTO`.
+        judged: answers of people decide the metrics that they can estimate, in place of the recorded labels.
     """
 
     regime: str = keys.policy_key("own", keys.one_of(*_REGIMES))
@@ -45,6 +47,7 @@ class MarginSettings:
     macro_f1: keys.Margin = keys.policy_key(0.01, keys.margin)
     micro_f1: keys.Margin = keys.policy_key(0.01, keys.margin)
     map: keys.Margin = keys.policy_key(0.01, keys.margin)
+    judged: bool = keys.policy_key(False, keys.true_or_false)
 
     @property
     def asked(self) -> dict[str, float]:
@@ -132,11 +135,15 @@ def _margin_cases(judged: JudgedData, settings: MarginSettings) -> list[Case]:
         return [_nothing_common(evidence)]
     found = []
     for name, margin in settings.asked.items():
+        if settings.judged and name in JUDGED_METRICS:
+            found.append(_judged_case(judged, settings, name, margin))
+            continue
         figure = evidence.overall[name]
         at_regime = METRICS[name].needs_threshold and evidence.regime != "own"
         over = "all compared tags" if evidence.averaged is None else _common(evidence.averaged, name)
         regime = f", thresholds by {evidence.regime}" if at_regime else ""
         title = f"{METRICS[name].title} over {over}{regime}"
+        title = f"{BY_LABELS}: {title}" if settings.judged else title
         if not evidence.paired and (figure.candidate is None or figure.baseline is None):
             without = "candidate" if figure.candidate is None else "baseline"
             reason = f"{METRICS[name].title} of the {without} is unknown; its file has too few columns per tag"
@@ -149,6 +156,19 @@ def _margin_cases(judged: JudgedData, settings: MarginSettings) -> list[Case]:
         )  # fmt: skip
         found.append(interval_case(test, figure, evidence, losses=losses))
     return found
+
+
+def _judged_case(judged: JudgedData, settings: MarginSettings, name: str, margin: float) -> Case:
+    """Return the case of a headline metric that the answers of people decide."""
+    assert judged.result is not None
+    of = {"candidate": judged.candidate, "baseline": judged.baseline, "regime": settings.regime}
+    regime = f", thresholds by {settings.regime}" if settings.regime != "own" else ""
+    title = f"{BY_TRUTH}: {METRICS[name].title} over all compared tags{regime}"
+    rule = settings.rule_of(name, judged.decidable)
+    test = MarginTest("margins", name, title, margin, rule, list_tags=judged.list_tags)
+    evidence = replace(judged.evidence, why_none=why_undefined(judged.result))
+    case = interval_case(test, judged_pair(judged.result, name, **of), evidence, losses=list)
+    return replace(case, message=case.message + answers_clause(judged.result, name, margin, case.outcome, **of))
 
 
 def _common(averaged: int, name: str) -> str:
@@ -339,7 +359,8 @@ MARGINS = Requirement(
 Over all compared tags. rule, for each metric: non-inferiority, measured, regression, or pooled (non-inferiority for micro F1,
 and regression for macro F1 and mAP); auto is non-inferiority for micro F1 and for what the images can decide, else measured.
 regime names the thresholds: own (the models'), macro_f1, micro_f1, break_even, category, precision_90 or tag (cross-fitted; see
-the report page). mAP needs no threshold and is the same for each.""",
+the report page). mAP needs no threshold and is the same for each. judged = true: answers of people (arena check --judgements)
+decide macro F1 and micro F1; all other requirements stay by recorded labels, and their titles say so.""",
     _margin_cases,
     names=_margin_names,
 )

@@ -68,7 +68,7 @@ def read_policy(path: Path | None = None) -> Policy:
 
     >>> from arena.gate.parts import MARGINS
     >>> read_policy().of(MARGINS)
-    MarginSettings(regime='own', rule='auto', macro_f1=0.01, micro_f1=0.01, map=0.01)
+    MarginSettings(regime='own', rule='auto', macro_f1=0.01, micro_f1=0.01, map=0.01, judged=False)
     """
     fix = "for an example see arena check --show-policy"
     content = {} if path is None else read_toml(path, fix=fix)
@@ -78,8 +78,18 @@ def read_policy(path: Path | None = None) -> Policy:
             raise ArenaError(f"{path}: a policy has no table [{table}]. {nearest(table, known)}")
     folder = Path() if path is None else path.parent
     tables = {one.table: _settings(path, one, content.get(one.table, {}), folder) for one in REQUIREMENTS}
-    text = json.dumps({table: asdict(settings) for table, settings in tables.items()}, sort_keys=True)
+    text = json.dumps({table: _digested(settings) for table, settings in tables.items()}, sort_keys=True)
     return Policy(tables, "default" if path is None else path.name, hashlib.sha256(text.encode()).hexdigest())
+
+
+_LATER_KEYS = {"judged": False}
+"""Keys of later versions with their default; without another value they do not change the digest of a policy."""
+
+
+def _digested(settings: Any) -> dict[str, Any]:
+    """Return the settings of a table that the digest covers."""
+    found = asdict(settings)
+    return {key: value for key, value in found.items() if key not in _LATER_KEYS or value != _LATER_KEYS[key]}
 
 
 def policy_changes(used: Policy, proposed: Policy) -> list[str]:

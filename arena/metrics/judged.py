@@ -9,7 +9,7 @@ Wretman 1992, Model assisted survey sampling, chapter 6) of a ratio, or of a mea
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -69,7 +69,7 @@ def asking_intensity(predicted: Sequence[Bools], proxy: Floats) -> Floats:
     least = np.sqrt(np.maximum(proxy * (1 - proxy), LEAST_VARIANCE))
     each = [pulls(one, proxy) for one in predicted]
     alone = least * np.sqrt(sum(one.macro**2 + one.micro**2 for one in each))
-    parts = [spread * np.abs(part) for part in _difference(each)] + [alone]
+    parts = [spread * np.abs(part) for part in difference_of_pulls(each)] + [alone]
     sums = [float(part.sum()) for part in parts]
     total = sum(share for share, amount in zip(SHARES, sums, strict=True) if amount > 0)
     return np.asarray(
@@ -79,7 +79,7 @@ def asking_intensity(predicted: Sequence[Bools], proxy: Floats) -> Floats:
     )
 
 
-def _difference(each: Sequence[Pulls]) -> Pulls:
+def difference_of_pulls(each: Sequence[Pulls]) -> Pulls:
     """Return the pulls on the difference of the first two models; of the only model if there is one."""
     if len(each) == 1:
         return each[0]
@@ -134,7 +134,7 @@ def answers_needed(predicted: Sequence[Bools], proxy: Floats, difference: float,
     spread = np.sqrt(proxy * (1 - proxy))
     allowed = (difference / float(minimum_detectable(1.0))) ** 2
     found = []
-    for part, of_images in zip(_difference([pulls(one, proxy) for one in predicted]), images, strict=True):
+    for part, of_images in zip(difference_of_pulls([pulls(one, proxy) for one in predicted]), images, strict=True):
         left = allowed - of_images**2
         scale = float((spread * np.abs(part)).sum())
         found.append(scale**2 / (EFFICIENCY * left) if left > 0 else math.inf)
@@ -146,18 +146,57 @@ class JudgedCells:
     """Cells with an answer.
 
     Attributes:
-        image, tag: int64 (cells,), row and column; no cell twice.
-        inclusion: float64 (cells,), probability that the cell was asked and answered, above 0.
-        answer: float64 (cells,), 1 for yes, 0 for no; a mean if several people answered, corrected for their errors.
+        image, tag: int64 (cells,), row and column. A cell occurs once for every plan that asked it.
+        inclusion: float64 (cells,), probability that the plan asked the cell and that it was answered, above 0.
+        answer: float64 (cells,), 1 for yes, 0 for no; a mean if several people answered.
+        certain: bool (cells,), marks answers that are known to be right; None if none is.
+        share: float64 (cells,), weight of the plan among all plans that could ask the cell; None if there is one plan. The
+            weights of a cell's plans have the sum 1, so the mean of their unbiased estimates is unbiased.
     """
 
     image: Integers
     tag: Integers
     inclusion: Floats
     answer: Floats
+    share: Floats | None = None
+    certain: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.image)
+
+    @property
+    def shares(self) -> Floats:
+        """`share`, or ones."""
+        return np.ones(len(self)) if self.share is None else self.share
+
+    def without_errors(self, rate: float) -> "JudgedCells":
+        """Return the cells with the answers that are expected without errors, if every answer is wrong with the same rate.
+
+        Args:
+            rate: probability that an answer is wrong, 0 to below 0.5.
+        """
+        right = (self.answer - rate) / (1 - 2 * rate)
+        return replace(self, answer=right if self.certain is None else np.where(self.certain, self.answer, right))
+
+
+NO_CELLS = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
+"""No answers: the estimates are then those of the proxies."""
+
+
+class ErrorRate(NamedTuple):
+    """How often an answer is wrong, if answers are wrong independently of each other and of the cell.
+
+    Attributes:
+        rate: share of wrong answers, 0 to below 0.5; NaN if unknown.
+        standard_error: of the rate.
+    """
+
+    rate: float
+    standard_error: float
+
+
+NO_ERRORS = ErrorRate(0.0, 0.0)
+"""Answers that are all right."""
 
 
 class Estimated(NamedTuple):
@@ -166,23 +205,70 @@ class Estimated(NamedTuple):
     value: float
     """NaN where undefined."""
     standard_error: float
-    """Of the sampling of images (or clusters of images) and of cells together."""
+    """Of the sampling of images (or clusters of images) and of cells, and of the rate of wrong answers together."""
 
 
 def corrected_labels(proxy: Floats, cells: JudgedCells) -> Floats:
     """Return the proxy plus the weighted deviation of each answer from it; float64 (images, tags), not limited to 0 to 1."""
     found = np.array(proxy, np.float64)
     here = (cells.image, cells.tag)
-    found[here] += (cells.answer - found[here]) / cells.inclusion
+    np.add.at(found, here, cells.shares * (cells.answer - proxy[here]) / cells.inclusion)
     return found
 
 
+class AnsweredLabels(NamedTuple):
+    """Labels by the answers.
+
+    Attributes:
+        labels: from `corrected_labels`, float64 (images, tags), with the effect of wrong answers taken out.
+        more_errors: the same for a rate of wrong answers that is one standard error higher; None if the rate is exact.
+    """
+
+    labels: Floats
+    more_errors: Floats | None = None
+
+
+def answered_labels(proxy: Floats, cells: JudgedCells, errors: ErrorRate = NO_ERRORS) -> AnsweredLabels:
+    """Return the labels by the answers, without the effect of wrong answers; with it if their rate is unknown.
+
+    Args:
+        proxy: float (images, tags), 0 to 1.
+        cells: the answers.
+        errors: how often they are wrong.
+    """
+    if math.isnan(errors.rate) or not errors.standard_error:
+        rate = 0.0 if math.isnan(errors.rate) else errors.rate
+        return AnsweredLabels(corrected_labels(proxy, cells.without_errors(rate)))
+    rates = (errors.rate, min(errors.rate + errors.standard_error, HIGHEST_RATE))
+    return AnsweredLabels(*(corrected_labels(proxy, cells.without_errors(rate)) for rate in rates))
+
+
+HIGHEST_RATE = 0.45
+"""Highest rate of wrong answers whose effect can be taken out; at 0.5 answers say nothing."""
+
+
 class Influence(NamedTuple):
-    """A metric with the influence of every image on it."""
+    """A metric with the influence of every image, and of the rate of wrong answers, on it."""
 
     value: float
     by_image: Floats
     """float64 (images,), sum 0 at the proxies."""
+    of_errors: float = 0.0
+    """Change of the metric if the rate of wrong answers is one standard error higher."""
+
+
+def influences_of_answers(predicted: Bools, proxy: Floats, answered: AnsweredLabels) -> dict[str, Influence]:
+    """Return `influences`, with the influence of the rate of wrong answers.
+
+    Args:
+        predicted, proxy: as in `influences`.
+        answered: the labels by the answers.
+    """
+    found = influences(predicted, proxy, answered.labels)
+    if answered.more_errors is None:
+        return found
+    moved = influences(predicted, proxy, answered.more_errors)
+    return {name: one._replace(of_errors=moved[name].value - one.value) for name, one in found.items()}
 
 
 def influences(predicted: Bools, proxy: Floats, labels: Floats) -> dict[str, Influence]:
@@ -231,16 +317,70 @@ def estimated(influence: Influence, clusters: Integers | None = None) -> Estimat
     moved = influence.by_image if clusters is None else np.bincount(clusters, influence.by_image)
     number = len(moved)
     variance = number * float(moved.var(ddof=1)) if number > 1 else float("nan")
-    return Estimated(influence.value, math.sqrt(variance))
+    return Estimated(influence.value, math.sqrt(variance + influence.of_errors**2))
 
 
 def difference(first: Influence, second: Influence) -> Influence:
     """Return the first metric minus the second."""
-    return Influence(first.value - second.value, first.by_image - second.by_image)
+    of_errors = first.of_errors - second.of_errors
+    return Influence(first.value - second.value, first.by_image - second.by_image, of_errors)
+
+
+class AnswersWorth(NamedTuple):
+    """What answers are worth for a difference of two models.
+
+    Attributes:
+        effective: number of answers of a plan for this difference alone that leave the same standard error; infinite if the
+            answers leave none.
+        image_error: standard error that the images alone leave.
+    """
+
+    effective: float
+    image_error: float
+
+
+def answers_worth(pull: Floats, proxy: Floats, cells: JudgedCells, standard_error: float) -> AnswersWorth:
+    """Return what answers are worth for a difference.
+
+    Args:
+        pull: float64 (images, tags), derivative of the difference to the label of each cell.
+        proxy: float (images, tags), 0 to 1.
+        cells: the answers.
+        standard_error: of the difference, from images and cells.
+    """
+    here = (cells.image, cells.tag)
+    deviation = cells.shares * pull[here] * (cells.answer - proxy[here])
+    of_cells = float(((1 - np.minimum(cells.inclusion, 1)) / cells.inclusion**2 * deviation**2).sum())
+    of_cells = min(of_cells, standard_error**2)
+    scale = float((np.sqrt(proxy * (1 - proxy)) * np.abs(pull)).sum())
+    effective = scale**2 / (EFFICIENCY * of_cells) if of_cells > 0 else math.inf
+    return AnswersWorth(effective, math.sqrt(standard_error**2 - of_cells))
+
+
+def answers_missing(effective: float, standard_error: float, image_error: float, difference: float) -> float:
+    """Return how many more answers show a true difference with 80 % power, 0 or more; infinite if no number does.
+
+    The variance that the cells leave falls with the number of answers, that of the images does not.
+
+    Args:
+        effective, image_error: from `answers_worth`.
+        standard_error: of the difference.
+        difference: above 0.
+
+    >>> round(answers_missing(1000, 0.005, 0.003, 0.0112))  # standard error 0.0112 / 2.80; the cells leave 0.004 of 0.005
+    1292
+    """
+    left = (difference / float(minimum_detectable(1.0))) ** 2 - image_error**2
+    of_cells = standard_error**2 - image_error**2
+    return max(0.0, effective * of_cells / left - effective) if left > 0 else math.inf
 
 
 def estimate_all(
-    predicted: Mapping[str, Bools], proxy: Floats, cells: JudgedCells, clusters: Integers | None = None
+    predicted: Mapping[str, Bools],
+    proxy: Floats,
+    cells: JudgedCells,
+    clusters: Integers | None = None,
+    errors: ErrorRate = NO_ERRORS,
 ) -> tuple[dict[str, dict[str, Estimated]], dict[tuple[str, str], dict[str, Estimated]]]:
     """Return the metrics of every model, and the differences of every pair of models, by judged truth.
 
@@ -249,9 +389,10 @@ def estimate_all(
         proxy: float (images, tags).
         cells: the answers.
         clusters: as in `estimated`.
+        errors: how often the answers are wrong.
     """
-    labels = corrected_labels(proxy, cells)
-    each = {name: influences(one, proxy, labels) for name, one in predicted.items()}
+    labels = answered_labels(proxy, cells, errors)
+    each = {name: influences_of_answers(one, proxy, labels) for name, one in predicted.items()}
     models = {name: {key: estimated(one, clusters) for key, one in found.items()} for name, found in each.items()}
     names = list(each)
     pairs = {

@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.format import listed
+from arena.base.local_paths import shorten_word
 from arena.base.names import disambiguate
 from arena.cards import ModelCard, find_model, model_cards, model_groups
 from arena.pipeline.grammar import GRAMMAR, RECORDED, Spec, parse
+from arena.pipeline.judgements import judgements_of_run
 from arena.results.baselines.store import current_baseline, find_baseline_scores, read_baseline_result
 from arena.results.named import ModelOfRun, refuse_damaged
 from arena.results.published.read import is_published, read_published, renamed
@@ -342,3 +344,20 @@ def _last_part(place: str) -> str:
 
 def _as_name(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", text).strip("-.")[:60] or "entrant"
+
+
+def judgements_of_entrants(entrants: Sequence[Entrant]) -> list[Path]:
+    """Return the files of judgements that the runs were made with, each once."""
+    runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
+    found = [path.resolve() for run in runs for path in judgements_of_run(run.result.recipe, run.folders).found]
+    return list(dict.fromkeys(found))
+
+
+def lost_judgements(entrants: Sequence[Entrant]) -> list[str]:
+    """Return a note on each run whose judgements are not found."""
+    return [
+        f"{shorten_word(run.source)} was made with the judgements {listed(missing)}, which are not found; name them with "
+        "--judgements"
+        for run in entrants
+        if isinstance(run, RunEntrant) and (missing := judgements_of_run(run.result.recipe, run.folders).missing)
+    ]

@@ -1,8 +1,8 @@
 """`arena judge`: plan questions to people, add their answers, and estimate metrics by judged truth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,24 +11,36 @@ from arena.base.files import open_whole, write_whole
 from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
 from arena.base.tables import Kind, read_frame
-from arena.dataset.judgements import COLUMNS, add_judgements, read_judgements, refuse_unknown_cells
+from arena.dataset.judgements import (
+    COLUMNS,
+    Judgements,
+    add_judgements,
+    read_judgements,
+    read_plans,
+    register_plan,
+)
+from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.judged import (
-    LEAST_ANSWERS,
     PLAN_COLUMNS,
     Cells,
     Judged,
+    answers_to,
     draw_plan,
     estimate_judged,
     forecast,
+    planned_cells,
     read_cells,
     unanswered,
 )
+from arena.evaluate.judged_summary import judged_summary
 from arena.images.thumbnails import ThumbnailSource, webp_thumbnail
 from arena.metrics.judged import Forecast
 from arena.pipeline.display_options import thumbnail_sources
 from arena.pipeline.pick.folder import is_pick, read_pick
 from arena.pipeline.stored_run import other_scores, read_stored_run
 from arena.report.judge import Question, QuestionImage, render_questions
+from arena.report.view import HEADLINE_TABLES, headline_view
+from arena.results.run_folder import JUDGED, read_result
 
 _PLAN_KINDS = dict.fromkeys(PLAN_COLUMNS, Kind.TEXT) | {
     "inclusion_probability": Kind.NUMBER,
@@ -82,10 +94,14 @@ def plan_questions(
     cells = _cells(folder, options.models, dataset, root, progress)
     needed = Forecast(float("nan"), float("nan")) if len(cells.predicted) < 2 else forecast(cells, options.difference)
     answers = options.answers or _affordable(needed, options.difference)
-    earlier = _known(options.judgements, cells)
+    path = options.judgements
+    earlier = read_judgements(path) if path is not None and path.exists() else None
     table = draw_plan(cells, answers, options.seed, earlier)
     with lock_output(output, "judge plan"), open_whole(output) as file:
         table.to_parquet(file, index=False)
+    if options.judgements is not None:
+        with lock_output(options.judgements, "judge plan"):
+            register_plan(options.judgements, str(table["plan"].iloc[0]), planned_cells(cells, table), table)
     left = table if earlier is None else unanswered(table, earlier)
     return WrittenPlan(output, table, needed, int(table["wave"].max()), len(left))
 
@@ -116,14 +132,6 @@ def _cells(folder: Path, models: Sequence[str], dataset: str | None, root: Path 
     )
 
 
-def _known(path: Path | None, cells: Cells) -> pd.DataFrame | None:
-    if path is None or not path.exists():
-        return None
-    table = read_judgements(path)
-    refuse_unknown_cells(table, cells.image_ids, cells.tags, path)
-    return table
-
-
 def read_plan(path: Path) -> pd.DataFrame:
     """Read a plan that `plan_questions` wrote.
 
@@ -140,11 +148,18 @@ def add_answers(files: Sequence[Path], judgements: Path) -> pd.DataFrame:
 
 
 class Progressed(NamedTuple):
-    """State of a plan: its cells, those left, and the metrics once there are enough answers."""
+    """State of a plan: its cells, those left, and the metrics once there are enough answers.
+
+    Attributes:
+        payload: `headline_view` of the run with the entry `judged` of the plan, for the models' own thresholds; None while
+            cells are left.
+        unlabelled: the metrics, for images without labels.
+    """
 
     asked: int
     left: int
-    judged: Judged | None
+    payload: Mapping[str, Any] | None = None
+    unlabelled: Judged | None = None
 
 
 def judged_so_far(
@@ -159,10 +174,14 @@ def judged_so_far(
     table, answers = read_plan(plan), read_judgements(judgements)
     left = len(unanswered(table, answers))
     if left:
-        return Progressed(len(table), left, None)
+        return Progressed(len(table), left)
     cells = _cells(folder, (), dataset, root, progress)
-    refuse_unknown_cells(answers, cells.image_ids, cells.tags, judgements)
-    return Progressed(len(table), 0, estimate_judged(cells, answers, table))
+    if cells.prior is not None:
+        return Progressed(len(table), 0, unlabelled=estimate_judged(cells, answers, table))
+    judged = judged_summary(
+        cells, Judgements(answers_to(answers, table), read_plans(judgements)), [("own", cells.predicted)]
+    )
+    return Progressed(len(table), 0, {**headline_view(read_result(folder, HEADLINE_TABLES)), JUDGED: judged})
 
 
 def _images(

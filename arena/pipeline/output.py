@@ -7,6 +7,7 @@ from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import MARK, MARK_TEXT, make_folder, own_name, remove_temporary, write_whole
 from arena.base.format import listed, shown
 from arena.evaluate import Settings
+from arena.pipeline.judgements import GivenJudgements
 from arena.pipeline.thresholds import ModelThresholds
 from arena.pipeline.truth import LoadedTruth
 from arena.results.recipe import Recipe, RecipeInput, ThresholdsUsed
@@ -22,19 +23,22 @@ _OUTPUTS = (MARK, RUN_FILE, UNFINISHED, "check.json", "bisect.json", "scores/*/s
 
 
 def planned_recipe(
-    given: LoadedTruth, settings: Settings, own: Mapping[str, ModelThresholds], inputs: Iterable[RecipeInput]
-) -> Recipe:
+    given: LoadedTruth, settings: Settings, own: Mapping[str, ModelThresholds], inputs: Iterable[RecipeInput],
+    judged: GivenJudgements | None = None,
+) -> Recipe:  # fmt: skip
     """Return the recipe of a run as far as it is known before anything is scored.
 
     Args:
         given: the ground truth.
         settings: settings of the evaluation.
         own: name of a model -> its thresholds.
-        inputs: the inputs, except the truth; digests may be missing.
+        inputs: the inputs, except the truth and the judgements; digests may be missing.
+        judged: answers of people; None without.
     """
     thresholds = {name: ThresholdsUsed.of(one.thresholds, one.source) for name, one in own.items()}
     source = [] if given.source is None else [given.source]
-    return Recipe(given.dataset, settings, thresholds, given.renamed, (*source, *inputs))
+    files = () if judged is None else judged.files
+    return Recipe(given.dataset, settings, thresholds, given.renamed, (*source, *inputs, *files))
 
 
 def open_run_folder(folder: Path, recipe: Recipe, *, overwrite: bool) -> None:

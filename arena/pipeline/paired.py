@@ -24,9 +24,12 @@ from arena.pipeline.entrants import (
     RunEntrant,
     ScoredEntrant,
     ScoresEntrant,
+    judgements_of_entrants,
+    lost_judgements,
 )
 from arena.pipeline.grammar import parse
 from arena.pipeline.inputs import digest_of_scores, locate_scores, scores_of_run
+from arena.pipeline.judgements import read_given
 from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import make_recipe, model_inputs, scores_input
 from arena.pipeline.same_images import (
@@ -80,6 +83,7 @@ class ComparisonOptions:
         canary: compare scores with the canary gate even if the weights differ or are unknown.
         overwrite: replace a result of another recipe in the output folder.
         notes: remarks that a check puts into its verdict, one sentence each.
+        judgements: files of answers of people; none takes those of the runs.
     """
 
     dataset: str | None = None
@@ -91,6 +95,7 @@ class ComparisonOptions:
     canary: bool = False
     overwrite: bool = False
     notes: Sequence[str] = ()
+    judgements: Sequence[Path] = ()
     compute: Compute = field(default_factory=Compute)
     showing: DisplayOptions = field(default_factory=DisplayOptions)
     root: Path | None = None
@@ -193,9 +198,10 @@ def evaluate_entrants(
     settings = settings_for(entrants, asked, ground.folder)
     refuse_unfit_settings(ground.truth, settings)
     inspect(ground.truth, settings)
+    judged = read_given(asked.judgements or judgements_of_entrants(entrants), ground.truth)
     own = {one.name: thresholds_of_entrant(one, asked.thresholds.get(one.name), progress) for one in entrants}
     own = _with_known_thresholds(own) if alike else own
-    planned = planned_recipe(ground, settings, own, locate_entrants(entrants))
+    planned = planned_recipe(ground, settings, own, locate_entrants(entrants), judged)
     known = {name: entry.scores.tags for name, entry in read.items()}
     refuse = partial(refuse_no_compared_tag, min_positives=settings.min_positives, paired=True)
     refuse_missing_images(ground.truth.image_ids, list(read.values()))
@@ -209,13 +215,13 @@ def evaluate_entrants(
         replace(read[name], thresholds=one.thresholds, threshold_source=one.source) for name, one in own.items()
     )
     notes = refuse_missing_images(ground.truth.image_ids, entries)
-    result = evaluate_run(ground.truth, entries, settings, progress)
+    result = evaluate_run(ground.truth, entries, settings, progress, given=judged)
     if not result.summary["compared_tags"]:  # images that could not be read have left too few positives
         refuse(scored_by_all(ground.truth, entries)[0], {one.name: one.scores.tags for one in entries})
     inputs = inputs_of_entrants(entrants, entries)
-    recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started)
+    recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started, judged=judged)
     result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, published_entries(published))
-    return JointEvaluation(result, entries, ground, settings, (*notes, *_notes(entrants, settings)))
+    return JointEvaluation(result, entries, ground, settings, (*notes, *_notes(entrants, settings, asked)))
 
 
 def _read_entries(entrants: Sequence[ScoredEntrant], asked: ComparisonOptions, progress: Progress) -> dict[str, Entry]:
@@ -363,11 +369,12 @@ def _first_recipe(entrants: Sequence[Entrant]) -> Recipe:
     )
 
 
-def _notes(entrants: Sequence[Entrant], settings: Settings) -> list[str]:
-    """Notes on settings of the runs that differ from the first run's, and on the sample."""
+def _notes(entrants: Sequence[Entrant], settings: Settings, asked: ComparisonOptions) -> list[str]:
+    """Notes on settings of the runs that differ from the first run's, on lost judgements, and on the sample."""
     runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
     notes = [note for run in runs[1:] for note in _other_settings(run, runs[0], settings)]
     groups = digest_groups(settings.tag_groups)
+    notes += [] if asked.judgements else lost_judgements(entrants)
     for run in runs:
         if run.result.recipe.tag_groups_digest not in ("", groups):
             found = runs[0].result.recipe.groups_digest is not None

@@ -10,6 +10,7 @@ from arena.base.files import digest_known
 from arena.base.version import __version__
 from arena.dataset.contamination import Contamination
 from arena.evaluate import Entry, Settings
+from arena.pipeline.judgements import GivenJudgements
 from arena.pipeline.stages import Scoring
 from arena.pipeline.truth import LoadedTruth
 from arena.results.recipe import Recipe, RecipeInput, ThresholdsUsed
@@ -25,6 +26,7 @@ def make_recipe(
     command: str,
     started: str,
     against: Contamination | None = None,
+    judged: GivenJudgements | None = None,
 ) -> Recipe:
     """The recipe of a new result.
 
@@ -34,6 +36,7 @@ def make_recipe(
         command: the command line; empty for a run made in Python.
         started: start time of the command; UTC, ISO 8601.
         against: overlap of the images with training data; None if no index of training images was given.
+        judged: answers of people; None without.
     """
     return Recipe(
         dataset=replace(
@@ -42,8 +45,9 @@ def make_recipe(
         settings=settings,
         thresholds={entry.name: ThresholdsUsed.of(entry.thresholds, entry.threshold_source) for entry in entries},
         renamed=given.renamed,
-        inputs=(*([] if given.source is None else [given.source]), *inputs),
+        inputs=(*([] if given.source is None else [given.source]), *inputs, *(() if judged is None else judged.files)),
         against=() if against is None else tuple(against.indexes),
+        answers=0 if judged is None else judged.answers,
         command=command,
         started=started,
         created=provenance.now(),

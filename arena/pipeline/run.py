@@ -12,6 +12,7 @@ from arena.dataset.frozen import read_frozen
 from arena.evaluate.matching import refuse_no_compared_tag
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_metrics
+from arena.pipeline.judgements import read_given
 from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import inputs_of, make_recipe, model_inputs
 from arena.pipeline.stages import (
@@ -67,11 +68,12 @@ def run_benchmark(
     assert heldout is not None
     note_respelling(progress, heldout.note)
     against = search_index_files(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
+    judged = read_given(scoring.judgements, given.truth)
     settings = settings_of(scoring, given.folder, root)
     refuse_unfit_settings(given.truth, settings)
     thresholds = {card.name: with_file_thresholds(card, thresholds[card.name], progress) for card in cards}
     folder = output or Path("runs") / run_name(models, heldout.card.name, sample, scoring)
-    planned = planned_recipe(given, settings, thresholds, [*model_inputs(models), *inputs_of(scoring)])
+    planned = planned_recipe(given, settings, thresholds, [*model_inputs(models), *inputs_of(scoring)], judged)
     with lock_output(folder, "run"):
         open_run_folder(folder, planned, overwrite=execution.overwrite)
         source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
@@ -81,11 +83,11 @@ def run_benchmark(
         )  # fmt: skip
         entries = [scored_entry(card, stores[card.name], thresholds[card.name]) for card in cards]
         refuse_all_skipped(entries[0].scores)
-        result = evaluate_run(given.truth, entries, settings, progress, against)
+        result = evaluate_run(given.truth, entries, settings, progress, against, judged)
         weights = {entry.name: entry.facts.get("weights") for entry in entries}
         inputs = [*model_inputs(models, weights), *inputs_of(scoring)]
         recipe = make_recipe(
-            given, settings, entries, inputs, command=execution.command, started=started, against=against
+            given, settings, entries, inputs, command=execution.command, started=started, against=against, judged=judged
         )
         for store in stores.values():
             store.refuse_other_key()
@@ -130,3 +132,5 @@ def _settings_in_name(scoring: Scoring, *, seeded: bool) -> Iterator[str]:
     rest = [tuple(settings.slices), groups, *(tuple(map(str, one)) for one in (scoring.against, scoring.pictures))]
     if rest != [default.slices, "", (), ()]:
         yield provenance.digest({"settings": rest})[:8]
+    if scoring.judgements:
+        yield "judged"

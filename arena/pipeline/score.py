@@ -13,6 +13,7 @@ from arena.evaluate import Entry
 from arena.evaluate.matching import refuse_no_compared_tag, scored_by_all
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_metrics
+from arena.pipeline.judgements import read_given
 from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import inputs_of, make_recipe, scores_input
 from arena.pipeline.stages import (
@@ -60,10 +61,11 @@ def score_files(
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
     note_respelling(progress, given.truth.note)
+    judged = read_given(scoring.judgements, given.truth)
     settings = settings_of(scoring, given.folder, root)
     refuse_unfit_settings(given.truth, settings)
     located = [RecipeInput("scores", str(path.absolute()), name) for name, path in files.items()]
-    planned = planned_recipe(given, settings, thresholds, [*located, *inputs_of(scoring)])
+    planned = planned_recipe(given, settings, thresholds, [*located, *inputs_of(scoring)], judged)
     with lock_output(output, "score"):
         open_run_folder(output, planned, overwrite=execution.overwrite)
         against = search_index_files(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
@@ -73,14 +75,15 @@ def score_files(
         with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
             digested = [background.submit(scores_input, name, path) for name, path in files.items()]
             digested_truth = background.submit(with_digest, given)
-            result = evaluate_run(given.truth, entries, settings, progress, against)
+            result = evaluate_run(given.truth, entries, settings, progress, against, judged)
             inputs, given = [one.result() for one in digested], digested_truth.result()
         for one in inputs:
             result.run["models"][one.name]["key"] = one.digest
         more = inputs_of(scoring)
         recipe = make_recipe(
-            given, settings, entries, [*inputs, *more], command=execution.command, started=started, against=against
-        )
+            given, settings, entries, [*inputs, *more], command=execution.command, started=started, against=against,
+            judged=judged,
+        )  # fmt: skip
         write_run(output, result, recipe, given.heldout, showing, progress, published)
     return output
 

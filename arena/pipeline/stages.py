@@ -21,8 +21,9 @@ from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.evaluate.matching import refuse_no_implications
 from arena.evaluate.slices import refuse_unknown_slices
 from arena.pipeline.display_options import THUMBNAIL_TABLE, DisplayOptions, prepare_thumbnails, thumbnails_of
+from arena.pipeline.judgements import GivenJudgements
 from arena.pipeline.thresholds import ModelThresholds
-from arena.results.recipe import Recipe, write_recipe
+from arena.results.recipe import JUDGEMENTS, Recipe, write_recipe
 from arena.results.run_folder import Result, write_tables
 from arena.results.written import FILES, RUN_FILE, UNFINISHED, begin_reports, finish_reports
 from arena.scores.store import Scores, ScoreStore, read_store_facts
@@ -85,6 +86,7 @@ class Scoring:
         against: index files of training images; the metrics are also computed without the images found in them.
         pictures: folders with the pictures of these indexes, `INDEX=SOURCE` each; near duplicates are then compared by pixels.
         published: published files, `NAME=FILE` or `FILE` each; their metrics are shown next to the results.
+        judgements: files of answers of people; the metrics are also estimated by judged truth.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -93,6 +95,7 @@ class Scoring:
     against: Sequence[Path] = ()
     pictures: Sequence[str] = ()
     published: Sequence[str] = ()
+    judgements: Sequence[Path] = ()
 
 
 def score_images(
@@ -227,11 +230,13 @@ def settings_of(scoring: Scoring, dataset_folder: Path, root: Path | None) -> Se
 
 
 def evaluate_run(
-    truth: Truth, entries: Sequence[Entry], settings: Settings, progress: Progress, against: Contamination | None = None
+    truth: Truth, entries: Sequence[Entry], settings: Settings, progress: Progress, against: Contamination | None = None,
+    given: GivenJudgements | None = None,
 ) -> Result:  # fmt: skip
     """Evaluate the entries, and report the progress."""
+    judgements = None if given is None else given.judgements
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
-        return evaluate(truth, entries, settings, against=against, advance=advance)
+        return evaluate(truth, entries, settings, against=against, judgements=judgements, advance=advance)
 
 
 def sign_result(result: Result, recipe: Recipe, folder: Path | None = None) -> Result:
@@ -251,6 +256,7 @@ def sign_result(result: Result, recipe: Recipe, folder: Path | None = None) -> R
         imply=summary["imply"],
         models=models,
         against=[f"{one['name']}@{one['digest'][:8]}" for one in recipe.against],
+        judgements=[one.digest[:8] for one in recipe.inputs if one.kind == JUDGEMENTS],
         result=provenance.digest(result.run[FILES]) if FILES in result.run else "",
     )
     return replace(result, run={**write_recipe(recipe, result.run, folder), "signature": signature.text})

@@ -1,16 +1,18 @@
 """Verify a run: compute every metric again from its stored scores, make every file again, and compare."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arena.base.progress import Progress, Silent
+from arena.pipeline.judgements import GivenJudgements, judgements_of_run, read_given
 from arena.pipeline.publish import exports_of
 from arena.pipeline.stages import evaluate_run
-from arena.pipeline.stored_run import other_scores, read_stored_run
+from arena.pipeline.stored_run import StoredRun, other_scores, read_stored_run
 from arena.report.text import text_reports
 from arena.results.differences import differing_bytes, differing_parts, has_older_statistics, point_estimates
-from arena.results.run_folder import CONTAMINATION, TABLES, Result
+from arena.results.recipe import JUDGEMENTS
+from arena.results.run_folder import CONTAMINATION, JUDGED, TABLES, Result
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,12 @@ def verify_run(
     """
     run = read_stored_run(folder, dataset=dataset, scores=scores, tag_groups=tag_groups, root=root)
     result = run.result
-    again = evaluate_run(run.truth.truth, run.entries, run.settings, progress)
-    older = has_older_statistics(result, again)
-    stored, computed = point_estimates(result, again) if older else (result, again)
+    judged = _judgements_again(run, folder)
+    again = evaluate_run(run.truth.truth, run.entries, run.settings, progress, given=judged)
+    without = JUDGED in result.summary and judged is None
+    numbers = _without_judged(result) if without else result
+    older = has_older_statistics(numbers, again)
+    stored, computed = point_estimates(numbers, again) if older else (numbers, again)
     found = [*other_scores(result, run.scores), *differing_parts(stored, computed)]
     files = list(_texts(result, folder))
     if forms is not None:
@@ -69,9 +74,27 @@ def verify_run(
             "intervals, tests and threshold policies: this run was made by an older version, which computes them in another "
             "way; evaluate its scores again with arena score"
         )
+    if without:
+        left.append("judged truth: the judgements were moved or have changed since")
     if CONTAMINATION in result.summary:
         left.append("contamination: a run does not store the indexes of training images")
     return Verified(found, names, left)
+
+
+def _judgements_again(run: StoredRun, folder: Path) -> GivenJudgements | None:
+    """Return the answers that a run was made with; None if it has none, or if they were moved or have changed."""
+    recipe = run.result.recipe
+    stored = judgements_of_run(recipe, [folder])
+    if JUDGED not in run.result.summary or stored.missing:
+        return None
+    given = read_given(stored.found, run.truth.truth)
+    wanted = {one.digest for one in recipe.inputs if one.kind == JUDGEMENTS}
+    return given if given is not None and {one.digest for one in given.files} == wanted else None
+
+
+def _without_judged(result: Result) -> Result:
+    """Return a result without its metrics by judged truth."""
+    return replace(result, summary={key: value for key, value in result.summary.items() if key != JUDGED})
 
 
 _File = tuple[str, bytes | None, bytes]

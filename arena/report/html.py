@@ -23,11 +23,12 @@ from markupsafe import Markup
 
 from arena.base.format import count, encodable, figure, moment, percent, plural, rate
 from arena.metrics.labels import LABEL_ISSUES_PER_TAG
-from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED
+from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED, THRESHOLDED
 from arena.report.page.curves import DIAGRAM_HEIGHT, DIAGRAM_WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.forest_plot import forest_plot
 from arena.report.page.histograms import histogram_block
+from arena.report.page.judged_plot import judged_plot
 from arena.report.page.label_issues import SHOWN_LABEL_ISSUES_PER_TAG, shown_suspects
 from arena.report.page.pictures import picture_columns, picture_facts
 from arena.report.page.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
@@ -43,6 +44,14 @@ from arena.report.view_model.findings import (
     tag_verdicts_by_pair,
 )
 from arena.report.view_model.forest import caption, forest
+from arena.report.view_model.judged import (
+    completeness,
+    judged_facts,
+    judged_levels,
+    judged_verdict,
+    other_policies_judged,
+    share_text,
+)
 from arena.report.view_model.leaderboard import MODEL_STYLES, boards
 from arena.report.view_model.notes import counted_images
 from arena.report.view_model.published import PUBLISHED_CAVEAT as PUBLISHED_CAVEAT
@@ -51,6 +60,7 @@ from arena.report.view_model.recorded_labels import recorded_labels
 from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
 from arena.report.view_model.slices import slice_groups
 from arena.report.view_model.uncertainty import run_verdict, uncertainty_note
+from arena.results.run_folder import JUDGED
 
 PAGE_SCRIPTS = (
     "dom.js",
@@ -99,6 +109,9 @@ PAGE_STYLES = (
 )
 """Style sheets in order; the first is shared by all pages."""
 
+JUDGED_STYLE = "comparison/css/judged.css"
+"""Style sheet of the section on judged truth, which only runs with judgements have."""
+
 THRESHOLD_SOURCES = {
     "card": "from its card",
     "family": "from the card of its family",
@@ -115,7 +128,8 @@ def render_comparison(payload: Mapping[str, Any]) -> str:
 
     Raises ValueError if the payload contains NaN or infinity: an undefined value must be None.
     """
-    script, style = _script(), "\n".join(map(template_text, PAGE_STYLES))
+    styles = [*PAGE_STYLES, *([JUDGED_STYLE] if JUDGED in payload else [])]
+    script, style = _script(), "\n".join(map(template_text, styles))
     facts = picture_facts(payload["pictures"])
     page = (
         environment()
@@ -147,6 +161,12 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "recorded_labels": recorded_labels(payload),
         "forest": forest_plot(differences := forest(payload), payload),
         "forest_caption": caption(differences) if differences else "",
+        "judged_verdict": judged_verdict(payload),
+        "judged_facts": judged_facts(payload),
+        "judged_plot": judged_plot(payload),
+        "judged_levels": judged_levels(payload),
+        "judged_labels": completeness(payload),
+        "judged_policies": other_policies_judged(payload),
         "findings": findings(payload),
         "tag_findings": tag_findings(payload),
         "tag_pairs": tag_verdicts_by_pair(payload)[:MOST_PAIRS_LISTED],
@@ -276,7 +296,9 @@ def environment() -> Environment:
     )
     templates.filters.update(figure=figure, count=count, percent=percent, rate=rate, plural=plural, moment=moment)
     templates.filters.update(megabytes=megabytes)
+    templates.filters.update(share=share_text)
     templates.globals.update(
+        judged_metrics=[METRICS[key] for key in THRESHOLDED],
         headlines=[METRICS[key] for key in HEADLINES],
         sliced=[METRICS[key] for key in SLICED],
         tag_table=[METRICS[key] for key in TAG_TABLE],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from arena.base.format import UNDEFINED, clipped, count, escape_markdown, moment, plural, rate
-from arena.metrics.registry import HEADLINES, LEADERBOARD, METRICS
+from arena.metrics.registry import HEADLINES, LEADERBOARD, METRICS, THRESHOLDED
 from arena.report.markdown import bullets, code, folded, picture, table
 from arena.report.static_pictures import plots_of
 from arena.report.view import headline_view
@@ -14,6 +14,16 @@ from arena.report.view_model.contamination import CONTAMINATION_CAVEAT, contamin
 from arena.report.view_model.cost import cost_notes, megabytes, millions
 from arena.report.view_model.findings import run_subject, tag_findings
 from arena.report.view_model.forest import caption, forest
+from arena.report.view_model.judged import (
+    BY_LABELS,
+    BY_TRUTH,
+    completeness,
+    judged_contrasts,
+    judged_facts,
+    judged_levels,
+    judged_verdict,
+    share_text,
+)
 from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
 from arena.report.view_model.notes import convention_note, run_notes, undefined_notes
 from arena.report.view_model.published import PUBLISHED_CAVEAT as PUBLISHED_CAVEAT
@@ -44,10 +54,12 @@ def summary_markdown(result: Result, headline_payload: Mapping[str, Any] | None 
     parts = [
         f"# {escape_markdown(' vs '.join(clipped(model['name'], _NAME_LENGTH) for model in payload['models']))}",
         _verdict(payload),
+        _judged_verdict(payload),
         escape_markdown(" ".join(recorded_labels(payload))),
         escape_markdown(f"{run_subject(payload)}{skipped_note(payload['dataset']['skipped'])}"),
         _short_leaderboard(payload),
         _forest(payload),
+        _judged(payload),
         _published(payload),
         shown.get("leaderboard", ""),
         folded("All metrics, with intervals and tests", _all_figures(result, payload)),
@@ -70,6 +82,37 @@ def _verdict(payload: Mapping[str, Any]) -> str:
         return POINT_ESTIMATES
     text = run_verdict(payload)
     return f"**{escape_markdown(text)}**" if text else ""
+
+
+def _judged_verdict(payload: Mapping[str, Any]) -> str:
+    """Return what judged truth says of the headline metrics; empty without judgements."""
+    text = " ".join(judged_verdict(payload))
+    return f"**{escape_markdown(text)}**" if text else ""
+
+
+def _judged(payload: Mapping[str, Any]) -> str:
+    """Return the section on metrics by judged truth; empty without judgements."""
+    facts = judged_facts(payload)
+    if not facts:
+        return ""
+    levels = judged_levels(payload)
+    header = ["model", "by", *(METRICS[key].short for key in THRESHOLDED)]
+    rows = [
+        [clipped(one.name, _NAME_LENGTH), by, *(of[key].text for key in THRESHOLDED)]
+        for one in levels
+        for by, of in ((BY_LABELS, one.by_labels), (BY_TRUTH, one.by_truth))
+    ]
+    for one in judged_contrasts(payload, THRESHOLDED):
+        name = f"{clipped(one.first, 30)} − {clipped(one.second, 30)}, {METRICS[one.figure].short}"
+        worth = "" if one.effective is None else f"{count(one.effective)} effective answers"
+        facts.append(": ".join([name, "; ".join(filter(None, [
+            f"{one.labels.signed_text} by labels, {one.truth.signed_text} by judged truth", worth,
+        ]))]))  # fmt: skip
+    tags = [[one.title, count(one.tags), count(one.answers), share_text(one.complete), share_text(one.right)]
+            for one in completeness(payload)]  # fmt: skip
+    complete = table([["tags", "number", "answers", "true tags recorded", "recorded tags true"], *tags], numbers_from=1)
+    body = [bullets(facts), *([table([header, *rows], numbers_from=2), complete] if levels else [])]
+    return folded("By judged truth", "\n\n".join(body))
 
 
 def _short_leaderboard(payload: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from arena.report.view_model.cost import cost_notes
 from arena.report.view_model.notes import convention_note, known_cells, sample_notes, undefined_notes, weighted_images
 from arena.report.view_model.recipe import provenance, reproduce
 from arena.results.headline import as_published, headline
-from arena.results.run_folder import CONTAMINATION, KNOWN, Result
+from arena.results.run_folder import CONTAMINATION, JUDGED, KNOWN, Result
 
 CURVES = (*THRESHOLDED, *(f"{key}_tags" for key in MACRO_THRESHOLDED))
 """Columns of the threshold sweep that the page draws, with the number of tags in each mean."""
@@ -107,6 +107,7 @@ def headline_view(result: Result) -> dict[str, Any]:
         "contamination": contamination(result),
         "labels": comparisons.labels(result),
         "published": result.summary.get("published", []),
+        **({JUDGED: result.summary[JUDGED]} if JUDGED in result.summary else {}),
     }
 
 

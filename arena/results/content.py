@@ -50,7 +50,7 @@ _RECIPE = table_of(
             "items": table_of(known={"kind": TEXT, "path": TEXT, "name": TEXT, "digest": TEXT}),
         },
     },
-    {"weighted": FLAG, "partly_known": FLAG},
+    {"weighted": FLAG, "partly_known": FLAG, "answers": COUNT},
 )
 
 _DATASET = table_of(
@@ -107,6 +107,42 @@ _PUBLISHED = table_of(
     {f"{key}_tags": _MAYBE_COUNT for key in LEADERBOARD},
 )  # fmt: skip
 
+_JUDGED_REGIME = table_of(
+    {f"{key}{end}": _MAYBE_NUMBER for key in THRESHOLDED for end in ("", "_low", "_high", "_standard_error")}
+)
+_JUDGED_MODEL = table_of({"regimes": table_of(others=_JUDGED_REGIME)}, {"error_shift": table_of(others=_MAYBE_NUMBER)})
+_JUDGED_LABELS = table_of(
+    {
+        "slice": TEXT, "value": TEXT, "tags": COUNT, "answers": COUNT,
+        **{f"{key}{end}": _MAYBE_NUMBER for key in ("complete", "right") for end in ("", "_low", "_high")},
+    },
+)  # fmt: skip
+_JUDGED_DIFFERENCE = table_of(
+    {
+        "regime": TEXT, "figure": TEXT, "first": TEXT, "second": TEXT,
+        **dict.fromkeys(("difference", "low", "high", "standard_error", "p"), _MAYBE_NUMBER),
+    },
+    {
+        "higher": _MAYBE_TEXT,
+        **dict.fromkeys(
+            ("p_adjusted", "image_error", "effective_answers", "wanted", "more_answers", "error_shift"), _MAYBE_NUMBER
+        ),
+    },
+)  # fmt: skip
+
+_JUDGED = table_of(
+    {
+        "answers": COUNT, "unclear": COUNT, "unsampled": COUNT, "elsewhere": COUNT, "unfinished": list_of("string"),
+        "assumed": FLAG, "agreement": _MAYBE_NUMBER, "repeated": COUNT, "error_rate": _MAYBE_NUMBER,
+        "error_rate_standard_error": _MAYBE_NUMBER, "undefined": TEXT,
+    },
+    {
+        "models": table_of(others=_JUDGED_MODEL), "labels": {"type": "array", "items": _JUDGED_LABELS},
+        "differences": {"type": "array", "items": _JUDGED_DIFFERENCE},
+    },
+)  # fmt: skip
+"""Entry `judged` of `summary.json`: metrics by judged truth; without `models` if `undefined` says why there are none."""
+
 SUMMARY = Schema(
     table_of(
         {
@@ -125,6 +161,7 @@ SUMMARY = Schema(
             "imply": FLAG, "effective_clusters": _MAYBE_NUMBER, "weighted_images": NUMBER, "effective_images": NUMBER,
             "known_cells": COUNT, "cells": COUNT, "tags_without_known_absence": COUNT,
             "published": {"type": "array", "items": _PUBLISHED},
+            "judged": _JUDGED,
             "contamination": table_of(
                 {
                     "indexes": {"type": "array", "items": table_of({"name": TEXT, "digest": TEXT, "images": COUNT})},

@@ -25,6 +25,9 @@ SLICE_COLUMNS = ("rating", "domain", "size")
 DATASET_KEYS = ("name", "title", "digest", "images", "licence")
 """Fields of `DatasetUsed` that `run.json` holds in `dataset`."""
 
+JUDGEMENTS = "judgements"
+"""Kind of an input that holds answers of people."""
+
 TOP_KEYS = ("created", "arena_version", "command", "versions", "machine")
 """Fields of `Recipe` that `run.json` holds at its top level under the same name."""
 
@@ -135,7 +138,7 @@ class RecipeInput(NamedTuple):
     """A file or folder that a run was made from.
 
     Attributes:
-        kind: `dataset`, `truth`, `scores`, `model`, `index` or `pictures`.
+        kind: `dataset`, `truth`, `scores`, `model`, `index`, `pictures` or `judgements`.
         path: in `run.json` relative to the run folder, with slashes; absolute before the run is written.
         name: name of the model or of the index.
         digest: SHA-256 of the content; empty if unknown.
@@ -169,6 +172,7 @@ class Recipe:
         renamed: old name -> new name of tags that count as one tag, in addition to the dataset's aliases.
         inputs: files and folders that the run was made from.
         against: name, digest and size of each index of training images.
+        answers: number of answers in the judgements; 0 without judgements.
         command: the command line; empty for a run made in Python.
         started, created: when the command started, and when its result was made; UTC, ISO 8601.
         versions, machine: values of `arena.base.provenance`.
@@ -182,6 +186,7 @@ class Recipe:
     renamed: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[RecipeInput, ...] = ()
     against: tuple[Mapping[str, Any], ...] = ()
+    answers: int = 0
     command: str = ""
     started: str = ""
     created: str = ""
@@ -241,6 +246,7 @@ def write_recipe(recipe: Recipe, run: Mapping[str, Any], folder: Path | None = N
             "settings": _settings_content(recipe.settings),
             "renamed": dict(recipe.renamed),
             "inputs": [one._asdict() for one in inputs],
+            **({"answers": recipe.answers} if recipe.answers else {}),
         },
         "models": models,
     }
@@ -284,7 +290,7 @@ def _read(run: Mapping[str, Any]) -> Recipe:
     dataset = replace(_dataset(run), sample=sample, private=private, weighted=weighted, partly_known=partly_known)
     return replace(
         _top_level(run), settings=Settings(**settings), renamed=dict(block["renamed"]), inputs=inputs,
-        started=str(block["started"]), dataset=dataset,
+        started=str(block["started"]), answers=int(block.get("answers", 0)), dataset=dataset,
     )  # fmt: skip
 
 

@@ -56,6 +56,9 @@ TABLES: dict[str, str] = {
 CONTAMINATION = "contamination"
 """Name of the table, the summary entry and the kind of slice for overlap with training data."""
 
+JUDGED = "judged"
+"""Name of the summary entry with metrics by judged truth; only a run with judgements has it."""
+
 OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
 """Tables that not every run has; `summary.json` has an entry of the same name if the table exists."""
 

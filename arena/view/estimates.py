@@ -10,7 +10,8 @@ import pandas as pd
 from arena.base.errors import ArenaError
 from arena.base.format import interval, signed
 from arena.dataset.answer_book import AnswerBook
-from arena.evaluate.judged import LEAST_ANSWERS, Cells, Judged, estimate_judged, read_cells
+from arena.evaluate.answers import LEAST_ANSWERS
+from arena.evaluate.judged import Cells, Judged, estimate_judged, read_cells
 from arena.evaluate.judged_partly import answered_part
 from arena.metrics.intervals import resampled_interval
 from arena.metrics.judged import Estimated

@@ -82,7 +82,7 @@ def test_without_calibration_nothing_is_recommended(made: Made) -> None:
 
 def test_with_calibration_metrics_are_expected(made: Made) -> None:
     found = document(made.folder / "known")
-    assert found["calibration"]["run"] == "run"
+    assert (found["calibration"]["run"], found["calibration"]["shared_images"]) == ("run", 0)
     assert found["calibration"]["tags"] == 11
     for one in found["models"].values():
         f1 = one["expected"]["best"]["micro_f1"]
@@ -152,6 +152,21 @@ def test_one_model_has_no_agreement(made: Made, tmp_path: Path) -> None:
     assert set(pd.read_parquet(tmp_path / "x" / "images.parquet")["image_id"]) < images
 
 
+def test_models_without_a_common_tag_cannot_be_compared(made: Made, tmp_path: Path) -> None:
+    (tmp_path / "three").mkdir()
+    write_selected_tags(tmp_path / "three", ["z_0", "z_1"])
+    write_onnx(tmp_path / "three" / "model.onnx", 2, seed=3)
+    models = f"one={made.folder / 'one'},three={tmp_path / 'three'}"
+    done = arena_here("pick", made.folder / "others", "-m", models, "-o", tmp_path / "x", "--limit", 10)
+    assert done.returncode == 0, done.stderr
+    found = document(tmp_path / "x")
+    assert (found["common_tags"], found["judging"]) == (0, None)
+    assert "The taggers have no tag in common" in " ".join(done.stdout.split())
+    assert not (tmp_path / "x" / "plan.parquet").exists()
+    refused = arena_here("judge", "plan", tmp_path / "x", "-o", tmp_path / "p.parquet")
+    assert "no tag to judge" in refused.stderr
+
+
 def read_frozen_ids(folder: Path) -> set[str]:
     from arena.cards import find_dataset
 
@@ -160,11 +175,13 @@ def read_frozen_ids(folder: Path) -> set[str]:
 
 def test_a_private_dataset_shows_no_image_unless_asked(made: Made, tmp_path: Path) -> None:
     dataset = tmp_path / "private"
-    shutil.copytree(made.folder / "others", dataset)
+    shutil.copytree(made.folder / "drawn", dataset)
     card = (dataset / "dataset.toml").read_text()
     (dataset / "dataset.toml").write_text(f"private = true\n{card}")
-    done = arena_here("pick", dataset, "-m", made.models, "-o", tmp_path / "x", "--limit", 20)
+    more = ("--limit", 20, "--calibration", made.run)
+    done = arena_here("pick", dataset, "-m", made.models, "-o", tmp_path / "x", *more)
     assert done.returncode == 0, done.stderr
+    assert document(tmp_path / "x")["calibration"]["shared_images"] == 20
     assert "data:image/webp" not in (tmp_path / "x" / "index.html").read_text()
     assert not (tmp_path / "x" / "thumbnails").exists()
 

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
@@ -10,7 +11,13 @@ from arena.base.locks import lock_output
 from arena.dataset import answer_book
 from arena.dataset.answer_book import Answer, AnswerBook
 from arena.dataset.definitions import DEFINITIONS_FILE, read_definitions
-from arena.dataset.judgements import add_judgements, read_judgements
+from arena.dataset.judgements import (
+    PlannedCells,
+    add_judgements,
+    load_judgements,
+    read_judgements,
+    register_plan,
+)
 
 
 def row(number: int, *, judge: str = "ann", plan: str = "p", inclusion: float | None = 0.5) -> Answer:
@@ -43,6 +50,14 @@ def test_rows_of_another_process_are_kept(tmp_path: Path) -> None:
     path.unlink()
     book.refresh()
     assert book.answers() == []
+
+
+def test_what_plans_could_ask_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "j.parquet"
+    nothing = pd.DataFrame(columns=["image_id", "tag", "inclusion_probability"])
+    register_plan(path, "p1", PlannedCells(7, ("hat",), ("i0",)), nothing)
+    AnswerBook(path).add(row(0))
+    assert load_judgements([path]).plans == {"p1": PlannedCells(7, ("hat",), ("i0",))}
 
 
 def test_the_last_answer_of_a_person_to_a_plan_is_taken_back(tmp_path: Path) -> None:

@@ -6,7 +6,16 @@ import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.dataset.judgements import COLUMNS, add_judgements, read_judgements, refuse_unknown_cells
+from arena.dataset.judgements import (
+    COLUMNS,
+    PlannedCells,
+    add_judgements,
+    load_judgements,
+    read_judgements,
+    read_plans,
+    refuse_unknown_cells,
+    register_plan,
+)
 
 ROW = {"image_id": "i", "tag": "hat", "answer": "yes", "judge": "anna", "time": "2026-01-01T00:00:00Z",
        "inclusion_probability": 0.5, "plan": "p"}  # fmt: skip
@@ -53,7 +62,7 @@ def test_files_that_are_no_judgements_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("image_id,tag\ni,hat\n")
     for name, message in (
         ("a.parquet", "not a readable Parquet file"),
-        ("b.csv", "columns missing: answer"),
+        ("b.csv", "no column answer"),
         ("c.csv", "no such file"),
     ):
         with pytest.raises(ArenaError, match=message):
@@ -63,3 +72,20 @@ def test_files_that_are_no_judgements_are_refused(tmp_path: Path) -> None:
 def test_unknown_images_and_tags_are_named(tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="tag not in the dataset: cap"):
         refuse_unknown_cells(table({"tag": "cap"}), ["i"], ["hat"], tmp_path)
+
+
+def test_a_plan_is_registered_with_its_probabilities_and_stays_with_more_answers(tmp_path: Path) -> None:
+    path, plan = tmp_path / "j.parquet", PlannedCells(2, ("hat", "cap"), ("i", "k"))
+    register_plan(path, "p", plan, table({}))
+    assert read_plans(path) == {"p": plan}
+    assert read_judgements(path).empty
+    add_judgements(path, [table({}, {"tag": "cap"}, {"plan": "other"})])
+    register_plan(path, "p", plan._replace(cells=3), table({"inclusion_probability": 0.75}))
+    rows = read_judgements(path)
+    found = dict(zip(zip(rows["tag"], rows["plan"], strict=True), rows["inclusion_probability"], strict=True))
+    assert found == {("hat", "p"): 0.75, ("cap", "p"): 0.5, ("hat", "other"): 0.5}
+    assert load_judgements([path]).plans["p"].cells == 3
+    copy = tmp_path / "a.csv"
+    table({"judge": "ben"}).to_csv(copy, index=False)
+    both = load_judgements([path, copy])
+    assert (len(both.rows), list(both.plans)) == (4, ["p"])

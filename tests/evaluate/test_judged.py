@@ -1,23 +1,30 @@
 """Plans and metrics from answers: reproducible, nested, and close to the truth where labels are wrong."""
 
+import re
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
+from arena.dataset.judgements import Judgements, PlannedCells
+from arena.evaluate.answers import GOLD, LEAST_ANSWERS, agreement, error_rate, sampled_answers
 from arena.evaluate.judged import (
     FIRST_WAVE,
     LABELS,
-    LEAST_ANSWERS,
     Cells,
-    agreement,
     answers_of,
     draw_plan,
     estimate_judged,
     forecast,
+    planned_cells,
     read_cells,
     unanswered,
 )
+from arena.evaluate.judged_summary import judged_summary
+from arena.metrics.registry import THRESHOLDED
 from arena.results.recipe import Settings
 
 from .worlds import world
@@ -132,3 +139,151 @@ def test_cells_are_those_of_the_compared_tags() -> None:
     np.testing.assert_array_equal(found.labels, labels.values.toarray()[:, kept])
     np.testing.assert_array_equal(found.predicted["fine"], found.scores["fine"] >= 0.5)
     assert found.tags == tuple(name for name, one in zip(labels.tags.names, kept, strict=True) if one)
+
+
+@pytest.fixture(scope="module")
+def asked(cells: Cells, truth: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A plan of one wave, and its answers."""
+    plan = draw_plan(cells, 2_600, 0)
+    return plan, answered(plan, truth)
+
+
+def summary_of(cells: Cells, rows: pd.DataFrame, plans: dict[str, PlannedCells] | None = None) -> dict[str, Any]:
+    return judged_summary(cells, Judgements(rows, plans or {}), [("own", cells.predicted)])
+
+
+def test_the_summary_has_the_estimates_of_the_plan(cells: Cells, asked: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    plan, rows = asked
+    found, wanted = summary_of(cells, rows), estimate_judged(cells, rows, plan)
+    own = found["models"]["A"]["regimes"]["own"]
+    for key in THRESHOLDED:
+        one = wanted.models["A"][key]
+        assert own[key] == pytest.approx(min(1.0, max(0.0, one.value)))
+        assert own[f"{key}_standard_error"] == pytest.approx(one.standard_error)
+        assert own[f"{key}_low"] <= own[key] <= own[f"{key}_high"]
+        [row] = [row for row in found["differences"] if row["figure"] == key]
+        assert row["difference"] == pytest.approx(wanted.pairs["A", "B"][key].value)
+    complete = found["labels"][0]
+    assert complete["complete"] == pytest.approx(wanted.models[LABELS]["micro_recall"].value)
+    assert (found["answers"], found["undefined"], found["unsampled"]) == (len(rows), "", 0)
+    headlines = [row for row in found["differences"] if "higher" in row]
+    assert {row["figure"] for row in headlines} == {"macro_f1", "micro_f1"}
+    assert all(row["p"] <= row["p_adjusted"] for row in headlines)
+
+
+def test_answers_that_no_plan_sampled_change_no_estimate(
+    cells: Cells, asked: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    rows = asked[1]
+    free = pd.DataFrame({"image_id": ["i1", "i2"], "tag": "t0", "answer": "yes", "judge": "x", "time": "2026-01-01"})
+    more = pd.concat([rows, free.assign(inclusion_probability=np.nan, plan="")])
+    with_free, without = summary_of(cells, more), summary_of(cells, rows)
+    assert with_free.pop("unsampled") == 2
+    assert without.pop("unsampled") == 0
+    assert with_free == without
+
+
+def test_a_model_that_was_not_planned_for_is_judged_by_the_same_answers(
+    cells: Cells, truth: np.ndarray, asked: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    rng = np.random.default_rng(7)
+    new = (1 / (1 + np.exp(-(3 * truth - 1.5 + rng.normal(0, 1.0, truth.shape))))).astype(np.float32)
+    both = {"A": cells.scores["A"], "C": new}
+    later = replace(cells, scores=both, predicted={name: one >= 0.5 for name, one in both.items()})
+    found = summary_of(later, asked[1])
+    own = found["models"]["C"]["regimes"]["own"]
+    true = 2 * ((new >= 0.5) & truth).sum() / ((new >= 0.5).sum() + truth.sum())
+    assert abs(own["micro_f1"] - true) < 3 * own["micro_f1_standard_error"]
+    planned = summary_of(cells, asked[1])["differences"]
+    of_pair = {row["figure"]: row["effective_answers"] for row in found["differences"] if "higher" in row}
+    assert of_pair["micro_f1"] < next(r["effective_answers"] for r in planned if r["figure"] == "micro_f1")
+
+
+def test_two_plans_are_averaged_by_their_answers(cells: Cells, truth: np.ndarray) -> None:
+    plans = [draw_plan(cells, 2_600, 0), draw_plan(cells, 3_400, 5)]
+    rows = pd.concat([answered(plan, truth) for plan in plans])
+    found = sampled_answers(cells.image_ids, cells.tags, Judgements(rows))
+    assert len(found.cells) == len(rows) >= found.clear
+    share = len(plans[0]) / len(rows)
+    assert set(found.cells.shares.round(9)) == {round(share, 9), round(1 - share, 9)}
+    one = summary_of(cells, rows)["models"]["A"]["regimes"]["own"]
+    true = 2 * (cells.predicted["A"] & truth).sum() / (cells.predicted["A"].sum() + truth.sum())
+    assert abs(one["micro_f1"] - true) < 3 * one["micro_f1_standard_error"]
+
+
+def planned(of: Cells, plan: pd.DataFrame, **changes: Any) -> dict[str, PlannedCells]:
+    return {str(plan["plan"].iloc[0]): planned_cells(of, plan)._replace(**changes)}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({}, ""),
+        ({"tags": tuple(f"t{n}" for n in range(10))}, r"no plan could ask 2 compared tags \(t10 and t11\)"),
+        ({"image_ids": tuple(f"i{n}" for n in range(499))}, "no plan could ask 1 image of this comparison"),
+        ({"cells": 9_999}, "0 clear answers to sampled cells .* 600; plan .*: .* of its 9,999 cells are answered"),
+    ],
+)
+def test_what_a_plan_could_not_ask_makes_all_metrics_undefined(
+    cells: Cells, asked: tuple[pd.DataFrame, pd.DataFrame], change: dict[str, Any], problem: str
+) -> None:
+    found = summary_of(cells, asked[1], planned(cells, asked[0], **change))
+    assert re.search(problem, found["undefined"])
+    assert bool(found["undefined"]) == bool(problem) == ("models" not in found)
+    assert not found["assumed"]
+
+
+def test_a_comparison_of_fewer_images_and_tags_takes_the_answers_on_them(
+    cells: Cells, asked: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    found = sampled_answers(cells.image_ids[:450], cells.tags[1:], Judgements(asked[1], planned(cells, asked[0])))
+    assert not found.problem
+    assert found.clear + found.elsewhere == len(asked[1])
+    assert found.cells.image.max() < 450
+
+
+@pytest.fixture(scope="module")
+def twice(cells: Cells, truth: np.ndarray) -> pd.DataFrame:
+    """Right answers of two people to every cell of a plan."""
+    rows = answered(draw_plan(cells, 4_000, 0), truth)
+    return pd.concat([rows, rows.assign(judge="y")])
+
+
+def erring(rows: pd.DataFrame, rate: float) -> pd.DataFrame:
+    rng, wrong = np.random.default_rng(3), {"yes": "no", "no": "yes"}
+    return rows.assign(answer=rows["answer"].where(rng.random(len(rows)) >= rate, rows["answer"].map(wrong)))
+
+
+def test_wrong_answers_are_corrected_and_widen_the_intervals(cells: Cells, twice: pd.DataFrame) -> None:
+    right, found = (summary_of(cells, rows) for rows in (twice, erring(twice, 0.05)))
+    assert found["error_rate"] == pytest.approx(0.05, abs=0.02)
+    assert right["error_rate"] == 0 < right["error_rate_standard_error"] < found["error_rate_standard_error"]
+    before, after = (one["models"]["A"]["regimes"]["own"] for one in (right, found))
+    shift = found["models"]["A"]["error_shift"]["micro_f1"]
+    assert shift < -0.05, "uncorrected"
+    assert abs(after["micro_f1"] - before["micro_f1"]) < 2 * after["micro_f1_standard_error"]
+    assert before["micro_f1_standard_error"] < after["micro_f1_standard_error"]
+    [row] = [one for one in found["differences"] if one["figure"] == "micro_f1"]
+    of_b = found["models"]["B"]["error_shift"]["micro_f1"]
+    assert row["error_shift"] == pytest.approx(shift - of_b)
+
+
+def test_answers_that_are_wrong_half_of_the_time_say_nothing(cells: Cells, twice: pd.DataFrame) -> None:
+    found = summary_of(cells, erring(twice, 0.5))
+    assert "of the answers are wrong or more" in found["undefined"]
+    assert "models" not in found
+
+
+def test_gold_answers_count_alone_and_measure_the_errors_of_others(cells: Cells, twice: pd.DataFrame) -> None:
+    people = erring(twice[twice["judge"] == "x"], 0.05)
+    gold = twice[twice["judge"] == "x"].iloc[:800].assign(judge=GOLD)
+    found = sampled_answers(cells.image_ids, cells.tags, Judgements(pd.concat([people, gold])))
+    certain = found.cells.certain
+    assert certain is not None
+    assert certain.sum() == 800
+    assert set(found.cells.answer[certain]) <= {0.0, 1.0}
+    assert (found.cells.without_errors(0.1).answer[certain] == found.cells.answer[certain]).all()
+    wrong = (people["answer"].iloc[:800].to_numpy() != gold["answer"].to_numpy()).mean()
+    errors = error_rate(pd.concat([people, gold]))
+    assert errors.rate == wrong
+    assert errors.standard_error == pytest.approx((wrong * (1 - wrong) / 800) ** 0.5, rel=0.05)

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.metrics.judged import (
+    NO_CELLS,
     JudgedCells,
     answers_needed,
+    answers_worth,
     asking_intensity,
     corrected_labels,
     estimate_all,
@@ -18,8 +20,6 @@ from arena.metrics.judged import (
     influences,
     pulls,
 )
-
-NOTHING = JudgedCells(*(np.empty(0, np.int64),) * 2, *(np.empty(0),) * 2)
 
 
 def world(seed: int, images: int = 40, tags: int = 5) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
@@ -37,7 +37,7 @@ def f1(predicted: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
 
 def test_without_answers_the_metrics_are_those_of_the_proxies() -> None:
     truth, predicted, _ = world(0)
-    models, pairs = estimate_all(predicted, truth.astype(float), NOTHING)
+    models, pairs = estimate_all(predicted, truth.astype(float), NO_CELLS)
     for name, one in predicted.items():
         macro, micro = f1(one, truth)
         assert models[name]["macro_f1"].value == pytest.approx(macro)
@@ -86,8 +86,8 @@ def test_images_of_a_cluster_count_as_one() -> None:
     truth, predicted, _ = world(4)
     twice = {name: np.repeat(one, 2, axis=0) for name, one in predicted.items()}
     labels = np.repeat(truth, 2, axis=0).astype(float)
-    alone, together = (estimate_all(twice, labels, NOTHING, one)[0]["A"] for one in (None, np.arange(80) // 2))
-    single = estimate_all(predicted, truth.astype(float), NOTHING)[0]["A"]
+    alone, together = (estimate_all(twice, labels, NO_CELLS, one)[0]["A"] for one in (None, np.arange(80) // 2))
+    single = estimate_all(predicted, truth.astype(float), NO_CELLS)[0]["A"]
     for name in ("macro_f1", "micro_f1"):
         assert together[name].standard_error == pytest.approx(single[name].standard_error)
         assert alone[name].standard_error < together[name].standard_error
@@ -119,3 +119,51 @@ def test_a_difference_of_images_alone_needs_infinitely_many_answers() -> None:
     assert 0 < enough.macro < math.inf
     assert answers_needed(list(predicted.values()), proxy, 0.05, (0.02, 0.01)).macro == math.inf
     assert answers_needed(list(predicted.values()), proxy, 0.1, (0.01, 0.01)).macro < enough.macro / 4
+
+
+TWICE = JudgedCells(np.array([1, 1]), np.array([0, 0]), np.array([0.5, 0.25]), np.ones(2), np.full(2, 0.5))
+"""Image 1, asked by two plans of equal weight."""
+
+ONE_TAG = np.array([[True], [True], [False]]), np.array([[0.5], [0.25], [0.25]])
+"""Decisions and proxies of three images: F1 at the proxies is 2 * 0.75 / 3 = 0.5."""
+
+
+@pytest.mark.parametrize(
+    ("cells", "macro", "micro", "variance"),
+    [
+        (NO_CELLS, 0.5, 0.5, None),
+        # image 1 asked with 0.5, yes: z^ = 0.25 + 0.75 / 0.5 = 1.75; psi 0.25 / 3, 2.125 / 3, -0.125 / 3
+        (JudgedCells(np.array([1]), np.array([0]), np.array([0.5]), np.array([1.0])), 1.25, 1.0, 0.484375),
+        # the same answer in one of two plans of equal weight: half of the correction, z^ = 1
+        (JudgedCells(np.array([1]), np.array([0]), np.array([0.5]), np.array([1.0]), np.array([0.5])), 0.875, 0.8, None),
+        # asked by both plans, with 0.5 and 0.25: z^ = 0.25 + 0.75 * (0.5 / 0.5 + 0.5 / 0.25) = 2.5
+        (TWICE, 1.625, 8 / 7, None),
+    ],
+)  # fmt: skip
+def test_estimates_worked_by_hand(cells: JudgedCells, macro: float, micro: float, variance: float | None) -> None:
+    predicted, proxy = ONE_TAG
+    found = estimate_all({"A": predicted}, proxy, cells)[0]["A"]
+    assert found["macro_f1"].value == pytest.approx(macro)
+    assert found["micro_f1"].value == pytest.approx(micro)
+    if cells.share is None and len(cells):
+        assert found["macro_f1"].standard_error ** 2 == pytest.approx(variance)
+
+
+def test_what_answers_are_worth_worked_by_hand() -> None:
+    """One answer, asked with 0.5: pull (2 - 0.5) / 3 = 0.5, deviation 0.75, variance (1 - 0.5) / 0.5^2 * 0.375^2 = 0.28125."""
+    predicted, proxy = ONE_TAG
+    cells = JudgedCells(np.array([1]), np.array([0]), np.array([0.5]), np.array([1.0]))
+    pull = pulls(predicted, proxy).macro
+    worth = answers_worth(pull, proxy, cells, 1.0)
+    scale = 0.5 * 0.5 + math.sqrt(0.25 * 0.75) * (0.5 + 0.5 / 3)  # sqrt(q (1 - q)) times the pulls 0.5, 0.5, -0.5 / 3
+    assert worth.effective == pytest.approx(scale**2 / (0.9 * 0.28125))
+    assert worth.image_error == pytest.approx(math.sqrt(1 - 0.28125))
+    assert answers_worth(pull, proxy, NO_CELLS, 1.0) == (math.inf, 1.0)
+
+
+@pytest.mark.parametrize("truth", [0.0, 1.0])
+def test_answers_without_their_errors_have_the_mean_of_the_truth(truth: float) -> None:
+    rate = 0.1
+    cells = JudgedCells(np.arange(2), np.zeros(2, np.int64), np.ones(2), np.array([truth, 1 - truth]))
+    right, wrong = cells.without_errors(rate).answer
+    assert (1 - rate) * right + rate * wrong == pytest.approx(truth)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from arena.base.format import figure, probability
-from arena.report.html import PAGE_SCRIPTS, PAGE_STYLES, embedded_json, render_comparison
+from arena.report.html import JUDGED_STYLE, PAGE_SCRIPTS, PAGE_STYLES, embedded_json, render_comparison
 from arena.report.view_model.findings import run_subject
 
 from ..browser import Opened
@@ -75,7 +75,7 @@ def test_every_script_and_style_file_is_part_of_the_page() -> None:
     templates = files("arena.report").joinpath("templates")
     assert {path.name for path in templates.joinpath("comparison", "js").iterdir()} == set(PAGE_SCRIPTS)
     styles = {f"comparison/css/{path.name}" for path in templates.joinpath("comparison", "css").iterdir()}
-    assert styles | {"page.css"} == set(PAGE_STYLES)
+    assert styles | {"page.css"} == {*PAGE_STYLES, JUDGED_STYLE}
 
 
 def test_a_name_that_is_not_unicode_does_not_stop_the_page(payload: Payload) -> None:

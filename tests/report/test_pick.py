@@ -21,7 +21,7 @@ from arena.tags import TagRelations
 
 from ..browser import Opened
 from ..evaluate.test_pick import entry, world
-from .test_access import PHONE, in_both_schemes
+from .test_access import PHONE, colours, structure
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -41,7 +41,7 @@ def documents() -> tuple[dict[str, Any], dict[str, Any]]:
     estimates = estimate_metrics(matched, labelled, [calibrate(labelled, number) for number in (0, 1)], "run")
     calibration = {
         "run": "run", "dataset": "Drawn", "images": 200, "min_positives": 10, "tags": 12, "pictures_differ": ["a"],
-        "same_images": True,
+        "shared_images": 3,
     }  # fmt: skip
     return tuple(made(matched, found, known) for found, known in ((estimates, calibration), (None, None)))  # type: ignore[return-value]
 
@@ -84,7 +84,7 @@ def test_the_page_is_accessible_and_fits_a_phone(opened: Opened, both: tuple[dic
     assert page.locator(".frame.veiled img").first.evaluate("one => getComputedStyle(one).filter") != "none"
     page.check("#reveal")
     assert page.locator(".frame.veiled img").first.evaluate("one => getComputedStyle(one).filter") == "none"
-    assert in_both_schemes(page) == []
+    assert structure(page) + colours(page) == []
 
 
 def test_markdown_and_page_say_what_is_missing(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
@@ -93,6 +93,7 @@ def test_markdown_and_page_say_what_is_missing(both: tuple[dict[str, Any], dict[
     assert "another kind than the labelled images" in text
     assert text.count("<script") == text.count("\\<script")
     assert "## Expected metrics" in text
+    assert "a has no threshold of its own; 0.5 is the default, not a recommendation." in text
     assert "## Expected metrics" not in pick_markdown(unknown)
     assert "Expected metrics" not in render_pick(unknown, {})
     assert "labelled run of the same taggers (--calibration)" in unknown["conclusion"][1]

@@ -10,7 +10,7 @@ import pytest
 
 from arena.dataset.answer_book import Answer, AnswerBook
 from arena.dataset.judgements import read_judgements
-from arena.evaluate.judged import LEAST_ANSWERS
+from arena.evaluate.answers import LEAST_ANSWERS
 from arena.pipeline.judge import PlanOptions, plan_questions, read_plan
 from arena.view import estimates
 from arena.view.estimates import Estimator
@@ -179,7 +179,7 @@ def test_differences_are_estimated_while_a_plan_is_answered(
     viewed: ViewedRun, book: AnswerBook, plan: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(estimates, "LEAST_ANSWERS", 100)
-    monkeypatch.setattr("arena.evaluate.judged.LEAST_ANSWERS", 100)
+    monkeypatch.setattr("arena.evaluate.answers.LEAST_ANSWERS", 100)
     assert LEAST_ANSWERS == 600
     table, estimator = read_plan(plan), Estimator(viewed, book)
     columns = ["image_id", "tag", "inclusion_probability", "plan"]

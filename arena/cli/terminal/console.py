@@ -25,6 +25,7 @@ from rich.text import Text
 
 from arena.base.format import UNDEFINED, figure, one_line, signed
 from arena.base.progress import Unit
+from arena.cli.terminal.judged import show_judged
 from arena.evaluate.power import Power
 from arena.metrics.registry import HEADLINES
 from arena.report.view import HEADLINE_TABLES, headline_view
@@ -137,6 +138,7 @@ def show_summary(folder: Path) -> None:
     policies = filter(None, [other_policies(payload)])
     for line in [*run_notes(result), *_differences(result), *policies]:
         console.print(line, markup=False)
+    show_judged(console, payload)
     for name, model in summary["models"].items():
         if cost := cost_line(name, model, result.run["models"].get(name, {})):
             console.print(one_line(cost), markup=False)

@@ -1,20 +1,22 @@
 """Terminal output of `arena judge`."""
 
 import math
-from collections.abc import Mapping
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from arena.base.format import count, figure, interval, plural, signed
 from arena.cli.terminal.console import results_console
-from arena.evaluate.judged import LABELS
+from arena.cli.terminal.judged import show_judged
+from arena.evaluate.judged import Judged
 from arena.metrics.intervals import resampled_interval
 from arena.metrics.judged import Estimated
 from arena.metrics.registry import METRICS
 from arena.pipeline.judge import Progressed, WrittenPlan
 
 _SHOWN = ("macro_f1", "micro_f1", "micro_precision", "micro_recall")
+"""Metrics of images without labels."""
 
 
 def show_plan(plan: WrittenPlan, difference: float) -> None:
@@ -37,27 +39,35 @@ def show_status(found: Progressed) -> None:
     """Print the state of a plan and the metrics by judged truth."""
     console = results_console()
     console.print(f"{count(found.asked - found.left)} of {plural(found.asked, 'cell', 'cells')} answered", markup=False)
-    if found.judged is None:
+    if found.unlabelled is not None:
+        _show_unlabelled(console, found.unlabelled)
+    elif found.payload is not None:
+        show_judged(console, found.payload)
+    else:
         console.print("metrics are printed once every cell of the plan has an answer", markup=False)
-        return
-    judged = found.judged
+
+
+def _show_unlabelled(console: Console, judged: Judged) -> None:
+    """Print the metrics by judged truth of images without labels."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("by judged truth", overflow="fold")
     for name in _SHOWN:
         table.add_column(METRICS[name].heading, justify="right")
     for model, each in judged.models.items():
-        if model != LABELS:
-            table.add_row(Text(model), *(_value(each[name]) for name in _SHOWN))
+        table.add_row(Text(model), *(_value(each[name]) for name in _SHOWN))
     for (first, second), each in judged.pairs.items():
         table.add_row(Text(f"{first} - {second}"), *(_difference(each[name]) for name in _SHOWN))
     console.print(table)
-    if LABELS in judged.models:
-        console.print(_labels(judged.models[LABELS]), markup=False)
     agreement = ""
     if not math.isnan(judged.agreement):
         twice = plural(judged.repeated, "cell", "cells")
         agreement = f"; agreement (Krippendorff's alpha) {judged.agreement:.2f} on {twice} answered twice"
     console.print(f"{count(judged.answers)} clear answers, {count(judged.unclear)} unclear{agreement}", markup=False)
+    if judged.errors.rate > 0:
+        share, error = (f"{100 * one:.1f} %" for one in judged.errors)
+        console.print(
+            f"about {share} of the answers are wrong (standard error {error}); this is corrected", markup=False
+        )
 
 
 def _value(one: Estimated) -> str:
@@ -69,9 +79,3 @@ def _value(one: Estimated) -> str:
 def _difference(one: Estimated) -> str:
     ends = resampled_interval(one.value, one.standard_error, math.inf)
     return f"{signed(one.value)}\n{interval(float(ends.low), float(ends.high), signed)}"
-
-
-def _labels(each: Mapping[str, Estimated]) -> str:
-    """Return how complete and how right the recorded labels are."""
-    complete, right = (min(1.0, each[name].value) for name in ("micro_recall", "micro_precision"))
-    return f"{100 * complete:.1f} % of the true tags are recorded; {100 * right:.1f} % of the recorded tags are true"

@@ -19,6 +19,7 @@ from arena.gate.judge import judge_paired
 from arena.gate.limits import COVERAGE
 from arena.gate.names import KnownNames, refuse_unknown_names
 from arena.gate.options import CANARY_OPTIONS, VERDICT_OPTIONS
+from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy, read_policy
 from arena.gate.sample import fitted, reach_told
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
@@ -35,6 +36,7 @@ from arena.pipeline.entrants import (
     RunEntrant,
     find_entrant,
     give_unique_names,
+    judgements_of_entrants,
     short_name,
 )
 from arena.pipeline.inputs import find_model_of
@@ -44,6 +46,7 @@ from arena.pipeline.thresholds import refuse_thresholds
 from arena.report.check.document import read_check
 from arena.report.check.write import write_check
 from arena.report.view import headline_view
+from arena.report.view_model.judged import judged_facts
 from arena.report.view_model.recorded_labels import recorded_labels
 from arena.results.headline import notes_on_values
 from arena.results.run_folder import Result, read_result
@@ -126,6 +129,8 @@ def _judged(
     _refuse_overwriting(folder, found)
     first, second = give_unique_names(found, _ROLES)
     refuse_thresholds(asked.thresholds, [first.name, second.name])
+    if rules.of(MARGINS).judged:
+        _refuse_no_answers(rules, (first, second), asked)
     if isinstance(first, PublishedEntrant) or isinstance(second, PublishedEntrant):
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
     if isinstance(second, RunEntrant):
@@ -169,13 +174,36 @@ def _paired(
         ours, theirs, cases, dataset=result.recipe.dataset.label(8), images=result.summary["images"],
         tags=result.summary["compared_tags"], policy=rules.title, signature=result.run["signature"],
         created=result.run["created"], accept_inconclusive=rules.of(VERDICT_OPTIONS).accept_inconclusive,
-        notes=(*joint.notes, *notes_on_values(result.summary)), labels=" ".join(recorded_labels(headline_view(result))),
+        notes=(*joint.notes, *notes_on_values(result.summary), *_judged_notes(result, rules)),
+        labels=" ".join(recorded_labels(headline_view(result))),
     )  # fmt: skip
     if any(case.gate not in _COST_GATES for case in verdict.of(Outcome.FAIL)):
         progress.note("searching for the cause")
         causes = causes_of(joint, card=cards[0], compute=asked.compute, diagnose=diagnose, progress=progress)
         verdict = replace(verdict, causes=tuple(causes))
     return _Found(verdict, result)
+
+
+def _refuse_no_answers(rules: Policy, entrants: Sequence[Entrant], asked: ComparisonOptions) -> None:
+    """Refuse a check by judged truth without answers, or with a published file, which has no scores.
+
+    Raises:
+        ArenaError: the message says what to pass.
+    """
+    where = f"{rules.name}: [margins] judged = true"
+    for one in entrants:
+        if isinstance(one, PublishedEntrant):
+            raise ArenaError(
+                f"{where} needs the scores of both models, but {one.source} is a published file; name a run"
+            )
+    if not (asked.judgements or judgements_of_entrants(entrants)):
+        raise ArenaError(f"{where} needs answers of people; pass their file with --judgements FILE (see arena judge)")
+
+
+def _judged_notes(result: Result, rules: Policy) -> list[str]:
+    """Return the sentences on the answers that decide; empty if the policy does not ask for them."""
+    facts = judged_facts(headline_view(result)) if rules.of(MARGINS).judged else []
+    return [one.removesuffix(".") for one in facts]
 
 
 def _are_stored(*entrants: Entrant) -> bool:

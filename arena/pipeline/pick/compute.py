@@ -17,6 +17,7 @@ from arena.evaluate.agreement import (
     given_alone,
     rules_of,
 )
+from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.expected import (
     Estimates,
     LabelledRun,
@@ -26,7 +27,7 @@ from arena.evaluate.expected import (
     match_run,
     prior_probabilities,
 )
-from arena.evaluate.judged import LEAST_ANSWERS, Cells, forecast
+from arena.evaluate.judged import Cells, forecast
 from arena.evaluate.unlabelled import Pictures, match_pictures, own_thresholds, read_scores, tag_blocks
 from arena.metrics.counts import Integers
 from arena.pipeline.pick.options import Calibrating, PickOptions
@@ -80,7 +81,7 @@ def compare_pictures(
         "agreement": agreement(pictures),
         "alone": given_alone(pictures),
         "rules": broken_rules(pictures, rules),
-        **({} if labelled is None else {"calibration": _calibration_facts(labelled, estimates, given.digest)}),
+        **({} if labelled is None else {"calibration": _calibration_facts(labelled, estimates, given)}),
         "judging": None if cells is None else _judging(cells, options.difference),
     }
     return Found(pictures, rules, run, calibrations, estimates, planned, cells, document)
@@ -124,7 +125,7 @@ def _cells(pictures: Pictures, calibrations: list[ModelCalibration] | None, tags
     names = tuple(truth.tags.names[tag] for tag in tags)
     labels = np.zeros((len(truth.image_ids), len(tags)), np.bool_)
     prior = prior_probabilities(pictures, calibrations, tags)
-    return Cells(truth.image_ids, names, labels, scores, predicted, tuple(truth.groups or ()), prior)
+    return Cells(truth.image_ids, names, labels, scores, predicted, tuple(truth.groups or ()), prior=prior)
 
 
 def _judging(cells: Cells, difference: float) -> dict[str, Any]:
@@ -142,11 +143,19 @@ def _whole(answers: float) -> int | None:
     return max(LEAST_ANSWERS, round(answers)) if np.isfinite(answers) else None
 
 
-def _calibration_facts(labelled: Calibrating, estimates: Estimates | None, digest: str) -> dict[str, Any]:
+def _calibration_facts(labelled: Calibrating, estimates: Estimates | None, given: PictureSet) -> dict[str, Any]:
     dataset = labelled.run.result.recipe.dataset
     assert estimates is not None
     return {
         "run": labelled.folder.name, "dataset": dataset.title or dataset.name, "images": dataset.images or 0,
         "min_positives": labelled.run.settings.min_positives, "tags": estimates.tags,
-        "pictures_differ": estimates.differ, "same_images": digest != "" and digest == dataset.digest,
+        "pictures_differ": estimates.differ, "shared_images": _shared_images(labelled, given),
     }  # fmt: skip
+
+
+def _shared_images(labelled: Calibrating, given: PictureSet) -> int:
+    """Return the number of pictures that are in the calibration run too; 0 for a folder, whose files have no digests."""
+    heldout = labelled.run.truth.heldout
+    if heldout is None or not given.source.verified:
+        return 0
+    return len(set(given.source.digests) & set(heldout.images["sha256"]))

@@ -12,12 +12,13 @@ from arena.base import provenance
 from arena.base.files import digest_file, open_whole, to_json, write_whole
 from arena.base.progress import Progress
 from arena.base.version import __version__
+from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.choice import choose
 from arena.evaluate.expected import (
     ModelCalibration,
     tag_shifts,
 )
-from arena.evaluate.judged import LEAST_ANSWERS, draw_plan
+from arena.evaluate.judged import draw_plan
 from arena.evaluate.matching import describe_thresholds
 from arena.evaluate.unlabelled import Pictures, own_thresholds
 from arena.images.thumbnails import Limits, ThumbnailSource, read_thumbnails, remove_thumbnails, write_thumbnails

@@ -147,7 +147,7 @@ class StoredPick(NamedTuple):
         labels = np.zeros(prior.shape, np.bool_)
         return Cells(
             tuple(image_ids), tuple(names), labels, {name: views[name].scores for name in wanted},
-            {name: views[name].scores >= views[name].thresholds for name in wanted}, groups, prior,
+            {name: views[name].scores >= views[name].thresholds for name in wanted}, groups, prior=prior,
         )  # fmt: skip
 
     def _view(self, rows: pd.DataFrame, image_ids: Sequence[str]) -> ModelView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from arena.metrics.registry import METRICS
 from arena.report.page.small_multiples import Axis, axis_over
@@ -12,11 +12,24 @@ from arena.report.view_model.forest import Contrast, Forest
 from arena.report.view_model.leaderboard import MODEL_STYLES
 
 
+class RowText(Protocol):
+    """What a row says: its title, the difference with its interval, a verdict, and the style of the higher model."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def words(self) -> str: ...
+    @property
+    def style(self) -> int | None: ...
+
+
 @dataclass(frozen=True)
 class ForestRow:
     """A row with its positions in percent; `at` is None if the difference is undefined."""
 
-    contrast: Contrast
+    contrast: RowText
     at: float | None
     low: float | None
     high: float | None

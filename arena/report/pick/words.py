@@ -7,7 +7,7 @@ from arena.base.format import count, figure, interval, listed, plural, shown, si
 
 ASSUMPTION = (
     "An estimate, not a measurement: what labels like those of the calibration run would say about pictures of the same kind. "
-    "The intervals hold the sampling of the pictures and of the labelled images, not a difference between the two."
+    "The intervals cover the sampling of the pictures and of the labelled images, not a difference between the two."
 )
 """Caveat of every expected metric."""
 
@@ -82,8 +82,11 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
             f"{plural(len(skipped), 'image', 'images')} of {count(images['listed'])} could not be read and "
             f"{'is' if len(skipped) == 1 else 'are'} left out."
         )
-    if document["calibration"] and document["calibration"]["same_images"]:
-        yield "The pictures are the images of the calibration run, so the expected metrics are too good."
+    if document["calibration"] and (shared := document["calibration"]["shared_images"]):
+        yield (
+            f"{plural(shared, 'picture is', 'pictures are')} in the calibration run too, so the expected metrics are fitted to "
+            "labels of these pictures."
+        )
     if len(document["models"]) < 2:
         yield "With one tagger there is no agreement to measure."
     elif not document["common_tags"]:

@@ -14,6 +14,8 @@ from arena.base.format import clipped, listed, percent
 BY_RECORDED_LABELS = "By recorded labels"
 """Start of every verdict."""
 
+_BUT_JUDGED = "All metrics that do not say “judged truth” are by recorded labels"
+
 MOST_UNEQUAL = 1.1
 """Largest ratio of two models' numbers of predictions without a warning."""
 
@@ -31,7 +33,10 @@ def recorded_labels(payload: Mapping[str, Any]) -> list[str]:
         payload: `models` (with `micro`) and `labels` of a page payload.
     """
     predicted = {model["name"]: predictions_per_label(model["micro"]) for model in payload["models"]}
-    return label_sentences(predicted, (payload["labels"] or {}).get("false_positives", {}))
+    found = label_sentences(predicted, (payload["labels"] or {}).get("false_positives", {}))
+    if "models" not in payload.get("judged", {}):
+        return found
+    return [found[0].replace("All metrics are by recorded labels", _BUT_JUDGED), *found[1:]]
 
 
 def label_sentences(
