@@ -1,15 +1,16 @@
 """Time from an answer in `arena view` to its acknowledgement and to the next image, in a real browser.
 
-Usage: python scripts/bench_view.py [--answers 200] [--images 400] [--side 1280] [--stored 6000] [--build build/view]
+Usage: python scripts/bench_view.py [--answers 200] [--images 400] [--side 1280] [--stored 6000] [--pause 300]
 
-Draws a dataset of images, scores it with two simulated taggers, and plans questions. Headless Chromium
-answers by key as soon as the next question is shown: into an empty file, into a file with many answers, and as two people at
-once. The acknowledgement is the time of the request, from the key until the whole response is there: the answer is then on
-disk. The next image is shown when it is complete and a frame was painted with it. Writes reports/benchmarks/view.{json,md}.
+Draws a dataset of images, scores it with two simulated taggers, and plans questions. Headless Chromium answers by key, a pause
+after each question: into an empty file, into a file with many answers, and as two people at once. The acknowledgement is the
+time of the request, from the key until the whole response is there: the answer is then on disk. The next image is shown when
+it is complete and a frame was painted with it. Writes reports/benchmarks/view.{json,md}.
 """
 
 import contextlib
 import hashlib
+import os
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -43,10 +44,10 @@ ACKNOWLEDGED = (
 TAGS = 20
 
 MEASURE = """
-async (number) => {
+async ([number, pause]) => {
   performance.setResourceTimingBufferSize(20000);
   performance.clearResourceTimings();
-  const ask = document.querySelector("#ask"), image = document.querySelector("#image"), shown = [];
+  const ask = document.querySelector("#ask"), shown = [];
   const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   for (let turn = 0; turn < number; turn += 1) {
     const before = ask.dataset.number;
@@ -61,9 +62,10 @@ async (number) => {
     const start = performance.now();
     document.body.dispatchEvent(new KeyboardEvent("keydown", { key: turn % 3 ? "n" : "y", bubbles: true }));
     await changed;
-    await image.decode().catch(() => {});
+    await document.querySelector("#image").decode().catch(() => {});
     await painted();
     shown.push(performance.now() - start);
+    await new Promise((done) => setTimeout(done, pause));
   }
   const requests = performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/answer"));
   return { acknowledged: requests.map((one) => one.duration), shown };
@@ -161,7 +163,7 @@ def open_page(browser: Browser, address: str, name: str) -> Page:
     return page
 
 
-def measure(case: Case, run: Path, build: Path, browser: Browser, answers: int) -> dict[str, Any]:
+def measure(case: Case, run: Path, build: Path, browser: Browser, answers: int, pause_ms: int) -> dict[str, Any]:
     """Return median and 95th percentile of both times in milliseconds, over all people."""
     plan, judgements = build / "plan.parquet", build / "judgements.parquet"
     plan_questions(run, plan, PlanOptions(answers=max(100, answers * 8)))
@@ -169,18 +171,19 @@ def measure(case: Case, run: Path, build: Path, browser: Browser, answers: int) 
     with served(run, plan, judgements) as address:
         pages = [open_page(browser, address, f"person {number}") for number in range(case.people)]
         for page in pages:
-            page.evaluate(f"(number) => {{ window.measured = ({MEASURE})(number); }}", answers // case.people)
+            given = [answers // case.people, pause_ms]
+            page.evaluate(f"(given) => {{ window.measured = ({MEASURE})(given); }}", given)
         found = [page.evaluate("() => window.measured") for page in pages]
         for page in pages:
             page.context.close()
     kept = len(pd.read_parquet(judgements)) - case.stored
-    given = sum(len(one["shown"]) for one in found)
-    if kept != given:
-        raise SystemExit(f"{case.title}: {given} answers given, {kept} in the file")
+    number = sum(len(one["shown"]) for one in found)
+    if kept != number:
+        raise SystemExit(f"{case.title}: {number} answers given, {kept} in the file")
     times = {name: np.concatenate([one[name] for one in found]) for name in ("acknowledged", "shown")}
     return {
         **case._asdict(),
-        "answers": given,
+        "answers": number,
         **{
             name: {"median": float(np.median(one)), "95 %": float(np.quantile(one, 0.95))}
             for name, one in times.items()
@@ -196,8 +199,9 @@ def as_markdown(facts: dict[str, Any]) -> list[str]:
         return f"{one['median']:.0f} ms | {one['95 %']:.0f} ms{mark}"
 
     setting = (
-        f"Headless Chromium {facts['chromium']}; {facts['images']:,} images of at most {facts['side']:,} pixels a side, shown "
-        f"with at most 640. {machine_line(facts)} Wanted: {LIMIT_MS} ms."
+        f"Headless Chromium {facts['chromium']}; {facts['images']:,} images of at most {facts['side']:,} pixels a side. "
+        f"{machine_line(facts)} Load average before: {facts['load']:.1f}. "
+        f"Each answer is given {facts['pause_ms']} ms after its question. Wanted: {LIMIT_MS} ms."
     )
     return [
         "# Answers in `arena view`",
@@ -223,7 +227,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_size("--images", 400, tiny=40)
     parser.add_size("--side", 1_280, tiny=160, help="longer side of an image in pixels")
     parser.add_size("--stored", 6_000, tiny=10, help="answers in the file before")
+    parser.add_size("--pause", 300, tiny=0, help="milliseconds from a question to its answer; a fast person")
     options = parser.read(arguments)
+    load = os.getloadavg()[0]
     run = make_run(options.build, options.images, options.side)
     cases = [
         Case("empty file", 0, 1),
@@ -231,10 +237,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Case("two people at once", options.stored, 2),
     ]
     with chromium() as browser:
-        found = [measure(case, run, options.build, browser, options.answers) for case in cases]
+        found = [measure(case, run, options.build, browser, options.answers, options.pause) for case in cases]
         facts = {
             **machine_facts("starlette", "uvicorn", "pyarrow"), "chromium": browser.version, "images": options.images,
-            "side": options.side, "cases": found,
+            "side": options.side, "load": load, "pause_ms": options.pause,
+            "cases": found,
         }  # fmt: skip
     write_report(options.out, "view", facts, as_markdown(facts))
 

@@ -47,6 +47,9 @@ REPEATED = 0.1
 LABELS = "recorded labels"
 """Name under which the labels themselves are estimated: their recall is the completeness of the labels."""
 
+FIRST_WAVE_COLUMN = "first_wave_probability"
+"""Column of a plan: inclusion probability in the first wave alone, float64; plans of earlier versions lack it."""
+
 PLAN_COLUMNS = ("image_id", "tag", "inclusion_probability", "wave", "repeat", "plan")
 """Columns of a plan: strings; `inclusion_probability` float64; `wave` int64, 1 or 2; `repeat` bool."""
 
@@ -164,7 +167,9 @@ def plan_identifier(cells: Cells, answers: int, seed: int) -> str:
 
 
 def draw_plan(cells: Cells, answers: int, seed: int, judgements: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the cells to ask: the first wave, or both waves once the first is answered; columns `PLAN_COLUMNS`.
+    """Return the cells to ask: the first wave, or both waves once the first is answered.
+
+    Returns: columns `PLAN_COLUMNS` and `FIRST_WAVE_COLUMN`.
 
     The second wave changes the inclusion probabilities of the first, so both are listed.
 
@@ -176,17 +181,19 @@ def draw_plan(cells: Cells, answers: int, seed: int, judgements: pd.DataFrame | 
     plan, decided = plan_identifier(cells, answers, seed), list(cells.predicted.values())
     first = inclusion_probabilities(asking_intensity(decided, cells.first_proxy), FIRST_WAVE * answers)
     drawn = cells.random_numbers(seed, 1) < first
-    table = _plan_table(cells, plan, drawn, first, np.ones(drawn.shape, np.int64), seed)
+    table = _plan_table(cells, plan, drawn, first, first, np.ones(drawn.shape, np.int64), seed)
     if judgements is None or not is_answered(table, judgements):
         return table
     found = answers_of(cells, judgements, table)
     second = inclusion_probabilities(asking_intensity(decided, cells.proxy(found)), (1 - FIRST_WAVE) * answers)
     also = cells.random_numbers(seed, 2) < second
     both = 1 - (1 - first) * (1 - second)
-    return _plan_table(cells, plan, drawn | also, both, np.where(drawn, 1, 2), seed)
+    return _plan_table(cells, plan, drawn | also, both, first, np.where(drawn, 1, 2), seed)
 
 
-def _plan_table(cells: Cells, plan: str, drawn: Bools, inclusion: Floats, wave: Integers, seed: int) -> pd.DataFrame:
+def _plan_table(
+    cells: Cells, plan: str, drawn: Bools, inclusion: Floats, first: Floats, wave: Integers, seed: int
+) -> pd.DataFrame:
     image, tag = np.nonzero(drawn)
     # in a random order, so that an interruption loses no kind of cell
     order = np.lexsort((cells.random_numbers(seed, 3)[drawn], wave[drawn]))
@@ -198,8 +205,9 @@ def _plan_table(cells: Cells, plan: str, drawn: Bools, inclusion: Floats, wave: 
         "wave": wave[image, tag],
         "repeat": cells.random_numbers(seed, 4)[image, tag] < REPEATED,
         "plan": plan,
+        FIRST_WAVE_COLUMN: first[image, tag],
     }
-    return pd.DataFrame(values, columns=list(PLAN_COLUMNS))
+    return pd.DataFrame(values, columns=[*PLAN_COLUMNS, FIRST_WAVE_COLUMN])
 
 
 def is_answered(plan: pd.DataFrame, judgements: pd.DataFrame) -> bool:

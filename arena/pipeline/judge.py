@@ -21,6 +21,7 @@ from arena.dataset.judgements import (
 )
 from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.judged import (
+    FIRST_WAVE_COLUMN,
     PLAN_COLUMNS,
     Cells,
     Judged,
@@ -138,7 +139,9 @@ def read_plan(path: Path) -> pd.DataFrame:
     Raises:
         ArenaError: the file is missing, damaged, or no plan.
     """
-    return read_frame(path, _PLAN_KINDS, fix="write a plan with arena judge plan")
+    return read_frame(
+        path, _PLAN_KINDS, optional={FIRST_WAVE_COLUMN: Kind.NUMBER}, fix="write a plan with arena judge plan"
+    )
 
 
 def add_answers(files: Sequence[Path], judgements: Path) -> pd.DataFrame:

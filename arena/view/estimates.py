@@ -67,7 +67,7 @@ class Estimator:
         if self._cells is None:
             stored = self._run.stored
             self._cells = read_cells(stored.truth.truth, stored.entries, stored.settings)
-        judged = estimate_judged(self._cells, answers, answered_part(self._cells, plan, answers))
+        judged = estimate_judged(self._cells, answers, answered_part(plan, answers))
         return {"answers": judged.answers, "differences": _rows(judged)}
 
 

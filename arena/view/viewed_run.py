@@ -17,6 +17,7 @@ from arena.evaluate.matching import MatchedModel, close_entry, match_model, scor
 from arena.evaluate.slices import ImageSlice, image_slices
 from arena.metrics.counts import Integers
 from arena.pipeline.display_options import thumbnail_sources
+from arena.pipeline.pick.folder import is_pick
 from arena.pipeline.stored_run import StoredRun, other_scores, read_stored_run
 from arena.report.page.pictures import OPEN_RATINGS
 from arena.report.view_model.leaderboard import MODEL_STYLES
@@ -227,6 +228,10 @@ def read_viewed_run(folder: Path, *, dataset: str | None = None, root: Path | No
     Raises:
         ArenaError: there is no finished run, its inputs are missing or changed, or its ground truth has no images.
     """
+    if is_pick(folder):
+        raise ArenaError(
+            f"{folder}: a result of arena pick, which has no labels to show; arena judge page asks its questions"
+        )
     stored = read_stored_run(folder, dataset=dataset, root=root)
     heldout = stored.truth.heldout
     if heldout is None:

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.evaluate.judged import Cells, draw_plan
+from arena.base.errors import ArenaError
+from arena.evaluate.judged import FIRST_WAVE_COLUMN, Cells, draw_plan
 from arena.evaluate.judged_partly import answered_part
 
 from .test_judged import answered, cells, truth  # noqa: F401
@@ -12,12 +13,12 @@ from .test_judged import answered, cells, truth  # noqa: F401
 
 def test_a_finished_plan_is_returned_as_it_is(cells: Cells, truth: np.ndarray) -> None:  # noqa: F811
     plan = draw_plan(cells, 1_000, 0)
-    assert answered_part(cells, plan, answered(plan, truth)) is plan
+    assert answered_part(plan, answered(plan, truth)) is plan
 
 
 def test_the_answered_share_scales_the_first_wave(cells: Cells, truth: np.ndarray) -> None:  # noqa: F811
     plan = draw_plan(cells, 1_000, 0)
-    part = answered_part(cells, plan, answered(plan.iloc[:100], truth))
+    part = answered_part(plan, answered(plan.iloc[:100], truth))
     assert part.index.tolist() == list(range(100))
     expected = plan["inclusion_probability"].iloc[:100] * 100 / len(plan)
     np.testing.assert_allclose(part["inclusion_probability"], expected)
@@ -37,7 +38,7 @@ def test_a_part_of_the_second_wave_represents_all_cells(
     plan, first = second
     more = plan[plan["wave"] == 2]
     more = more.iloc[: round(share * len(more))]
-    part = answered_part(cells, plan, pd.concat([first, answered(more, truth)]))
+    part = answered_part(plan, pd.concat([first, answered(more, truth)]))
     assert len(part) == len(first) + len(more)
     merged = part.merge(plan, on=["image_id", "tag"], suffixes=("", "_of_both"))
     assert (merged["inclusion_probability"] <= merged["inclusion_probability_of_both"] + 1e-12).all()
@@ -48,12 +49,8 @@ def test_a_part_of_the_second_wave_represents_all_cells(
         np.testing.assert_allclose(of_first["inclusion_probability"], of_first["inclusion_probability_recorded"])
 
 
-def test_a_plan_of_other_models_uses_its_first_wave(
-    cells: Cells, truth: np.ndarray, second: tuple[pd.DataFrame, pd.DataFrame]  # noqa: F811
-) -> None:  # fmt: skip
+def test_a_plan_of_an_earlier_version_has_no_part(truth: np.ndarray, second: tuple[pd.DataFrame, pd.DataFrame]) -> None:  # noqa: F811
     plan, first = second
-    alone = Cells(cells.image_ids, cells.tags, cells.labels, cells.scores, {"A": cells.predicted["A"]})
-    more = answered(plan[plan["wave"] == 2].iloc[:50], truth)
-    part = answered_part(alone, plan, pd.concat([first, more]))
-    assert set(part["wave"]) == {1}
-    np.testing.assert_array_equal(part["inclusion_probability"], first["inclusion_probability"])
+    with pytest.raises(ArenaError, match="differences are shown when the plan is finished"):
+        answered_part(plan.drop(columns=FIRST_WAVE_COLUMN), first)
+    assert len(answered_part(plan.drop(columns=FIRST_WAVE_COLUMN), answered(plan, truth))) == len(plan)

@@ -33,6 +33,7 @@ TINY = {
     "bench_taggers": "taggers",
     "bench_view": "view",
     "compare_pick_estimate": "pick",
+    "judge_demo": "judge_demo",
     "plant_faults": "planted_faults",
     "simulate_gate": "gate",
     "simulate_judgements": "judgements",

@@ -97,7 +97,7 @@ def test_nothing_else_is_served(client: Client, path: str) -> None:
 @pytest.mark.parametrize("kind", ["thumbnail", "question", "full"])
 def test_images_are_served_with_their_type_and_may_be_kept(client: Client, kind: str) -> None:
     answer = client.get(f"/picture/{kind}/3")
-    assert answer.headers["content-type"] == ("image/png" if kind == "full" else "image/webp")
+    assert answer.headers["content-type"] == ("image/webp" if kind == "thumbnail" else "image/png")
     assert answer.headers["cache-control"] == "private, max-age=3600"
     assert client.get("/images").headers["cache-control"] == "no-store"
 
@@ -123,3 +123,8 @@ def test_tokens_are_random_and_addresses_are_complete() -> None:
     assert len(first.token) >= 32
     assert first.address == f"http://127.0.0.1:81/?token={first.token}"
     assert second.address.startswith("http://[::1]:82/")
+
+
+def test_a_large_file_is_shown_smaller_in_a_question(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arena.view.pictures.QUESTION_BYTES", 10)
+    assert client.get("/picture/question/4").headers["content-type"] == "image/webp"

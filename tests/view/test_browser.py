@@ -35,6 +35,9 @@ async ([keys, number]) => {
 """
 """Answer questions with a sequence of keys, each as soon as the next question is shown."""
 
+SMALL = {"width": 360, "height": 240}
+"""A window in which a question is painted in no time."""
+
 
 class Server:
     """The application in a process of its own, which can be killed and started again at the same address."""
@@ -114,9 +117,9 @@ def begin(page: Any, name: str) -> Any:
 
 
 def test_no_answer_is_lost_when_the_server_is_killed_or_two_people_answer(server: Server, browse: Visit) -> None:
-    ann = begin(browse("/judge", PHONE), "ann")
-    ann.evaluate(ANSWER, ["ynu", 60])
-    assert len(read_judgements(server.judgements)) == 60
+    ann = begin(browse("/judge", SMALL), "ann")
+    ann.evaluate(ANSWER, ["ynu", 20])
+    assert len(read_judgements(server.judgements)) == 20
     server.kill()
     ann.keyboard.press("y")
     ann.wait_for_selector("#problem:not([hidden])")
@@ -124,15 +127,15 @@ def test_no_answer_is_lost_when_the_server_is_killed_or_two_people_answer(server
     browse.reports.clear()  # type: ignore[attr-defined]  # the browser reports the refused connection
     server.start()
     ann.evaluate(ANSWER, ["ynu", 9])
-    ben = begin(browse("/judge", PHONE), "ben")
-    ben.evaluate(f"() => {{ window.finished = ({ANSWER})(['n', 70]); }}")
-    ann.evaluate(ANSWER, ["ynu", 61])
+    ben = begin(browse("/judge", SMALL), "ben")
+    ben.evaluate(f"() => {{ window.finished = ({ANSWER})(['n', 100]); }}")
+    ann.evaluate(ANSWER, ["ynu", 71])
     ben.evaluate("() => window.finished")
     rows = read_judgements(server.judgements)
     assert len(rows) == len(rows[["image_id", "tag"]].drop_duplicates()) == 200
-    words, turns = ["yes", "no", "unclear"], [*range(60), *range(9), *range(61)]
+    words, turns = ["yes", "no", "unclear"], [*range(20), *range(9), *range(71)]
     assert rows[rows["judge"] == "ann"]["answer"].tolist() == [words[turn % 3] for turn in turns]
-    assert rows[rows["judge"] == "ben"]["answer"].tolist() == ["no"] * 70
+    assert rows[rows["judge"] == "ben"]["answer"].tolist() == ["no"] * 100
     assert "200 of" in max(page.inner_text("#count") for page in (ann, ben))
     assert ben.evaluate("document.querySelector('#image').naturalWidth") > 0
     ann.keyboard.press("z")
@@ -168,13 +171,16 @@ def test_keys_of_the_images_and_what_is_blurred(browse: Visit, viewed: ViewedRun
 
 MODES = ("/images?tag=tag_1&show=fp", "/image?id=0002&tag=tag_1", "/judge", "/issues", "/try")
 
+COLOURED = MODES[1:3]
+"""Modes with all colours that the others have too."""
+
 
 def test_axe_finds_no_violation_and_nothing_is_too_wide(server: Server, browse: Visit) -> None:
     page = browse("/static/view.css", PHONE)
     for mode in MODES:
         page.goto(server.base + mode)
         if mode == "/judge":
-            assert structure(page) + colours(page) == []
+            assert structure(page) == []
             begin(page, "a name")
         elif mode == "/issues":
             page.wait_for_selector("#ask[data-number]")
@@ -182,5 +188,5 @@ def test_axe_finds_no_violation_and_nothing_is_too_wide(server: Server, browse: 
             page.set_input_files("#file", {"name": "x.png", "mimeType": "image/png", "buffer": b"no image"})
             page.wait_for_selector("#found .problem")
             browse.reports.clear()  # type: ignore[attr-defined]  # the status of the answer, and the image that is none
-        assert structure(page) + colours(page) == [], mode
+        assert structure(page) + (colours(page) if mode in COLOURED else []) == [], mode
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], mode

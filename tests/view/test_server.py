@@ -44,6 +44,8 @@ def test_a_used_port_and_a_folder_without_a_run(tmp_path: Path) -> None:
         with pytest.raises(ArenaError, match=f"cannot listen on 127.0.0.1:{port} .*; choose another --port"):
             listening(ServerOptions(port=port)).__enter__()
     assert "run.json" in arena_here("view", tmp_path, "--no-browser").stderr
+    (tmp_path / "pick.json").write_text("{}")
+    assert "a result of arena pick" in arena_here("view", tmp_path, "--no-browser").stderr
 
 
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

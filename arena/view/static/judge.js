@@ -82,14 +82,17 @@ function show() {
   const tag = document.createElement("em");
   tag.textContent = question.tag;
   at("question").replaceChildren("Is ", tag, " here?");
-  picture(at("image"), question, "the image in question");
+  const image = picture(images.get(question.picture) ?? new Image(), question, "the image in question");
+  image.id = "image";
+  image.hidden = false;
+  at("image").replaceWith(image); // the element that is decoded already
   at("ask").dataset.number = question.number;
   document.querySelector(".examples").replaceChildren(
     ...question.examples.map((one, place) => picture(document.createElement("img"), one, `example ${place + 1}`)));
 }
 
 function picture(image, { picture: address, open }, text) {
-  image.src = address;
+  if (image.getAttribute("src") !== address) image.src = address;
   image.alt = text;
   image.toggleAttribute("data-blurred", !open);
   return image;
