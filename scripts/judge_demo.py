@@ -18,6 +18,7 @@ from reporting import Options, arena_command, machine_facts, machine_line, write
 from arena.base.format import figure, interval, signed
 from arena.dataset.frozen import Truth
 from arena.evaluate.judged import LABELS, Cells, Judged, draw_plan, estimate_judged, read_cells
+from arena.evaluate.judged_summary import bounded
 from arena.metrics.intervals import resampled_interval
 from arena.metrics.judged import NO_CELLS, Estimated, estimate_all
 from arena.pipeline.stored_run import StoredRun, read_stored_run
@@ -107,8 +108,11 @@ def shown(one: Estimated, name: str) -> str:
 
 def ends(one: Estimated, name: str) -> str:
     """Return the 95 % interval of a value."""
+    if " - " not in name:
+        _, low, high = bounded(one)
+        return interval(low, high) or ""
     found = resampled_interval(one.value, one.standard_error, np.inf)
-    return interval(float(found.low), float(found.high), *([signed] if " - " in name else [])) or ""
+    return interval(float(found.low), float(found.high), signed) or ""
 
 
 def tiny_run(folder: Path) -> Path:
@@ -137,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__, build="judge_demo")
     parser.add_argument("--run", type=Path, help="run with its scores (default runs/demo; with --tiny a drawn one)")
     parser.add_size("--answers", 3_000, tiny=800, help="expected number of answers")
-    parser.add_argument("--wrong", type=float, default=0.02, help="share of wrong answers (default 0.02)")
+    parser.add_argument("--wrong", type=float, default=0.0, help="share of wrong answers (default 0)")
     parser.add_argument("--seed", type=int, default=1, help="chooses hidden labels, plan and errors (default 1)")
     options = parser.read(arguments)
     folder = options.run or (tiny_run(options.build) if options.tiny else Path("runs/demo"))
