@@ -20,7 +20,10 @@ from arena.cli.verbs import split_names
     "--difference", type=click.FloatRange(0, 1, True, True), default=0.01, metavar="D",
     help="True difference of F1 to decide; sets the number of answers.",
 )  # fmt: skip
-@option("--answers", type=click.IntRange(100), metavar="N", show_default=False, help="Number of answers instead.")
+@option(
+    "--answers", type=click.IntRange(100), metavar="N", show_default=False,
+    help="Expected number of cells instead. Metrics need 600 clear answers, so name 700 or more.",
+)  # fmt: skip
 @option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Seed of the sample.")
 @judgements_option
 @dataset_option

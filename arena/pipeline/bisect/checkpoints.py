@@ -184,4 +184,6 @@ def _of_tag(heldout: HeldOut, tag: str) -> Truth:
         )
     one = TagSpace((name,), (truth.tags.category(column),))
     known = None if truth.known is None else truth.known.columns(np.array([column]))
-    return Truth.of(truth.image_ids, one, values, relations=truth.relations, groups=truth.groups, known=known)
+    return Truth.of(
+        truth.image_ids, one, values, relations=truth.relations, groups=truth.groups, known=known, weights=truth.weights
+    )

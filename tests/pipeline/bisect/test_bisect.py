@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from safetensors.numpy import load_file, save_file
 from arena import taggers
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.progress import Silent
+from arena.cards import find_dataset
 from arena.dataset import frozen as dataset
 from arena.dataset.frozen import toml_text
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
 from arena.pipeline.bisect.bisect import bisect_checkpoints
-from arena.pipeline.bisect.checkpoints import CheckpointScores, find_checkpoints
+from arena.pipeline.bisect.checkpoints import CheckpointScores, _of_tag, find_checkpoints
 from arena.pipeline.bisect.search import State
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.stages import Execution, Scoring
@@ -203,3 +205,11 @@ def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:
         bench_of(specs, world, tmp_path, tag="tga_5")
     with pytest.raises(ArenaError, match="--figure recall: only f1 and ap have a paired test"):
         bisect_checkpoints(bench_of(specs, world, tmp_path), figure="recall")
+
+
+def test_the_truth_of_one_tag_keeps_the_weights_of_the_images() -> None:
+    demo = dataset.read_frozen(find_dataset("demo", None))
+    weighted = replace(demo, images=demo.images.assign(weight=2.0))
+    found = _of_tag(weighted, "animal")
+    assert found.weights is not None
+    assert (found.weights == weighted.truth.weights).all()
