@@ -70,7 +70,10 @@ def _second(document: Mapping[str, Any]) -> str:
     known = [f"{count(answers)} for {title}" for title, answers in wanted if answers is not None]
     if not known:
         images = plural(judging["images"], "image", "images")
-        return f"No number of human answers decides {difference} on {images}; take more images, or ask for a larger difference{more}."
+        return (
+            f"No number of human answers decides {difference} on {images}; take more images, or ask for a larger "
+            f"difference{more}."
+        )
     return f"Human answers that decide {difference}: about {listed(known)} (arena judge){more}."
 
 
