@@ -49,9 +49,13 @@ class Done(NamedTuple):
 
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    ["arena.cli", "arena.pipeline.score", "arena.pipeline.run", "arena.dataset.freeze", "arena.report.plots", "torch"]
-)
+_PRELOADED = ["arena.cli", "arena.pipeline.score", "arena.dataset.freeze"]
+_context.set_forkserver_preload(_PRELOADED)
+
+
+def preload_everything() -> None:
+    """Let the server import also what draws plots and runs models; call it before the first command."""
+    _context.set_forkserver_preload([*_PRELOADED, "arena.pipeline.run", "arena.report.plots", "torch"])
 
 
 def start(folder: Path, arguments: Sequence[str], fault: Fault = Fault(), *, name: str = "error") -> BaseProcess:

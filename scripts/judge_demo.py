@@ -38,7 +38,8 @@ def hide(truth: Truth, seed: int) -> Truth:
 
 def all_labels(truth: Truth, cells: Cells) -> NDArray[np.bool_]:
     """Return the recorded labels of the cells, before any was hidden; bool (images, tags)."""
-    rows = [{name: place for place, name in enumerate(truth.image_ids)}[one] for one in cells.image_ids]
+    row_of = {name: place for place, name in enumerate(truth.image_ids)}
+    rows = [row_of[one] for one in cells.image_ids]
     columns = [truth.tags.index[name] for name in cells.tags]
     return np.asarray(truth.values[rows][:, columns].toarray(), np.bool_)
 

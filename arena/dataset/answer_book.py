@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from arena.base.files import open_whole
 from arena.base.locks import OutputLockedError, lock_output
-from arena.dataset.judgements import COLUMNS, read_judgements
+from arena.dataset.judgements import COLUMNS, read_judgements, refuse_csv
 
 _SCHEMA = pa.schema([(name, pa.float64() if name == "inclusion_probability" else pa.string()) for name in COLUMNS])
 
@@ -54,6 +54,8 @@ class AnswerBook:
         self._mutex = threading.RLock()
         self._rows = _SCHEMA.empty_table()
         self._stamp: tuple[int, ...] = ()
+        self._metadata: dict[bytes, bytes] | None = None
+        refuse_csv(path)
         self.refresh()
 
     def refresh(self) -> int:
@@ -66,6 +68,7 @@ class AnswerBook:
             stamp = _stamp(self.path)
             if stamp != self._stamp:
                 rows = _SCHEMA.empty_table() if not stamp else _as_rows(read_judgements(self.path))
+                self._metadata = pq.read_schema(self.path).metadata if stamp else None  # what plans could ask
                 self._keep(rows, stamp)
             return self.version
 
@@ -128,9 +131,8 @@ class AnswerBook:
         rows = change(self._rows)
         if rows is self._rows:
             return
-        metadata = pq.read_schema(self.path).metadata if self._stamp else None  # what plans could ask
         with open_whole(self.path, durable=True) as file:
-            pq.write_table(rows.replace_schema_metadata(metadata), file)
+            pq.write_table(rows.replace_schema_metadata(self._metadata), file)
         self._keep(rows, _stamp(self.path))
 
     def _keep(self, rows: pa.Table, stamp: tuple[int, ...]) -> None:

@@ -167,7 +167,16 @@ def with_probabilities(rows: pd.DataFrame, identifier: str, inclusion: pd.DataFr
     return rows.assign(inclusion_probability=np.where(changed, planned, stored))
 
 
+def refuse_csv(path: Path) -> None:
+    """Raise ArenaError if answers are to be added to a CSV file; it can only be read."""
+    if path.suffix == ".csv":
+        raise ArenaError(
+            f"{path}: answers are added to a Parquet file; name one, such as {path.with_suffix('.parquet').name}"
+        )
+
+
 def _write(path: Path, judgements: Judgements) -> None:
+    refuse_csv(path)
     table = pa.Table.from_pandas(judgements.rows.astype(_TYPES), preserve_index=False)
     plans = {name: plan._asdict() for name, plan in judgements.plans.items()}
     more = {_PLANS: json.dumps(plans, sort_keys=True).encode()} if plans else {}

@@ -12,6 +12,7 @@ from arena.dataset import answer_book
 from arena.dataset.answer_book import Answer, AnswerBook
 from arena.dataset.definitions import DEFINITIONS_FILE, read_definitions
 from arena.dataset.judgements import (
+    COLUMNS,
     PlannedCells,
     add_judgements,
     load_judgements,
@@ -91,6 +92,16 @@ def test_a_lock_that_another_keeps_is_one_line_and_adds_nothing(
     with lock_output(book.path, "judge add"), pytest.raises(ArenaError, match=r"arena judge add .* writes to it"):
         book.add(row(1))
     assert len(book.answers()) == len(read_judgements(book.path)) == 1
+
+
+def test_answers_are_not_added_to_a_csv_file(tmp_path: Path) -> None:
+    path = tmp_path / "j.csv"
+    for add in (lambda: AnswerBook(path), lambda: add_judgements(path, [pd.DataFrame(columns=list(COLUMNS))])):
+        with pytest.raises(
+            ArenaError, match=r"j\.csv: answers are added to a Parquet file; name one, such as j\.parquet"
+        ):
+            add()
+    assert not path.exists()
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -78,11 +78,6 @@ class JudgedContrast:
     more: int | None
     tested: bool
 
-    @property
-    def disagrees(self) -> bool:
-        """Whether labels and judged truth name different models."""
-        return None not in (self.labels.higher, self.truth.higher) and self.labels.higher != self.truth.higher
-
 
 @dataclass(frozen=True)
 class Completeness:
