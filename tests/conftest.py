@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -314,6 +314,17 @@ def _draw_dataset(folder: Path, images: int, tags: int, seed: int, prefix: str) 
 @pytest.fixture
 def drawn_dataset(tmp_path: Path) -> Path:
     return write_dataset(tmp_path / "drawn")
+
+
+@contextlib.contextmanager
+def without_plots() -> Iterator[None]:
+    """Make runs without pictures inside the block. A fixture leaves the block before it hands out its value.
+
+    A fixture of a session that yields inside the block takes the pictures from every test that comes after it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("arena.report.plots.write_plots", lambda *given: [])
+        yield
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from arena.pipeline.entrants import find_run
 from arena.pipeline.grammar import GRAMMAR
 from arena.results.baselines.store import set_baseline
 from arena.results.run_folder import read_result
-from tests.conftest import Wd
+from tests.conftest import Wd, without_plots
 from tests.pipeline.conftest import World
 
 from .test_cli import arena
@@ -39,8 +39,7 @@ VERBS: dict[str, tuple[list[object], list[object]]] = {
 def made(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A folder with runs `old` (of `a`), `new` (of `a`) and `two` (of `a` and `b`), and a baseline `v-1` of `old`."""
     world = World(tmp_path_factory.mktemp("entrants"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.report.plots.write_plots", lambda *given: [])
+    with without_plots():
         world.run("old", "a", threshold=0.3)
         world.run("new", "a", seed=1)
         world.run("two", "a", "b", seed=2)

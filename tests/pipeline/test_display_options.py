@@ -21,7 +21,7 @@ from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Execution, Scoring, write_run
 from arena.results.run_folder import read_result, write_result
-from tests.conftest import write_dataset
+from tests.conftest import without_plots, write_dataset
 from tests.report.unpacking import decompress
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -57,8 +57,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
         values = np.clip(0.3 + 0.4 * truth + rng.normal(0, 0.25, truth.shape), 0, 1).astype(np.float32)
         files[name] = folder / f"{name}.npz"
         np.savez(files[name], scores=values, tags=np.array(heldout.tags.names), image_ids=np.array(heldout.image_ids))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.report.plots.write_plots", lambda *given: [])
+    with without_plots():
         run = score_files(
             files,
             folder / "run",

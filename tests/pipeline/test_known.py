@@ -20,6 +20,7 @@ from arena.report.html import render_comparison
 from arena.report.view import page_view
 from arena.results.recipe import Settings
 from arena.results.run_folder import read_result
+from tests.conftest import without_plots
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
@@ -37,8 +38,7 @@ def partly() -> Comparison:
 
 @pytest.fixture(scope="module")
 def folder(partly: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("arena.report.plots.write_plots", lambda *args: [])
+    with without_plots():
         return partly.save(tmp_path_factory.mktemp("run") / "run")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from arena.base.locks import lock_output
 from arena.evaluate import Settings
-from tests.conftest import arena_here
+from tests.conftest import arena_here, without_plots
 from tests.pipeline.conftest import World
 
 VERBS = {
@@ -42,8 +42,7 @@ VERBS = {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("arena.report.plots.write_plots", lambda *given: [])
+    with without_plots():
         world = World(tmp_path_factory.mktemp("locks"))
         places = {
             "drawn": world.dataset,

@@ -13,6 +13,7 @@ from arena.base.format import count, figure, interval, probability, signed
 from arena.pipeline.stages import write_reports
 from arena.results.headline import as_published, headline
 from arena.results.run_folder import Result, write_result
+from tests.conftest import without_plots
 
 from ..browser import Opened
 from .test_view import small
@@ -26,8 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three models, written as a run writes them."""
     folder = tmp_path_factory.mktemp("run")
     result = small(3)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.report.plots.write_plots", lambda *given: [])  # the page needs none
+    with without_plots():
         write_reports(result, folder)
     write_result(Result({"models": {}, **result.run}, result.summary, result.tables), folder)
     return folder

@@ -1,6 +1,6 @@
 """A run with images, and the application in this process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from arena.pipeline.judge import PlanOptions, plan_questions
 from arena.results.recipe import Settings
 from arena.view.access import Access
 from arena.view.viewed_run import ViewedRun, read_viewed_run
+from tests.conftest import without_plots
 from tests.pipeline.conftest import World
 
 testclient = pytest.importorskip("starlette.testclient")
@@ -23,14 +24,13 @@ ORIGIN = f"http://{HOST}"
 
 
 @pytest.fixture(scope="session")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models, 60 images, 12 tags; the tag `tag_0` has a definition."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.report.plots.write_plots", lambda *given: [])
+    with without_plots():
         world = World(tmp_path_factory.mktemp("view"))
         (world.dataset / "tag_definitions.csv").write_text("tag,definition\ntag_0,The first tag.\n")
         world.truth |= np.random.default_rng(5).random(world.truth.shape) < 0.1  # what models find and nobody recorded
-        yield world.run("run", "a", "b", settings=Settings(replicates=10))
+        return world.run("run", "a", "b", settings=Settings(replicates=10))
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from arena.results.recipe import Sample
 from arena.scores.npz import write_scores
 from arena.scores.store import read_store
 from tests.cli.test_cli import arena
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, without_plots
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from planted import checkpoints
@@ -37,8 +37,7 @@ HOW = ("--bootstrap", REPLICATES, "--thumbnails", "none", "--device", "cpu", "--
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the baseline `base`, a run of the demo's WD model."""
     folder = tmp_path_factory.mktemp("planted")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.report.plots.write_plots", lambda *given: [])
+    with without_plots():
         run_benchmark(
             ["wd14-demo"],
             "demo",
