@@ -183,7 +183,7 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
     """Return the card of a path: its own, the card of the model with the same layout, or a card of existing scores."""
     if folder.suffix == ".toml" and folder.is_file():
         return replace(read_model_card(folder), name=name)
-    if folder.suffix == ".npz" and not folder.is_dir():
+    if folder.suffix in (".npz", ".parquet") and not folder.is_dir():
         return _card_of_scores(name, folder.parent, (folder.name,), cards)
     if (folder / STORE_FILE).is_file():
         shards = sorted({path.name for path in folder.iterdir() if path.suffix in (".json", ".npy")} - {STORE_FILE})
@@ -200,7 +200,7 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
 def _card_of_scores(name: str, folder: Path, files: tuple[str, ...], cards: Mapping[str, ModelCard]) -> ModelCard:
     """Return a card of existing scores; it takes the thresholds of the card with the same name, as `arena score` does."""
     if not (folder / files[0]).is_file():
-        raise ArenaError(f"model {name}: no file {folder / files[0]}; name an .npz file of scores")
+        raise ArenaError(f"model {name}: no file {folder / files[0]}; name an .npz or .parquet file of scores")
     thresholds = cards[name].thresholds if name in cards else Thresholds()
     return ModelCard(
         name, name, "precomputed", folder.resolve(), files, notes="scores from a file", thresholds=thresholds

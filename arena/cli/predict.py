@@ -24,14 +24,16 @@ from arena.cli.options import (
 @option("--images", type=click.Path(path_type=Path), help="Folder of images.", show_default=False)
 @option("--dataset", "-d", help="Dataset, instead of --images; its identifiers are kept.", show_default=False)
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="File to write.", show_default=False)
+@option("--top-k", type=click.IntRange(min=1), help="Store the K highest scores of each image.", show_default=False)
+@option("--min-score", type=click.FloatRange(0, 1), help="Store scores of at least this value.", show_default=False)
 @limit_option
 @batch_option
 @device_option
 @precision_option
 @root_option
 def predict(
-    model: str, images: Path | None, dataset: str | None, output: Path, limit: int | None, root: Path | None,
-    **settings: Any,
+    model: str, images: Path | None, dataset: str | None, output: Path, top_k: int | None, min_score: float | None,
+    limit: int | None, root: Path | None, **settings: Any,
 ) -> None:  # fmt: skip
     """Score a folder of images, or the images of a dataset, with one model.
 
@@ -39,18 +41,32 @@ def predict(
     suffix, or the identifiers of the dataset. Images are recognised by suffix or content. Links to files are followed; hidden
     folders and links to folders are skipped.
 
+    With --top-k or --min-score it writes a .parquet file of these scores: a row an image, with its tags and their scores. arena
+    score reads it and counts the other scores as 0.
+
     Example: arena predict -m joytag --images photos -o scores.npz
     """
     from arena.cards import find_dataset
     from arena.cli.terminal.console import Terminal, show_skipped
     from arena.dataset.frozen import read_frozen
     from arena.pipeline.predict import predict_folder
+    from arena.scores.cut import Selection
 
     if (images is None) == (dataset is None):
         raise ArenaError("predict: needs either --images FOLDER or --dataset NAME, not both")
     source = read_frozen(find_dataset(str(dataset), root)) if images is None else images
+    selection = None if top_k is None and min_score is None else Selection(top_k, min_score or 0.0)
     scores = predict_folder(
-        model, source, output, limit=limit, compute=compute_of(settings), root=root, progress=Terminal()
+        model,
+        source,
+        output,
+        limit=limit,
+        selection=selection,
+        compute=compute_of(settings),
+        root=root,
+        progress=Terminal(),
     )
     show_skipped(scores.skipped)
+    for note in scores.notes:
+        click.echo(f"{output}: {note}")
     click.echo(f"{output}: {len(scores.image_ids)} images x {len(scores.tags)} tags")

@@ -16,6 +16,7 @@ from arena.metrics.registry import AGGREGATES
 from arena.metrics.thresholds import SHRINKAGE
 from arena.results.recipe import Settings
 from arena.results.run_folder import RUN_SCHEMA
+from arena.scores.cut import cut_note
 
 
 def summarise(
@@ -91,10 +92,12 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
         regimes["precision_90"] |= {"confident_threshold": confident}
         regimes["tag"] |= {"shrinkage": SHRINKAGE, "unshrunk_macro_f1": unshrunk}
     best = measured.tallies.models[number].best[1][compared]
+    cut = model.entry.scores.cut
     return {
         "title": model.entry.title,
         "tags": len(model.entry.scores.tags),
         "score_type": str(model.scored.matrix.dtype),
+        **({} if cut is None else {"cut": {**cut._asdict(), "note": cut_note(cut)}}),
         "parameters": model.entry.facts.get("parameters"),
         "weight_bytes": model.entry.facts.get("weight_bytes"),
         "known_tags": int(carried.sum()),

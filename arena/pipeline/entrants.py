@@ -27,7 +27,7 @@ BASELINES = Path("baselines")
 _TABLES_OF_A_RUN = ("per_tag",)
 """Tables read from a run; `per_tag` holds its thresholds by tag, and its counts for comparisons without scores per image."""
 
-_FILE_SUFFIXES = (".csv", ".json", ".npz", ".toml", ".tsv", ".txt")
+_FILE_SUFFIXES = (".csv", ".json", ".npz", ".parquet", ".toml", ".tsv", ".txt")
 """A word with one of these suffixes is a path, not the name of a card."""
 
 
@@ -60,7 +60,7 @@ class ModelEntrant:
 
 @dataclass(frozen=True)
 class ScoresEntrant:
-    """Stored scores: an `.npz` file, or the scores folder of a run.
+    """Stored scores: an `.npz` or `.parquet` file, or the scores folder of a run.
 
     Attributes:
         card: a model card whose adapter reads these scores.
@@ -233,7 +233,7 @@ def _resolve(spec: str, parts: Spec, root: Path | None, baselines: Path) -> Sequ
 
 
 def _may_be_published(path: Path) -> bool:
-    return path.is_file() and path.suffix not in (".npz", ".toml")
+    return path.is_file() and path.suffix not in (".npz", ".parquet", ".toml")
 
 
 def _refuse_several(spec: str, found: Sequence[Entrant]) -> None:

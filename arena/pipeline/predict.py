@@ -11,7 +11,10 @@ from arena.dataset.files import file_stamp
 from arena.dataset.frozen import HeldOut
 from arena.dataset.readers import list_images
 from arena.pipeline.stages import Compute, refuse_all_skipped, score_images
-from arena.scores.npz import read_scores, write_scores
+from arena.scores.cut import Selection
+from arena.scores.files import read_score_file
+from arena.scores.npz import write_scores
+from arena.scores.sparse import SUFFIX, write_sparse
 from arena.scores.store import STORE_FILES, Scores
 from arena.taggers.predict import ImageSource
 
@@ -22,18 +25,21 @@ def predict_folder(
     output: Path,
     *,
     limit: int | None = None,
+    selection: Selection | None = None,
     compute: Compute = Compute(),
     root: Path | None = None,
     progress: Progress = Silent(),
 ) -> Scores:
-    """Score the images of a folder or a dataset with one model, and write one `.npz`; an interrupted call continues.
+    """Score the images of a folder or a dataset with one model, and write one file; an interrupted call continues.
 
     A file of a folder is recognised by its name, size and modification time. Unreadable images are skipped and listed in the
     result.
 
     Args:
         images: a folder, whose images get their paths without suffix as identifiers, or a dataset, which has identifiers.
+        output: an `.npz` file, or a `.parquet` file if only some scores are stored.
         limit: the largest number of images, the first by name; None takes all.
+        selection: which scores are stored; None stores all.
 
     Raises:
         ArenaError: the output is a folder, or the model or the images are missing.
@@ -41,6 +47,11 @@ def predict_folder(
     """
     if output.is_dir() or not output.name:
         raise ArenaError(f"--output {output}: a folder; name a file, such as scores.npz")
+    if (selection is not None) != (output.suffix == SUFFIX):
+        raise ArenaError(
+            f"--output {output}: a file of some scores ends in {SUFFIX}, one of all scores in .npz; --top-k and --min-score "
+            "choose some scores"
+        )
     card = find_model(model, root)
     if card.caution:
         progress.note(card.caution)
@@ -51,9 +62,12 @@ def predict_folder(
         stores = score_images([card], source, parts, compute=compute, progress=progress)
         scores = stores[card.name].read()
         refuse_all_skipped(scores)
-        write_scores(output, scores)
+        if selection is None:
+            write_scores(output, scores)
+        else:
+            write_sparse(output, scores, selection)
         remove_scratch(parts, STORE_FILES)
-        return read_scores(output)  # the files that `scores` reads from were just removed
+        return read_score_file(output)  # the files that `scores` reads from were just removed
 
 
 def _folder_source(folder: Path, limit: int | None, progress: Progress) -> ImageSource:

@@ -11,7 +11,8 @@ from arena.cards import find_dataset
 from arena.dataset.frozen import WEIGHT, HeldOut, Truth, read_frozen
 from arena.dataset.readers import truth_from_rows
 from arena.results.recipe import DatasetUsed, RecipeInput, Sample
-from arena.scores.npz import read_npz, read_scores, to_strings
+from arena.scores.files import read_score_file
+from arena.scores.npz import read_npz, to_strings
 from arena.scores.store import Scores, read_store, read_store_facts
 from arena.scores.throughput import describe_throughput
 
@@ -112,12 +113,12 @@ def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
 
 
 def read_scores_of(path: Path, key: str | None = None) -> Scores:
-    """Read scores from an `.npz` file or from the scores folder of a run.
+    """Read scores from an `.npz` or `.parquet` file or from the scores folder of a run.
 
     Args:
         key: the key that a scores folder must have; None accepts any. A file is identified by its digest, not by a key.
     """
-    return read_store(path, key=key) if path.is_dir() else read_scores(path)
+    return read_store(path, key=key) if path.is_dir() else read_score_file(path)
 
 
 def note_respelling(progress: Progress, note: str) -> None:

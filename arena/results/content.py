@@ -91,7 +91,8 @@ _MODEL = table_of(
         "brier": _MAYBE_NUMBER, "ece": _MAYBE_NUMBER,
     },
     {
-        "score_type": TEXT, "parameters": _MAYBE_COUNT, "weight_bytes": _MAYBE_COUNT, "roc_auc": _MAYBE_NUMBER,
+        "score_type": TEXT, "cut": table_of({"note": TEXT}, others=_MAYBE_NUMBER),
+        "parameters": _MAYBE_COUNT, "weight_bytes": _MAYBE_COUNT, "roc_auc": _MAYBE_NUMBER,
         "ece_if_calibrated": _MAYBE_NUMBER, "per_image": table_of(others=_MAYBE_NUMBER),
     },
 )  # fmt: skip

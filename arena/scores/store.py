@@ -27,6 +27,7 @@ from arena.base.files import digest_bytes, digest_known, is_temporary, remove_te
 from arena.base.provenance import DIGEST, is_sealed, seal
 from arena.base.reading import read_json
 from arena.base.schema import COUNT, NUMBER, TABLE, TEXT, Schema, list_of, optional, table_of
+from arena.scores.cut import Cut, cut_note
 from arena.scores.matrix import Matrix, StoredMatrix, stored_npy
 from arena.scores.throughput import MachineTime, sum_by_machine
 from arena.tags import TagSpace
@@ -77,6 +78,7 @@ class Scores:
         respelled: one line on tag names that were respelled; empty if none was.
         clipped: number of scores that were outside [0, 1] by at most `ROUNDING`; `values` has them clipped.
         checked: whether digests or checksums in the file confirm the scores; false for a store of an earlier version.
+        cut: which scores the file holds; None if it holds all.
     """
 
     image_ids: tuple[str, ...]
@@ -88,6 +90,7 @@ class Scores:
     respelled: str = ""
     clipped: int = 0
     checked: bool = True
+    cut: Cut | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -100,6 +103,8 @@ class Scores:
             found.append(
                 "an earlier version stored the scores without digests, so a later change of them is not noticed"
             )
+        if self.cut is not None:
+            found.append(cut_note(self.cut))
         return tuple(found)
 
     @classmethod

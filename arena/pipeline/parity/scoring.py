@@ -23,6 +23,7 @@ from arena.pipeline.thresholds import ModelThresholds
 from arena.pipeline.truth import read_scores_of
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores
+from arena.scores.sparse import SUFFIX, read_sparse
 from arena.scores.store import ROUNDING, Scores, ScoreStore, read_store_facts
 from arena.taggers.predict import ImageSource
 from arena.taggers.preprocess import square
@@ -207,6 +208,8 @@ def _read_scores(name: str, path: Path) -> ScoredModel:
     """Read scores without thresholds; if a file has values outside [0, 1], a sigmoid is applied to all its values."""
     if path.is_dir():
         return ScoredModel(name, read_scores_of(path), ran=_ran(read_store_facts(path)))
+    if path.suffix == SUFFIX:
+        return ScoredModel(name, read_sparse(path))
     scores = read_scores(path, checked=False)
     low, high = _range(scores, path)
     if low >= 0 and high <= 1:

@@ -9,13 +9,14 @@ from arena.results.run_folder import Result
 
 
 def sample_notes(summary: Mapping[str, Any]) -> list[str]:
-    """Return the notes on the images and scores of a run: unknown cells, weights, clusters, implied tags, float16."""
+    """Return the notes on the images and scores of a run: unknown cells, weights, clusters, implied tags, float16, cuts."""
     return [
         *known_notes(summary),
         *weight_notes(summary),
         *cluster_notes(summary),
         *imply_notes(summary),
         *half_precision_notes(summary),
+        *cut_notes(summary),
     ]
 
 
@@ -121,6 +122,12 @@ def half_precision_notes(summary: Mapping[str, Any]) -> list[str]:
         return []
     effect = "about three digits: more ties, and a score within 0.0003 of a threshold may be on the other side of it"
     return [f"Scores in float16 ({effect}): {', '.join(names)}."]
+
+
+def cut_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Return a note for each model of whose scores only the high ones were stored."""
+    models = summary["models"].items()
+    return [f"{name}: {model['cut']['note']}." for name, model in models if model.get("cut") is not None]
 
 
 def convention_note(summary: dict[str, object]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from arena.base.errors import ArenaError, ScoresError
 from arena.cards import ModelCard
 from arena.scores.npz import read_scores
+from arena.scores.sparse import SUFFIX
 from arena.scores.store import Scores, read_store
 from arena.taggers.base import Pixels
 from arena.taggers.base import Probabilities as Probabilities
@@ -78,9 +79,14 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     """Read the first file of the card: an `.npz`, or the `store.json` of a run's scores. Device and precision are ignored.
 
     Raises:
-        ScoresError: it is damaged, or holds values that are not probabilities.
+        ScoresError: it is damaged, or holds values that are not probabilities, or only the high scores.
     """
     path = files[card.files[0]]
+    if path.suffix == SUFFIX:
+        raise ScoresError(
+            f"{path}: only the high scores are stored; evaluate them with arena score --scores {card.name}={path.name}, whose "
+            "reports say what is missing"
+        )
     store = path.suffix == ".json"
     return Precomputed(card, read_store(path.parent) if store else read_scores(path), path.parent if store else path)
 

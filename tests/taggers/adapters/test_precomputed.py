@@ -108,7 +108,7 @@ def test_there_is_no_adapter_to_check_and_no_pixel_to_score(tmp_path: Path) -> N
 
 
 def test_bad_files_are_one_line(drawn_dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(ArenaError, match=r"model mine: no file .*none\.npz; name an \.npz file of scores"):
+    with pytest.raises(ArenaError, match=r"model mine: no file .*none\.npz; name an \.npz or \.parquet file of scores"):
         find_model(f"mine={tmp_path / 'none.npz'}")
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     with pytest.raises(ScoresError, match="not a readable npz file"):
