@@ -178,7 +178,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 def one_line(name: str) -> str:
     """Replace control characters and line separators by spaces."""
-    return _CONTROL.sub(" ", name)
+    return name if name.isprintable() else _CONTROL.sub(" ", name)
 
 
 _DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -191,7 +191,7 @@ def unturned(name: str) -> str:
     >>> unturned("\u202eevil")
     'evil'
     """
-    return _DIRECTIONS.sub("", one_line(name))
+    return name if name.isprintable() else _DIRECTIONS.sub("", one_line(name))
 
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -200,10 +200,13 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 def encodable(text: str) -> str:
     """Replace characters that cannot be encoded as UTF-8."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
-_MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
+_MARKS = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>|#~$&"})
+"""Backslash before each mark; `str.translate` is several times faster than a regular expression."""
+
+_SPACES = re.compile("  +")
 
 _FIRST = re.compile(r"^([-+=](?=[-+=\s]|$)|\d+(?=[.)](?:\s|$)))")
 """Start of a line that Markdown reads as a list, a heading or a rule."""
@@ -224,8 +227,9 @@ def escape_markdown(text: str) -> str:
     >>> escape_markdown("a|b <b>"), escape_markdown("@x of www.y.z")
     ('a\\\\|b \\\\<b\\\\>', '@<!-- -->x of www<!-- -->.y.z')
     """
-    line = re.sub(" +", " ", _EMBEDDINGS.sub("", encodable(one_line(text)))).strip()
-    parts = (_MARKS.sub(r"\\\1", part) for part in _apart(line))
+    plain = text if text.isprintable() else _EMBEDDINGS.sub("", encodable(one_line(text)))
+    line = _SPACES.sub(" ", plain).strip()
+    parts = [part.translate(_MARKS) for part in _apart(line)]
     return _FIRST.sub(lambda found: f"\\{found[0]}" if found[0] in "-+=" else f"{found[0]}\\", APART.join(parts))
 
 

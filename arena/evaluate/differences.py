@@ -91,10 +91,12 @@ def correct_differences(table: pd.DataFrame) -> pd.DataFrame:
     minimum detectable difference is decided with a power of 80 % whatever the other differences of the family are: its test
     has the level `FAMILY_WISE_ERROR` divided by the number of tests.
     """
-    family = table["slice"] + "|" + table["regime"]
+    families: dict[tuple[str, str], list[int]] = {}
+    for row, family in enumerate(zip(table["slice"], table["regime"], strict=True)):
+        families.setdefault(family, []).append(row)
     p, errors, freedom = (table[name].to_numpy(np.float64) for name in ("p", "standard_error", "degrees_of_freedom"))
     adjusted, detectable = np.full((2, len(table)), np.nan)
-    for rows in table.groupby(family).indices.values():
+    for rows in families.values():
         adjusted[rows] = significance.holm(p[rows])
         level = FAMILY_WISE_ERROR / max(1, int(np.isfinite(p[rows]).sum()))
         effects = {one: detectable_effect(np.array([level]), freedom=one) for one in np.unique(freedom[rows])}
@@ -115,12 +117,14 @@ def headline_ranks(table: pd.DataFrame, estimates: Floats, models: Sequence[str]
     Returns: metric -> model -> {"rank", "tied_with_best"}.
     """
     found: dict[str, dict[str, Any]] = {}
+    rows = table[(table["slice"] == "all") & (table["regime"] == "own")]
+    tests = [*zip(*(rows[name].tolist() for name in ("figure", "first", "second", "higher")), strict=True)]
     for name in HEADLINES:
-        rows = table[(table["slice"] == "all") & (table["regime"] == "own") & (table["figure"] == name)]
         better = np.zeros((len(models), len(models)), np.bool_)
-        for first, second, higher in zip(rows["first"], rows["second"], rows["higher"], strict=True):
-            a, b = models.index(first), models.index(second)
-            better[a, b], better[b, a] = higher == first, higher == second
+        for figure, first, second, higher in tests:
+            if figure == name:
+                a, b = models.index(first), models.index(second)
+                better[a, b], better[b, a] = higher == first, higher == second
         values = estimates[:, AGGREGATES.index(name)]
         found[name] = {
             model: {"rank": one.rank, "tied_with_best": one.tied_with_best}

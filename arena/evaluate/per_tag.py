@@ -272,8 +272,9 @@ def _corrected(table: pd.DataFrame) -> pd.DataFrame:
     """Add q and the higher model. All tags, metrics and pairs of models are one family, as a reader sees them in one table."""
     tests = [table[f"{figure}_p"].to_numpy(np.float64) for figure in TESTED]
     by_figure = np.split(significance.benjamini_hochberg(np.concatenate(tests)), len(tests))
+    first, second = (table[name].to_numpy(object) for name in ("first", "second"))
     for figure, q in zip(TESTED, by_figure, strict=True):
-        higher = np.where(table[f"{figure}_difference"] > 0, table["first"], table["second"])
+        higher = np.where(table[f"{figure}_difference"].to_numpy(np.float64) > 0, first, second)
         table[f"{figure}_q"] = q
         table[f"{figure}_higher"] = np.where(q <= Q_LIMIT, higher, "undetermined")
     return table[list(TAG_DIFFERENCE_COLUMNS)]

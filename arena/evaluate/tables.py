@@ -179,11 +179,10 @@ def _compared_bins(measured: Measured, number: int, model: MatchedModel) -> cali
 def error_table(measured: Measured) -> pd.DataFrame:
     """Return one row per model, compared tag and image: the highest-scored false positives, the lowest-scored misses."""
     ids = np.array(measured.truth.image_ids, dtype=object)
-    frames = [pd.DataFrame(columns=["model", "tag", "kind", "rank", "image_id", "score", "predicted"])]
+    names = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
+    parts: list[dict[str, np.ndarray]] = []
     for number, model in enumerate(measured.models):
-        tally = measured.tallies.models[number]
-        chosen = model.chosen[measured.compared]
-        names = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
+        tally, chosen = measured.tallies.models[number], model.chosen[measured.compared]
         kinds = {
             "false alarm": (tally.worst_false, tally.worst_false_scores),
             "miss": (tally.worst_missed, tally.worst_missed_scores),
@@ -191,18 +190,19 @@ def error_table(measured: Measured) -> pd.DataFrame:
         for kind, (images, scores) in kinds.items():
             row, rank = np.nonzero(images[chosen] >= 0)
             score = scores[chosen][row, rank]
-            threshold = _effective_thresholds(measured, number)[chosen][row]
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "model": model.entry.name, "tag": names[row], "kind": kind, "rank": rank + 1,
-                        "image_id": ids[images[chosen][row, rank]], "score": score, "predicted": score >= threshold,
-                    }
-                )
+            predicted = score >= _effective_thresholds(measured, number)[chosen][row]
+            parts.append(
+                {
+                    "model": np.full(len(row), model.entry.name, object), "tag": names[row],
+                    "kind": np.full(len(row), kind, object), "rank": rank + 1,
+                    "image_id": ids[images[chosen][row, rank]], "score": score, "wrong": predicted == (kind == "false alarm"),
+                }
             )  # fmt: skip
-    table = pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
-    wrong = (table["kind"] == "false alarm") == table["predicted"]
-    return table[wrong.astype(bool)].drop(columns="predicted").reset_index(drop=True)
+    columns = ["model", "tag", "kind", "rank", "image_id", "score"]
+    if not any(len(part["tag"]) for part in parts):
+        return pd.DataFrame(columns=columns)
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return pd.DataFrame(joined)[columns][joined["wrong"]].reset_index(drop=True)
 
 
 def _effective_thresholds(measured: Measured, number: int) -> np.ndarray:

@@ -308,7 +308,7 @@ def test_score_needs_no_model_library_and_no_reader_and_prints_whole_figures_on_
     (tmp_path / "score.py").write_text(
         "import sys\nfrom arena import cli\nfrom arena.report import plots\n"
         f"plots.write_plots = lambda *given: []\ncli.main({arguments!r})\n"
-        "heavy = {'torch', 'timm', 'onnxruntime'} & set(sys.modules)\nassert not heavy, heavy"
+        "heavy = {'torch', 'timm', 'onnxruntime', 'matplotlib'} & set(sys.modules)\nassert not heavy, heavy"
     )
     environment = {**os.environ, "COLUMNS": "40", "PYTHONIOENCODING": "ascii"}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)

@@ -63,7 +63,17 @@ def here(made: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 @pytest.fixture
 def call(here: World, capsys: pytest.CaptureFixture[str]) -> Call:
     """Call a verb on one more entrant."""
+    return caller(capsys)
 
+
+@pytest.fixture
+def refused(made: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Call a verb that is refused, so that it writes nothing, in the folder itself."""
+    monkeypatch.chdir(made.folder)
+    return caller(capsys)
+
+
+def caller(capsys: pytest.CaptureFixture[str]) -> Call:
     def run(verb: str, entrant: object, *more: object) -> tuple[int, str, str]:
         before, after = VERBS[verb]
         return arena(*before, entrant, *after, *more, capsys=capsys)
@@ -119,14 +129,15 @@ def test_every_verb_of_scores_takes_scores_and_models(call: Call, onnx_folder: W
     ],
 )
 @pytest.mark.parametrize("verb", VERBS)
-def test_what_names_nothing_is_one_line_and_exit_2(call: Call, verb: str, entrant: str, says: str) -> None:
-    code, _, err = call(verb, entrant)
+def test_what_names_nothing_is_one_line_and_exit_2(refused: Call, verb: str, entrant: str, says: str) -> None:
+    code, _, err = refused(verb, entrant)
     assert (code, says in err, len(err.strip().splitlines())) == (2, True, 1), err
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_no_baseline_is_one_line_and_exit_2(call: Call, verb: str) -> None:
-    code, _, err = call(verb, "@baseline", "--baselines", "none")
+def test_no_baseline_is_one_line_and_exit_2(refused: Call, verb: str) -> None:
+    code, _, err = refused(verb, "@baseline", "--baselines", "none")
     assert (code, len(err.strip().splitlines())) == (2, 1)
     assert "none: no baseline is set; set one: arena baseline set" in err
 
@@ -140,17 +151,17 @@ def test_a_run_of_another_schema_is_exit_4(call: Call, verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["parity", "bisect"])
-def test_a_verb_of_scores_refuses_a_published_file(call: Call, verb: str) -> None:
+def test_a_verb_of_scores_refuses_a_published_file(refused: Call, verb: str) -> None:
     for entrant in ("old/full-metrics/a.txt", "was=old/full-metrics/a.txt"):
-        code, _, err = call(verb, entrant)
+        code, _, err = refused(verb, entrant)
         assert (code, len(err.strip().splitlines())) == (2, 1)
         assert f"{entrant}: a published file holds no scores per image; arena " in err
         assert f"{verb} takes RUN, RUN:MODEL, CARD, NAME=PATH (a model's folder, scores, a run) or @baseline" in err
 
 
 @pytest.mark.parametrize("entrant", ["joytag-demo", "was=old-a.npz"])
-def test_published_refuses_what_has_no_metrics_yet(call: Call, entrant: str) -> None:
-    code, _, err = call("published", entrant)
+def test_published_refuses_what_has_no_metrics_yet(refused: Call, entrant: str) -> None:
+    code, _, err = refused("published", entrant)
     assert (code, len(err.strip().splitlines())) == (2, 1)
     assert f"{entrant}: it has no metrics yet; score it with arena run or arena score" in err
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from arena.dataset.frozen import read_frozen
-from tests.conftest import arena_here, write_dataset
+from tests.conftest import arena_here, without_plots, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.savez(
             folder / f"{name}.npz", scores=scores, tags=np.array(truth.tags.names), image_ids=np.array(truth.image_ids)
         )
-    done = arena_here("score", *(part for name in "ab" for part in ("--scores", f"{name}={folder / name}.npz")),
-                      "-d", dataset, "-o", folder / "run", "--bootstrap", "0", "--thumbnails", "none")  # fmt: skip
+    files = [part for name in "ab" for part in ("--scores", f"{name}={folder / name}.npz")]
+    with without_plots():
+        done = arena_here(
+            "score", *files, "-d", dataset, "-o", folder / "run", "--bootstrap", "0", "--thumbnails", "none"
+        )
     assert done.returncode == 0, done.stderr
     return folder / "run"
 

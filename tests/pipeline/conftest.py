@@ -11,7 +11,7 @@ from arena.base.files import digest_file
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Execution, Scoring
-from arena.report import html
+from arena.report import html, plots
 
 from ..conftest import write_dataset, write_once
 
@@ -73,7 +73,8 @@ class World:
             score(self.folder / folder)
             return self.folder / folder
         images = digest_file(self.dataset / "images.parquet")
-        return write_once(self.folder / folder, ("run", names, threshold, seed, images, html.render_comparison), score)
+        made_with = (plots.write_plots, html.render_comparison)
+        return write_once(self.folder / folder, ("run", names, threshold, seed, images, made_with), score)
 
 
 Make = Callable[..., Path]

@@ -69,12 +69,31 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
     return Given(dataset, files, run)
 
 
+def copy_of(given: Given, folder: Path) -> Given:
+    for source in (given.dataset, given.run):
+        shutil.copytree(source, folder / source.name)
+    return Given(folder / "drawn", given.files, folder / "run")
+
+
 @pytest.fixture
 def given(scored: Given, tmp_path: Path) -> Given:
     """A separate copy."""
-    for source in (scored.dataset, scored.run):
-        shutil.copytree(source, tmp_path / source.name)
-    return Given(tmp_path / "drawn", scored.files, tmp_path / "run")
+    return copy_of(scored, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def with_thumbnails(scored: Given, tmp_path_factory: pytest.TempPathFactory) -> Given:
+    """The same with thumbnails, as a run writes them by default."""
+    made = copy_of(scored, tmp_path_factory.mktemp("shown"))
+    with without_plots():
+        show(made)
+    return made
+
+
+@pytest.fixture
+def shown(with_thumbnails: Given, tmp_path: Path) -> Given:
+    """A separate copy of the run with thumbnails."""
+    return copy_of(with_thumbnails, tmp_path)
 
 
 def show(given: Given, showing: DisplayOptions = DisplayOptions(), progress: Progress = Silent()) -> Path:
@@ -122,13 +141,12 @@ def test_a_run_keeps_thumbnails_of_the_images_that_its_page_names(given: Given) 
 
 
 @pytest.mark.parametrize("how", ["option", "card", "no ids"])
-def test_a_private_set_leaves_no_image_anywhere(given: Given, how: str) -> None:
-    first = show(given)
-    assert "UklGR" in page_of(first), "a WebP in base64"
+def test_a_private_set_leaves_no_image_anywhere(shown: Given, how: str) -> None:
+    assert "UklGR" in page_of(shown.run), "a WebP in base64"
     if how == "card":
-        rate(given.dataset, ["g"], "private = true\n")
+        rate(shown.dataset, ["g"], "private = true\n")
     run = show(
-        given,
+        shown,
         {"option": DisplayOptions("none"), "card": DisplayOptions(), "no ids": DisplayOptions(image_ids=False)}[how],
     )
     assert not (run / "thumbnails").exists()
@@ -155,10 +173,10 @@ def test_a_page_without_ids_names_no_image(given: Given) -> None:
     assert f'"{ids[0]}"' in unpacked(page_of(run), "evidence-block").decode("latin-1")
 
 
-def test_reports_are_written_again_from_the_run_folder_alone(given: Given) -> None:
-    run = show(given)
+def test_reports_are_written_again_from_the_run_folder_alone(shown: Given) -> None:
+    run = shown.run
     page = page_of(run)
-    given.dataset.rename(given.dataset.with_name("gone"))
+    shown.dataset.rename(shown.dataset.with_name("gone"))
     rewrite_reports(run)
     assert page_of(run) == page
     rewrite_reports(run, DisplayOptions("none"))
@@ -171,9 +189,9 @@ def test_reports_are_written_again_from_the_run_folder_alone(given: Given) -> No
 
 
 def test_the_command_line_chooses_by_option_and_by_environment(
-    given: Given, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shown: Given, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = show(given)
+    run = shown.run
     for arguments, environment, pictures in (
         (["--thumbnails", "none"], "some", False), ([], "none", False), (["--no-image-ids"], "all", False), ([], "some", True),
     ):  # fmt: skip
@@ -183,8 +201,8 @@ def test_the_command_line_chooses_by_option_and_by_environment(
     assert capsys.readouterr().out.count("index.html") == 4
 
 
-def test_pictures_that_another_run_left_are_not_shown(given: Given) -> None:
-    run = show(given)
+def test_pictures_that_another_run_left_are_not_shown(shown: Given) -> None:
+    run = shown.run
     result = read_result(run)
     del result.run["shows"]
     write_result(result, run)
@@ -198,7 +216,8 @@ def test_a_truth_that_is_no_dataset_has_no_thumbnails(tmp_path: Path) -> None:
     truth = rng.random((60, 2)) < 0.5
     np.savez(tmp_path / "t.npz", truth=truth, tags=tags, image_ids=ids)
     np.savez(tmp_path / "s.npz", scores=np.float32(0.5 * truth + 0.3 * rng.random((60, 2))), tags=tags, image_ids=ids)
-    run = score_files({"s": tmp_path / "s.npz"}, tmp_path / "of", truth=tmp_path / "t.npz", scoring=SCORING)
+    few = Scoring(Settings(replicates=0))
+    run = score_files({"s": tmp_path / "s.npz"}, tmp_path / "of", truth=tmp_path / "t.npz", scoring=few)
     assert not (run / "thumbnails").exists()
     assert "<img" not in page_of(run)
 

@@ -3,12 +3,12 @@
 import os
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import check_jsonschema
 import pytest
+from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from arena.pipeline.entrants import find_run
@@ -20,10 +20,9 @@ WORKFLOW = REPOSITORY / "scripts" / "ci" / "arena-check.yml"
 HOOKS = REPOSITORY / "scripts" / "ci" / "pre-commit-config.yaml"
 
 
-def validated(path: Path) -> subprocess.CompletedProcess[str]:
+def validated(path: Path) -> Result:
     """Against the schema of GitHub's workflows that check-jsonschema holds; it asks no network."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", "vendor.github-workflows", str(path)])
 
 
 def parsed(path: Path) -> Any:
@@ -32,7 +31,7 @@ def parsed(path: Path) -> Any:
 
 def test_the_workflow_follows_the_schema() -> None:
     found = validated(WORKFLOW)
-    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.exit_code == 0, found.output
 
 
 FAULTS = {"runs-on:": "runs_on:", "timeout-minutes: 120": "timeout-minutes: soon"}
@@ -43,7 +42,7 @@ def test_the_schema_sees_faults(tmp_path: Path, old: str, new: str) -> None:
     text = WORKFLOW.read_text(encoding="utf-8")
     assert old in text
     (tmp_path / "broken.yml").write_text(text.replace(old, new), encoding="utf-8")
-    assert validated(tmp_path / "broken.yml").returncode != 0
+    assert validated(tmp_path / "broken.yml").exit_code == 1
 
 
 def test_no_input_of_a_stranger_is_put_into_a_script() -> None:

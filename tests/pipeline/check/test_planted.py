@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +33,7 @@ HOW = ("--bootstrap", REPLICATES, "--thumbnails", "none", "--device", "cpu", "--
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the baseline `base`, a run of the demo's WD model."""
     folder = tmp_path_factory.mktemp("planted")
     with without_plots():
@@ -47,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             sample=Sample(limit=IMAGES),
             execution=Execution(compute=Compute("cpu")),
         )
-        yield folder
+    return folder
 
 
 @pytest.mark.parametrize(
