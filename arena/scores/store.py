@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from arena.base import provenance
 from arena.base.errors import ScoresError
-from arena.base.files import digest_bytes, digest_known, is_temporary, remove_temporary, write_whole
+from arena.base.files import digest_bytes, digest_known, is_temporary, write_whole
+from arena.base.locks import lock_output
 from arena.base.provenance import DIGEST, is_sealed, seal
 from arena.base.reading import read_json
 from arena.base.schema import COUNT, NUMBER, TABLE, TEXT, Schema, list_of, optional, table_of
@@ -59,7 +60,10 @@ _SHARD = Schema(
 _HEADER_KEYS = frozenset(("schema", "key", "facts", "shards", "tags"))
 """Keys of `store.json` without a digest, as earlier versions wrote it."""
 
-STORE_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
+SHARD_RECORD = re.compile(r"\d{5,}\.json")
+"""Name of the file that is written last of a shard."""
+
+STORE_FILES = re.compile(r"store\.json|\d{5,}\.(npy|json)")
 """Names of the files of a store."""
 
 
@@ -131,18 +135,20 @@ class ScoreStore:
 
         Returns: whether a store of another key was removed.
         """
-        if self._header().get("key") == self.key:
-            remove_temporary(self.folder)
-            return False
-        stale = self.folder.exists() and any(self.folder.iterdir())
-        if stale:
-            _remove(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        columns = {"names": tags.names, "categories": tags.categories, "counts": tags.counts}
-        content = {"schema": STORE_SCHEMA, "key": self.key, "facts": dict(facts), "shards": len(self.shards)}
-        text = json.dumps(seal({**content, "tags": columns}), ensure_ascii=False)
-        write_whole(self.folder / "store.json", text, durable=True)
-        return stale
+        with lock_output(
+            self.folder, "run", waiting=lambda holder: None
+        ):  # processes that share a run prepare it at once
+            if self._header().get("key") == self.key:
+                return False
+            stale = self.folder.exists() and any(self.folder.iterdir())
+            if stale:
+                _remove(self.folder)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            columns = {"names": tags.names, "categories": tags.categories, "counts": tags.counts}
+            content = {"schema": STORE_SCHEMA, "key": self.key, "facts": dict(facts), "shards": len(self.shards)}
+            text = json.dumps(seal({**content, "tags": columns}), ensure_ascii=False)
+            write_whole(self.folder / "store.json", text, durable=True)
+            return stale
 
     def read(self) -> Scores:
         """Read the scores, see `read_store`.
@@ -161,6 +167,22 @@ class ScoreStore:
         finished = self._finished()
         return [number for number in range(len(self.shards)) if number not in finished]
 
+    def is_finished(self, number: int) -> bool:
+        """Return whether a shard is complete and undamaged."""
+        header = self._header()
+        if header.get("key") != self.key:
+            return False
+        try:
+            _read_shard(self.folder, number, _Binding.of(header))
+        except ScoresError:
+            return False
+        return True
+
+    def present(self) -> set[int]:
+        """Return the numbers of the shards that some process has completed; unlike `missing`, without reading them."""
+        names = (path.name for path in self.folder.glob("*.json"))
+        return {int(name.partition(".")[0]) for name in names if SHARD_RECORD.fullmatch(name)}
+
     def damaged(self) -> list[str]:
         """Return one line for each shard that was completed, but was changed or damaged since."""
         header, found = self._header(), []
@@ -178,7 +200,7 @@ class ScoreStore:
 
     def forget(self, number: int) -> None:
         """Make a finished shard count as missing."""
-        self._path(number, "json").unlink()
+        self._path(number, "json").unlink(missing_ok=True)
 
     def write(
         self,
