@@ -21,7 +21,6 @@ from arena.cards import InputSpec, Preprocess, find_model
 from arena.cli.terminal.console import show_summary
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
-from arena.pipeline import stages
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
