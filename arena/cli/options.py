@@ -124,7 +124,10 @@ aliases_option = option(
     help="CSV of renamed tags with columns antecedent_name,consequent_name or old,new; may be gzipped.",
 )  # fmt: skip
 json_option = option("--json", "as_json", is_flag=True, show_default=False, help="Print everything as JSON.")
-device_option = option("--device", default="auto", help="auto, cpu, cuda, cuda:N, cuda:0,cuda:1 or cuda:all.")
+device_option = option(
+    "--device", default="auto", help="auto, cpu, cuda, cuda:N, several cuda:N with commas, or cuda:all."
+)
+one_device_option = option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 workers_option = option(
     "--workers", type=click.IntRange(1, 1024), default=1, help="Processes that score; with several devices, for each."
 )
