@@ -1,5 +1,6 @@
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,7 @@ def test_the_shard_of_a_killed_process_is_scored_again_unless_it_is_recorded(
     source: ImageSource, make_job: MakeJob, tmp_path: Path, recorded: bool
 ) -> None:
     killed, clock = Leases("run"), Clock()
+    (tmp_path / "scores").mkdir()
     killed.claim(lease_file(tmp_path / "scores", 1))
     if recorded:
         predict_scores(source, [make_job(MeanColour("m"))], batch_size=4)
@@ -95,9 +97,8 @@ def test_damaged_shards_are_scored_again_and_models_share_a_lease(
 def test_a_store_that_another_command_replaced_is_one_line(
     source: ImageSource, make_job: MakeJob, tmp_path: Path
 ) -> None:
-    other = Leases("run")
+    other, job = Leases("run"), make_job(MeanColour("m"))
     other.claim(lease_file(tmp_path / "scores", 1))
-    job = make_job(MeanColour("m"))
     work = SharedWork(
         source, [job], tmp_path / "scores", Leases("run"), pause=lambda seconds: shutil.rmtree(job.store.folder)
     )
