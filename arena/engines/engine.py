@@ -44,7 +44,7 @@ class Engine:
         leases = Leases("worker") if self.leases is None else nullcontext(self.leases)
         tasks = [replace(own, device=device) for device in self.others]
         with leases as held, started_workers(tasks, progress), _part_of_torch_threads(own.workers):
-            SharedWork(own.source, jobs, own.folder, held, advance).score(own.batch_size)
+            SharedWork(own.source, jobs, own.folder, held, advance, progress.note).score(own.batch_size)
 
 
 @contextmanager

@@ -43,6 +43,7 @@ class SharedWork:
         folder: the folder of the stores; it holds the leases.
         leases: the leases of this process.
         advance: called with the number of images that any process has finished.
+        note: called with a line of text, if this process has to wait for others.
         pause: called with a time in seconds to wait for.
     """
 
@@ -51,11 +52,13 @@ class SharedWork:
     folder: Path
     leases: Leases
     advance: Callable[[int], None] = lambda images: None
+    note: Callable[[str], None] = lambda text: None
     pause: Callable[[float], None] = time.sleep
     _open: dict[int, int] = field(default_factory=dict)
     _mine: set[int] = field(default_factory=set)
     _counted: set[int] = field(default_factory=set)
     _looked: float = 0.0
+    _waited: bool = False
 
     def score(self, batch_size: int | None) -> None:
         """Score shards until every one is finished by some process.
@@ -73,8 +76,16 @@ class SharedWork:
             )  # fmt: skip
             self._look()
             if self._open:
-                self.pause(LOOK_S / 4)
-                self._refuse_replaced()
+                self._wait()
+
+    def _wait(self) -> None:
+        """Wait a moment for shards that other processes score."""
+        if not self._waited:
+            shards = "1 shard" if len(self._open) == 1 else f"{len(self._open):,} shards"
+            self.note(f"waiting for {shards} that other processes score; one that has ended is replaced")
+        self._waited = True
+        self.pause(LOOK_S / 4)
+        self._refuse_replaced()
 
     def _forget_damaged(self) -> None:
         """Remove the records of damaged shards, because a shard with a record counts as finished from now on."""

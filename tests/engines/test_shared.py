@@ -25,7 +25,7 @@ def test_each_shard_is_scored_by_one_of_several(source: ImageSource, make_job: M
 
         leases = Leases("run")
         SharedWork(
-            source, [make_job(taggers[place])], tmp_path / "scores", leases, advance, pause=lambda s: None
+            source, [make_job(taggers[place])], tmp_path / "scores", leases, advance, pause=lambda s: time.sleep(0.01)
         ).score(3)
 
     threads = [threading.Thread(target=work, args=(place,)) for place in range(3)]
@@ -46,7 +46,7 @@ def test_what_another_process_does_is_waited_for_and_counted(
     source: ImageSource, make_job: MakeJob, tmp_path: Path
 ) -> None:
     other, theirs = Leases("run"), make_job(MeanColour("m"))
-    tagger, counted = MeanColour("m"), list[int]()
+    tagger, counted, notes = MeanColour("m"), list[int](), list[str]()
     assert other.claim(lease_file(tmp_path / "scores", 1))
 
     def they_finish(seconds: float) -> None:
@@ -54,9 +54,12 @@ def test_what_another_process_does_is_waited_for_and_counted(
         theirs.store.write(1, values, {})
         other.give_back(lease_file(tmp_path / "scores", 1))
 
-    work = SharedWork(source, [make_job(tagger)], tmp_path / "scores", Leases("run"), counted.append, they_finish)
+    work = SharedWork(
+        source, [make_job(tagger)], tmp_path / "scores", Leases("run"), counted.append, notes.append, they_finish
+    )
     work.score(4)
     assert (sum(tagger.batches), sum(counted)) == (6, 10)
+    assert notes == ["waiting for 1 shard that other processes score; one that has ended is replaced"]
 
 
 @pytest.mark.parametrize("recorded", [False, True])

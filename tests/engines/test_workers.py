@@ -77,7 +77,8 @@ def test_processes_score_together_and_a_killed_one_is_a_note(task: WorkerTask) -
     assert active_children() == []
     job = ScoringJob(load(task.cards[0], device="cpu"), store_of(task))
     Engine(task, ["cpu"]).score([job], notes, lambda images: None)
-    assert (len(notes.lines), store_of(task).missing()) == (1, []), notes.lines
+    assert sum("failed" in line for line in notes.lines) == 1, notes.lines
+    assert store_of(task).missing() == []
 
 
 def test_cores_are_divided() -> None:
