@@ -27,9 +27,9 @@ def lease_file(folder: Path, number: int) -> Path:
 
 
 def remove_leases(folder: Path) -> None:
-    """Remove the leases of all shards from the folder of the stores. Call it only if no process scores there."""
-    for path in folder.glob(f"{OWN_PREFIX}-shard-*"):
-        if _LEASE.fullmatch(path.name):
+    """Remove leases and locks from the folder of the stores. Call it only if no process scores there."""
+    for path in folder.glob(f"{OWN_PREFIX}-*"):
+        if _LEASE.fullmatch(path.name) or path.suffix == ".lock":
             path.unlink(missing_ok=True)
 
 

@@ -91,7 +91,8 @@ def test_what_a_killed_process_left_is_removed_by_the_last(tmp_path: Path) -> No
     folder = tmp_path / "run"
     (folder / "scores/m").mkdir(parents=True)
     with joined(folder):
-        (folder / "scores/.arena-shard-00001.lease").write_text("{}")
+        for name in ("shard-00001.lease", ".arena-shard-00001.lease.lock", "m.lock"):
+            (folder / f"scores/.arena-{name}").write_text("{}")
         (folder / "scores/m/.arena-7-00c0ffee00c0ffee.part").touch()
         with joined(folder):
             pass
