@@ -1,6 +1,6 @@
 """Workers that share a run: images a second of one and two, and the scores after many of them were killed.
 
-Usage: python scripts/bench_scaling.py [--images 3072] [--kills 100] [--rounds 1] [--seed 0] [--tiny]
+Usage: python scripts/bench_scaling.py [--images 2048] [--kills 100] [--rounds 1] [--seed 0] [--tiny]
 
 Speed: `arena run --scores-only` scores the demo model, by one worker on one core, by two workers on a core each, and by one
 command on two cores with `--workers 1` and `--workers 2`. The images are small, so that the network is the limit, or large, so
@@ -32,7 +32,7 @@ TAGS = ("animal", "shape", "star", "tree")
 SIDES = {"network": 96, "decode": 1_600}
 """Longest side of the images in pixels, by what limits the speed."""
 
-SHARE = {"network": 1.0, "decode": 0.25}
+SHARE = {"network": 1.0, "decode": 0.5}
 """Part of the images that are scored: a large one takes longer."""
 
 WORKERS = 3
@@ -239,7 +239,7 @@ def speed_rows(kind: str, rounds: dict[str, Rounds[Scored]]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, kill, and write the report; return 1 if scores differ or a worker failed."""
     options = Options(__doc__, build="bench_scaling")
-    options.add_size("--images", 3_072, tiny=12, help="small images; a quarter as many large ones")
+    options.add_size("--images", 2_048, tiny=12, help="small images; half as many large ones")
     options.add_size("--kills", 100, tiny=1, help="workers to kill")
     options.add_size("--rounds", 1, tiny=1, help="rounds of the measurement of speed")
     options.add_argument("--seed", type=int, default=0, help="chooses who is killed, and when")
