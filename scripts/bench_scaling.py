@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from disturbed import Fault, preload_everything, start
+from disturbed import Fault, preload, start
 from PIL import Image
 from reporting import Options, Rounds, machine_facts, machine_line, take_turns, write_report
 
@@ -36,7 +36,7 @@ SHARE = {"network": 1.0, "decode": 0.5}
 """Part of the images that are scored: a large one takes longer."""
 
 WORKERS = 3
-"""Processes of the part with kills."""
+"""Processes of the part with kills; two at a tiny size."""
 
 MEAN_LIFE_S = 2.5
 """Mean time between two kills; a worker then lives three times as long on average."""
@@ -140,21 +140,23 @@ def digest_of(run: Path) -> str:
 
 
 class Kills:
-    """Three workers share runs, and are killed.
+    """Workers share runs, and are killed.
 
     Args:
         place: an empty folder for the run and the logs.
         command: arguments of each worker.
         expected: digest of the scores of one process.
+        seed: chooses who is killed, and when.
+        count: number of workers.
     """
 
-    def __init__(self, place: Path, command: Sequence[str], expected: str, seed: int) -> None:
+    def __init__(self, place: Path, command: Sequence[str], expected: str, *, seed: int, count: int) -> None:
         self.place, self.command, self.expected = place, command, expected
-        self.random = random.Random(seed)
+        self.random, self.count = random.Random(seed), count
         self.killed = self.finished = self.different = self.rewritten = 0
         self.failed: list[str] = []
         self.written: dict[str, int] = {}
-        self.workers = [self.started(number) for number in range(WORKERS)]
+        self.workers = [self.started(number) for number in range(self.count)]
 
     def started(self, number: int) -> Any:
         """Start a worker."""
@@ -166,7 +168,7 @@ class Kills:
             next_kill = time.monotonic() + self.random.expovariate(1 / MEAN_LIFE_S)
             while time.monotonic() < next_kill and self.watch():
                 time.sleep(0.05)
-            number = self.random.randrange(WORKERS)
+            number = self.random.randrange(self.count)
             self.workers[number].kill()
             self.workers[number].join()
             self.killed += 1
@@ -182,13 +184,13 @@ class Kills:
             self.written[path.name] = mtime_ns
         ended = [worker for worker in self.workers if not worker.is_alive()]
         self.failed += [f"exit {worker.exitcode}" for worker in ended if worker.exitcode]
-        if len(ended) < WORKERS:
+        if len(ended) < self.count:
             return True
         self.finished += 1
         self.different += digest_of(self.place / "run") != self.expected
         shutil.rmtree(self.place / "run")
         self.written.clear()
-        self.workers = [] if last else [self.started(number) for number in range(WORKERS)]
+        self.workers = [] if last else [self.started(number) for number in range(self.count)]
         return not last
 
 
@@ -215,7 +217,7 @@ def report(options: Any, speed: dict[str, dict[str, Rounds[Scored]]], kills: Kil
 Network: {MODEL} on JPEG of {SIDES["network"]} pixels; decode: the same on JPEG of {SIDES["decode"]:,} pixels. The times contain
 the start of the commands. A core is fixed by the CPU affinity of the process.
 
-{kills.killed} times kill -9 of one of {WORKERS} workers, after {MEAN_LIFE_S} s on average: {kills.finished} runs finished,
+{kills.killed} times kill -9 of one of {kills.count} workers, after {MEAN_LIFE_S} s on average: {kills.finished} runs finished,
 {kills.different} with other scores than one process, {kills.rewritten} finished shards written again,
 {len(kills.failed)} workers that failed.
 
@@ -232,7 +234,9 @@ def speed_rows(kind: str, rounds: dict[str, Rounds[Scored]]) -> list[str]:
         images, seconds = one.result.images, one.median.wall_s
         equal = "equal" if one.result == first.result else "**different**"
         ratio = first.median.wall_s / seconds
-        rows.append(f"| {kind} | {name} | {images:,} | {seconds:.1f} | {images / seconds:.1f} | {ratio:.2f} | {equal} |")
+        rows.append(
+            f"| {kind} | {name} | {images:,} | {seconds:.1f} | {images / seconds:.1f} | {ratio:.2f} | {equal} |"
+        )
     return rows
 
 
@@ -244,15 +248,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_size("--rounds", 1, tiny=1, help="rounds of the measurement of speed")
     options.add_argument("--seed", type=int, default=0, help="chooses who is killed, and when")
     chosen = options.read(arguments)
-    preload_everything()
+    preload("arena.pipeline.run")
     bench = Bench(chosen.build, chosen.images)
-    cases = CASES[1:2] if chosen.tiny else CASES
+    cases = CASES[:1] if chosen.tiny else CASES
     speed = {
         kind: take_turns({case.name: partial(bench.score, kind, case) for case in cases}, chosen.rounds)
         for kind in list(SIDES)[: 1 if chosen.tiny else None]
     }
     expected = speed["network"][cases[0].name].result.digest
-    kills = Kills(bench.place("kills"), bench.command("network"), expected, chosen.seed)
+    kills = Kills(
+        bench.place("kills"), bench.command("network"), expected, seed=chosen.seed, count=2 if chosen.tiny else WORKERS
+    )
     kills.until(chosen.kills)
     write_report(chosen.out, "scaling", *report(chosen, speed, kills))
     results = [{one.result for one in rounds.values()} for rounds in speed.values()]

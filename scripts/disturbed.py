@@ -57,9 +57,9 @@ _PRELOADED = ["arena.cli", "arena.pipeline.score", "arena.dataset.freeze"]
 _context.set_forkserver_preload(_PRELOADED)
 
 
-def preload_everything() -> None:
-    """Let the server import also what draws plots and runs models; call it before the first command."""
-    _context.set_forkserver_preload([*_PRELOADED, "arena.pipeline.run", "arena.report.plots", "torch"])
+def preload(*modules: str) -> None:
+    """Let the server import further modules; call it before the first command."""
+    _context.set_forkserver_preload([*_PRELOADED, *modules])
 
 
 def start(folder: Path, arguments: Sequence[str], fault: Fault = Fault(), *, name: str = "error") -> BaseProcess:
