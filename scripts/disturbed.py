@@ -1,8 +1,8 @@
 """A command of the arena in a process of its own, disturbed by a signal, a limit or a broken system.
 
-Used by `torture.py`. The processes are forked from a server that has imported the arena and torch, so that a command starts at
-once. Broken systems are mounts in a mount namespace of the process; where the machine does not allow one, `IMPOSSIBLE` is the
-exit code.
+Used by `torture.py` and `bench_scaling.py`. The processes are forked from a server that has imported the arena and torch, so
+that a command starts at once. Broken systems are mounts in a mount namespace of the process; where the machine does not allow
+one, `IMPOSSIBLE` is the exit code.
 """
 
 import ctypes
@@ -27,7 +27,10 @@ IMPOSSIBLE = 99
 
 
 class Fault(NamedTuple):
-    """How a command is disturbed: by a signal at a rename, by one after some seconds, or by a limit or broken system."""
+    """How a command is disturbed: by a signal at a rename, by one after some seconds, or by a limit or broken system.
+
+    `cores` are places in the list of the cores that this process may use; none is all of them.
+    """
 
     rename: int = 0
     seconds: float = 0.0
@@ -36,6 +39,7 @@ class Fault(NamedTuple):
     file_bytes: int = 0
     system: str = ""
     """A key of `SYSTEMS`."""
+    cores: tuple[int, ...] = ()
 
 
 class Done(NamedTuple):
@@ -53,9 +57,9 @@ _PRELOADED = ["arena.cli", "arena.pipeline.score", "arena.dataset.freeze"]
 _context.set_forkserver_preload(_PRELOADED)
 
 
-def preload_everything() -> None:
-    """Let the server import also what draws plots and runs models; call it before the first command."""
-    _context.set_forkserver_preload([*_PRELOADED, "arena.pipeline.run", "arena.report.plots", "torch"])
+def preload(*modules: str) -> None:
+    """Let the server import further modules; call it before the first command."""
+    _context.set_forkserver_preload([*_PRELOADED, *modules])
 
 
 def start(folder: Path, arguments: Sequence[str], fault: Fault = Fault(), *, name: str = "error") -> BaseProcess:
@@ -95,6 +99,9 @@ def _child(folder: str, arguments: list[str], fault: Fault, log: str) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     _stop_clock(provenance.now)
+    if fault.cores:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[place % len(cores)] for place in fault.cores})
     if fault.handles:
         resource.setrlimit(resource.RLIMIT_NOFILE, (fault.handles, fault.handles))
     if fault.file_bytes:

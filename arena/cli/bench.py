@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from arena.cli.options import LARGEST_BATCH, config_option, device_option, option, precision_option, root_option
+from arena.cli.options import LARGEST_BATCH, config_option, one_device_option, option, precision_option, root_option
 from arena.cli.verbs import split_names
 
 
@@ -34,7 +34,7 @@ class BatchSizes(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 @option("--dataset", "-d", default="demo", help="Frozen dataset, used if --images is absent.")
 @option("--batch-sizes", type=BatchSizes(), default="1,8,32", help="Comma-separated batch sizes.")
 @option("--seconds", type=click.FloatRange(0, 3600, min_open=True), default=5.0, help="Measuring time of each metric.")
-@device_option
+@one_device_option
 @precision_option
 @option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.", show_default=False)
 @option("--output", "-o", type=click.Path(path_type=Path), help="Also write FILE.json or FILE.md.", show_default=False)

@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from arena.base.errors import FailedError
-from arena.cli.options import config_option, device_option, precision_option, root_option
+from arena.cli.options import config_option, one_device_option, precision_option, root_option
 
 
 @click.command("check-adapter")
 @config_option
 @click.argument("model")
-@device_option
+@one_device_option
 @precision_option
 @root_option
 def check_adapter(model: str, device: str, precision: str, root: Path | None) -> None:

@@ -124,7 +124,13 @@ aliases_option = option(
     help="CSV of renamed tags with columns antecedent_name,consequent_name or old,new; may be gzipped.",
 )  # fmt: skip
 json_option = option("--json", "as_json", is_flag=True, show_default=False, help="Print everything as JSON.")
-device_option = option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+device_option = option(
+    "--device", default="auto", help="auto, cpu, cuda, cuda:N, several cuda:N with commas, or cuda:all."
+)
+one_device_option = option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+workers_option = option(
+    "--workers", type=click.IntRange(1, 1024), default=1, help="Processes that score; with several devices, for each."
+)
 precision_option = option(
     "--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto",
     help="auto: fp16 on CUDA, fp32 on the CPU. An ONNX graph runs in its own precision.",
@@ -207,10 +213,10 @@ def scoring_options(command: Command) -> Command:
 
 
 def compute_of(settings: Mapping[str, Any]) -> "Compute":
-    """Compute settings from the options `--device`, `--precision` and `--batch-size`."""
+    """Compute settings from the options `--device`, `--precision`, `--batch-size` and, if the verb has it, `--workers`."""
     from arena.pipeline.stages import Compute
 
-    return Compute(settings["device"], settings["precision"], settings["batch_size"])
+    return Compute(settings["device"], settings["precision"], settings["batch_size"], settings.get("workers", 1))
 
 
 def scoring_of(settings: Mapping[str, Any]) -> "Scoring":

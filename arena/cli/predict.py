@@ -15,6 +15,7 @@ from arena.cli.options import (
     option,
     precision_option,
     root_option,
+    workers_option,
 )
 
 
@@ -30,6 +31,7 @@ from arena.cli.options import (
 @batch_option
 @device_option
 @precision_option
+@workers_option
 @root_option
 def predict(
     model: str, images: Path | None, dataset: str | None, output: Path, top_k: int | None, min_score: float | None,

@@ -19,6 +19,7 @@ from arena.cli.options import (
     root_option,
     scoring_of,
     scoring_options,
+    workers_option,
 )
 from arena.cli.verbs import command_line, split_names
 
@@ -34,6 +35,10 @@ from arena.cli.verbs import command_line, split_names
 @device_option
 @precision_option
 @scoring_options
+@workers_option
+@option(
+    "--scores-only", is_flag=True, show_default=False, help="Write scores, and no reports; another process writes them."
+)
 @overwrite_option
 @add_display_options
 @root_option
@@ -41,7 +46,8 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
     """Score a held-out dataset with every model and compare the models.
 
     Writes a run folder: index.html, summary.json, full-metrics/ and more. After an interruption, the same command continues.
-    Scores that exist are used again, unless the model, its precision or the images have changed.
+    Scores that exist are used again, unless the model, its precision or the images have changed. The same command in several
+    processes, on one machine or on several with a common file system, shares the work.
 
     Example: arena run --models joytag,wd14 --dataset datasets/mine
     """
@@ -63,6 +69,10 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
             command=command_line(),
             overwrite=settings["overwrite"],
             progress=Terminal(),
+            scores_only=settings["scores_only"],
         ),
     )
-    show_summary(folder)
+    if settings["scores_only"]:
+        click.echo(f"{folder / 'scores'}: complete")
+    else:
+        show_summary(folder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from arena.base.errors import FailedError
-from arena.cli.options import config_option, device_option, json_option, option, precision_option, root_option
+from arena.cli.options import config_option, json_option, one_device_option, option, precision_option, root_option
 
 if TYPE_CHECKING:
     from arena.cards import Fingerprint, ModelCard
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("verify")
 @config_option
 @click.argument("model")
-@device_option
+@one_device_option
 @precision_option
 @option(
     "--expect", metavar="FINGERPRINT", show_default=False,

@@ -1,10 +1,10 @@
 """`arena run`: score a held-out dataset with every model, evaluate the scores, and write a run folder."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from arena.base import provenance
-from arena.base.locks import lock_output
 from arena.base.names import split_named
 from arena.cards import find_dataset, find_models
 from arena.dataset.contamination import search_index_files
@@ -15,15 +15,18 @@ from arena.pipeline.entrants import find_metrics
 from arena.pipeline.judgements import read_given
 from arena.pipeline.output import open_run_folder, planned_recipe
 from arena.pipeline.recipe import inputs_of, make_recipe, model_inputs
+from arena.pipeline.shared_run import run_key, shared_run
 from arena.pipeline.stages import (
     DEMO_DATASET,
     Execution,
     Scoring,
     evaluate_run,
+    identify_model,
     refuse_all_skipped,
     refuse_unfit_settings,
     score_images,
     scored_entry,
+    scores_key,
     settings_of,
     write_run,
 )
@@ -74,24 +77,39 @@ def run_benchmark(
     thresholds = {card.name: with_file_thresholds(card, thresholds[card.name], progress) for card in cards}
     folder = output or Path("runs") / run_name(models, heldout.card.name, sample, scoring)
     planned = planned_recipe(given, settings, thresholds, [*model_inputs(models), *inputs_of(scoring)], judged)
-    with lock_output(folder, "run"):
+    source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
+    relations = given.truth.relations
+    keys = {
+        card.name: scores_key(identify_model(card, execution.compute, relations, progress), source) for card in cards
+    }
+
+    def open_folder() -> None:
         open_run_folder(folder, planned, overwrite=execution.overwrite)
-        source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
+
+    with shared_run(folder, run_key(planned, keys), open_folder, progress) as shared:
+        if shared.served:
+            return folder
         stores = score_images(
-            cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=given.truth.relations,
+            cards, source, folder / "scores", compute=replace(execution.compute, leases=shared.leases), progress=progress,
+            relations=relations,
             review=lambda tags: refuse_no_compared_tag(given.truth, tags, settings.min_positives),
         )  # fmt: skip
-        entries = [scored_entry(card, stores[card.name], thresholds[card.name]) for card in cards]
-        refuse_all_skipped(entries[0].scores)
-        result = evaluate_run(given.truth, entries, settings, progress, against, judged)
-        weights = {entry.name: entry.facts.get("weights") for entry in entries}
-        inputs = [*model_inputs(models, weights), *inputs_of(scoring)]
-        recipe = make_recipe(
-            given, settings, entries, inputs, command=execution.command, started=started, against=against, judged=judged
-        )
-        for store in stores.values():
-            store.refuse_other_key()
-        write_run(folder, result, recipe, heldout, showing, progress, published)
+        if execution.scores_only:
+            return folder
+        with shared.reports() as missing:
+            if not missing:
+                return folder
+            entries = [scored_entry(card, stores[card.name], thresholds[card.name]) for card in cards]
+            refuse_all_skipped(entries[0].scores)
+            result = evaluate_run(given.truth, entries, settings, progress, against, judged)
+            weights = {entry.name: entry.facts.get("weights") for entry in entries}
+            inputs = [*model_inputs(models, weights), *inputs_of(scoring)]
+            recipe = make_recipe(
+                given, settings, entries, inputs, command=execution.command, started=started, against=against, judged=judged
+            )  # fmt: skip
+            for store in stores.values():
+                store.refuse_other_key()
+            write_run(folder, result, recipe, heldout, showing, progress, published)
     return folder
 
 

@@ -11,12 +11,17 @@ from typing import Any, NamedTuple
 
 from arena import taggers
 from arena.base import provenance
+from arena.base.cores import divided_cores
 from arena.base.errors import ScoresError
 from arena.base.files import digest_file, write_whole
+from arena.base.leases import Leases
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, roots
 from arena.dataset.contamination import Contamination
 from arena.dataset.frozen import HeldOut, Truth
+from arena.engines.devices import place_workers
+from arena.engines.engine import Engine
+from arena.engines.workers import WorkerTask
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.evaluate.matching import refuse_no_implications
 from arena.evaluate.slices import refuse_unknown_slices
@@ -31,7 +36,7 @@ from arena.scores.throughput import describe_throughput
 from arena.taggers.adapters.precomputed import refuse_own_scores
 from arena.taggers.base import Tagger, tagger_notes
 from arena.taggers.files.weights import fetch_files
-from arena.taggers.predict import ImageSource, ScoringJob, predict_scores, recheck_skipped_images, refuse_missing_scores
+from arena.taggers.predict import ImageSource, ScoringJob, recheck_skipped_images, refuse_missing_scores
 from arena.taggers.size import total_model_size
 from arena.tags import TagRelations, TagSpace
 from arena.tags.groups import read_tag_groups
@@ -48,12 +53,17 @@ class Compute:
     """How the networks run.
 
     Attributes:
+        device: as in `place_workers`.
         batch_size: images per batch; None chooses by device.
+        workers: number of processes per device.
+        leases: the leases of this process if other commands share the scoring; None if no other command writes the scores.
     """
 
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
+    workers: int = 1
+    leases: Leases | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,7 @@ class Execution:
         command: the command line, for the recipe.
         progress: receives the progress.
         overwrite: replace a run of another recipe in the output folder.
+        scores_only: score, and leave the evaluation to another process of the same run.
     """
 
     compute: Compute = Compute()
@@ -73,6 +84,7 @@ class Execution:
     command: str = ""
     overwrite: bool = False
     progress: Progress = field(default_factory=Silent)
+    scores_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,41 +128,57 @@ def score_images(
 
     Returns: the finished store of every model, by name.
     """
+    placement = place_workers(compute.device, compute.workers)
     stores: dict[str, ScoreStore] = {}
     pending: list[_Pending] = []
     tags: dict[str, TagSpace] = {}
-    for card in cards:
-        for one in card.single:
-            fetch_files(one, progress)
-        hardware = {"device": compute.device, "precision": compute.precision}
-        facts = taggers.identify(card, **hardware, relations=relations)
-        store = stores[card.name] = _open_store(card, source, folder, facts)
-        if not store.missing():
-            scores = store.read()
-            for line in ("all scores exist already", *scores.notes):
+    with divided_cores(len(placement.workers)):
+        for card in cards:
+            facts = identify_model(card, compute, relations, progress)
+            store = stores[card.name] = _open_store(card, source, folder, facts)
+            if not store.missing():
+                scores = store.read()
+                for line in ("all scores exist already", *scores.notes):
+                    progress.note(f"{card.name}: {line}")
+                tags[card.name] = scores.tags
+                continue
+            for line in store.damaged():
+                progress.note(f"{card.name}: scoring again: {line}")
+            progress.note(f"{card.name}: loading")
+            hardware = {"device": placement.workers[0], "precision": compute.precision}
+            tagger = taggers.load(card, **hardware, among=[one.tagger for one in pending], relations=relations)
+            refuse_missing_scores(source, tagger)
+            for line in tagger_notes(tagger):
                 progress.note(f"{card.name}: {line}")
-            tags[card.name] = scores.tags
-            continue
-        for line in store.damaged():
-            progress.note(f"{card.name}: scoring again: {line}")
-        progress.note(f"{card.name}: loading")
-        loaded = [one.tagger for one in pending]
-        tagger = taggers.load(card, **hardware, among=loaded, relations=relations)
-        refuse_missing_scores(source, tagger)
-        for line in tagger_notes(tagger):
-            progress.note(f"{card.name}: {line}")
-        tags[card.name] = tagger.tags
-        pending.append(_Pending(card, tagger, store, str(facts["weights"])))
-    review(tags)
-    jobs = [_prepared_job(one, progress) for one in pending]
-    if not jobs:
-        return stores
+            tags[card.name] = tagger.tags
+            pending.append(_Pending(card, tagger, store, str(facts["weights"])))
+        review(tags)
+        jobs = [_prepared_job(one, progress) for one in pending]
+        if jobs:
+            task = WorkerTask(
+                [one.card for one in pending], [one.store.key for one in pending], source, folder, placement.workers[0],
+                compute.precision, compute.batch_size, relations, len(placement.workers),
+            )  # fmt: skip
+            _score_missing(Engine(task, placement.workers[1:], compute.leases), jobs, progress)
+    return stores
+
+
+def _score_missing(engine: Engine, jobs: Sequence[ScoringJob], progress: Progress) -> None:
+    """Score what is missing in the jobs' stores, and report the progress."""
+    source = engine.task.source
     missing = {number for job in jobs for number in job.store.missing()}
     todo = sum(len(shard) for number, shard in enumerate(source.shards) if number in missing)
     total = len(source.image_ids)
     with progress.count("images", total, total - todo) as advance:
-        predict_scores(source, jobs, batch_size=compute.batch_size, advance=advance)
-    return stores
+        engine.score(jobs, progress, advance)
+
+
+def identify_model(card: ModelCard, compute: Compute, relations: TagRelations, progress: Progress) -> dict[str, Any]:
+    """Return what identifies the scores of a model, but for the images; missing files of the model are downloaded first."""
+    for one in card.single:
+        fetch_files(one, progress)
+    device = place_workers(compute.device).device
+    return taggers.identify(card, device=device, precision=compute.precision, relations=relations)
 
 
 def _open_store(card: ModelCard, source: ImageSource, folder: Path, facts: Mapping[str, Any]) -> ScoreStore:
@@ -159,11 +187,19 @@ def _open_store(card: ModelCard, source: ImageSource, folder: Path, facts: Mappi
     Args:
         facts: what identifies the tagger, from `taggers.identify`.
     """
-    key = provenance.digest({**facts, "images": source.digest})
-    store = ScoreStore(folder / card.name, key=key, shards=source.shards)
+    store = ScoreStore(folder / card.name, key=scores_key(facts, source), shards=source.shards)
     refuse_own_scores(card, store.folder)
     recheck_skipped_images(source, store)
     return store
+
+
+def scores_key(facts: Mapping[str, Any], source: ImageSource) -> str:
+    """Return the key of the store of a model's scores of some images.
+
+    Args:
+        facts: what identifies the model, from `identify_model`.
+    """
+    return provenance.digest({**facts, "images": source.digest})
 
 
 class _Pending(NamedTuple):

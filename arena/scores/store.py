@@ -8,11 +8,9 @@ Every JSON holds its own digest. That of a shard also covers the `.npy` file, th
 """
 
 import json
-import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -21,14 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.base import provenance
 from arena.base.errors import ScoresError
-from arena.base.files import digest_bytes, digest_known, is_temporary, remove_temporary, write_whole
+from arena.base.files import digest_bytes, is_temporary, write_whole
+from arena.base.locks import lock_output
 from arena.base.provenance import DIGEST, is_sealed, seal
 from arena.base.reading import read_json
-from arena.base.schema import COUNT, NUMBER, TABLE, TEXT, Schema, list_of, optional, table_of
+from arena.base.schema import COUNT, TABLE, TEXT, Schema, list_of, optional, table_of
 from arena.scores.cut import Cut, cut_note
-from arena.scores.matrix import Matrix, StoredMatrix, stored_npy
+from arena.scores.matrix import Matrix
+from arena.scores.shards import MAKE_AGAIN, SHARD_RECORD, Binding, Shard, digest_ahead, read_shard
 from arena.scores.throughput import MachineTime, sum_by_machine
 from arena.tags import TagSpace
 from arena.tags.spelling import spell_names
@@ -39,8 +38,6 @@ STORE_SCHEMA = 1
 ROUNDING = 1e-6
 """Largest distance from [0, 1] of a score that is clipped: a mean or a softmax in float32 may round to 1.0000001."""
 
-_AGAIN = "run the command that made it again"
-
 _HEADER = Schema(
     table_of({
         "key": TEXT, "facts": TABLE, "shards": COUNT,
@@ -50,17 +47,10 @@ _HEADER = Schema(
     })
 )  # fmt: skip
 
-_SHARD = Schema(
-    table_of(
-        {"image_ids": list_of("string"), "skipped": table_of(others=TEXT), "seconds": NUMBER},
-        {"machine": TEXT, "values": TEXT},
-    )
-)
-
 _HEADER_KEYS = frozenset(("schema", "key", "facts", "shards", "tags"))
 """Keys of `store.json` without a digest, as earlier versions wrote it."""
 
-STORE_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
+STORE_FILES = re.compile(r"store\.json|\d{5,}\.(npy|json)")
 """Names of the files of a store."""
 
 
@@ -136,18 +126,20 @@ class ScoreStore:
 
         Returns: whether a store of another key was removed.
         """
-        if self._header().get("key") == self.key:
-            remove_temporary(self.folder)
-            return False
-        stale = self.folder.exists() and any(self.folder.iterdir())
-        if stale:
-            _remove(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        columns = {"names": tags.names, "categories": tags.categories, "counts": tags.counts}
-        content = {"schema": STORE_SCHEMA, "key": self.key, "facts": dict(facts), "shards": len(self.shards)}
-        text = json.dumps(seal({**content, "tags": columns}), ensure_ascii=False)
-        write_whole(self.folder / "store.json", text, durable=True)
-        return stale
+        with lock_output(
+            self.folder, "run", waiting=lambda holder: None
+        ):  # processes that share a run prepare it at once
+            if self._header().get("key") == self.key:
+                return False
+            stale = self.folder.exists() and any(self.folder.iterdir())
+            if stale:
+                _remove(self.folder)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            columns = {"names": tags.names, "categories": tags.categories, "counts": tags.counts}
+            content = {"schema": STORE_SCHEMA, "key": self.key, "facts": dict(facts), "shards": len(self.shards)}
+            text = json.dumps(seal({**content, "tags": columns}), ensure_ascii=False)
+            write_whole(self.folder / "store.json", text, durable=True)
+            return stale
 
     def read(self) -> Scores:
         """Read the scores, see `read_store`.
@@ -166,13 +158,29 @@ class ScoreStore:
         finished = self._finished()
         return [number for number in range(len(self.shards)) if number not in finished]
 
+    def is_finished(self, number: int) -> bool:
+        """Return whether a shard is complete and undamaged."""
+        header = self._header()
+        if header.get("key") != self.key:
+            return False
+        try:
+            read_shard(self.folder, number, Binding.of(header))
+        except ScoresError:
+            return False
+        return True
+
+    def present(self) -> set[int]:
+        """Return the numbers of the shards that some process has completed; unlike `missing`, without reading them."""
+        names = (path.name for path in self.folder.glob("*.json"))
+        return {int(name.partition(".")[0]) for name in names if SHARD_RECORD.fullmatch(name)}
+
     def damaged(self) -> list[str]:
         """Return one line for each shard that was completed, but was changed or damaged since."""
         header, found = self._header(), []
         for number in self.missing() if header.get("key") == self.key else ():
             if self._path(number, "json").exists() and self._path(number, "npy").exists():
                 try:
-                    _read_shard(self.folder, number, _Binding.of(header))
+                    read_shard(self.folder, number, Binding.of(header))
                 except ScoresError as error:
                     found.append(str(error))
         return found
@@ -183,7 +191,7 @@ class ScoreStore:
 
     def forget(self, number: int) -> None:
         """Make a finished shard count as missing."""
-        self._path(number, "json").unlink()
+        self._path(number, "json").unlink(missing_ok=True)
 
     def write(
         self,
@@ -212,19 +220,19 @@ class ScoreStore:
         write_whole(self._path(number, "npy"), content.getbuffer(), durable=True)
         rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds, "machine": machine}
         rows["values"] = digest_bytes(content.getbuffer())
-        text = json.dumps(seal(rows, {"store": _Binding.of(header).digest}))
+        text = json.dumps(seal(rows, {"store": Binding.of(header).digest}))
         write_whole(self._path(number, "json"), text, durable=True)
 
-    def _finished(self) -> "dict[int, _Shard]":
+    def _finished(self) -> "dict[int, Shard]":
         """Return the complete shards by number; their values stay on disk."""
         header = self._header()
         if header.get("key") != self.key:
             return {}
-        binding, found = _Binding.of(header), {}
-        _digest_ahead(self.folder, len(self.shards))
+        binding, found = Binding.of(header), {}
+        digest_ahead(self.folder, len(self.shards))
         for number in range(len(self.shards)):
             try:
-                found[number] = _read_shard(self.folder, number, binding)
+                found[number] = read_shard(self.folder, number, binding)
             except ScoresError:
                 continue
         return found
@@ -256,8 +264,8 @@ def read_store(folder: Path, *, key: str | None = None) -> Scores:
     listed = header["tags"]
     names, note = spell_names(folder, listed["names"])
     tags = TagSpace(names, *(None if listed[key] is None else tuple(listed[key]) for key in ("categories", "counts")))
-    _digest_ahead(folder, header["shards"])
-    shards = [_read_shard(folder, number, _Binding.of(header)) for number in range(header["shards"])]
+    digest_ahead(folder, header["shards"])
+    shards = [read_shard(folder, number, Binding.of(header)) for number in range(header["shards"])]
     image_ids = tuple(image_id for shard in shards for image_id in shard.image_ids)
     values = Matrix([shard.values for shard in shards])
     values, clipped = check_values(folder, values, image_ids, tags.names)
@@ -312,73 +320,6 @@ def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: 
     return CheckedValues(values.clipped() if clipped else values, clipped)
 
 
-class _Shard(NamedTuple):
-    """One finished shard."""
-
-    image_ids: list[str]
-    skipped: dict[str, str]
-    seconds: float
-    values: StoredMatrix
-    machine: str
-
-
-class _Binding(NamedTuple):
-    """What a shard must agree with: number of tags, and digest of key and tags; `required` is false in an older store."""
-
-    columns: int
-    digest: str
-    required: bool
-
-    @classmethod
-    def of(cls, header: Mapping[str, Any]) -> "_Binding":
-        """Return the binding of a store by the content of its `store.json`."""
-        digest = provenance.digest({"key": header["key"], "tags": header["tags"]})
-        return cls(len(header["tags"]["names"]), digest, DIGEST in header)
-
-
-def _digest_ahead(folder: Path, shards: int) -> None:
-    """Compute the digests of all shards in threads; `digest_known` keeps them, so that each file is read once."""
-    paths = [folder / f"{number:05d}.npy" for number in range(shards)]
-    with ThreadPoolExecutor() as pool:  # hashlib releases the interpreter lock
-        wait([pool.submit(digest_known, path) for path in paths])  # a missing file is an error where the shard is read
-
-
-def _read_shard(folder: Path, number: int, binding: _Binding) -> _Shard:
-    """Read a shard; its values stay on disk.
-
-    Raises:
-        ScoresError: it is unfinished, damaged, or its digest differs.
-    """
-    path = folder / f"{number:05d}.npy"
-    if not path.with_suffix(".json").is_file():
-        raise ScoresError(f"{path}: unfinished or damaged (no {path.with_suffix('.json').name}); {_AGAIN}")
-    try:
-        rows = read_json(path.with_suffix(".json"), _SHARD, fix=_AGAIN, error=ScoresError)
-        if binding.required or DIGEST in rows:
-            _refuse_changed(path, rows, binding)
-        stored = stored_npy(path)
-        if stored is None or path.stat().st_size < stored.offset + stored.dtype.itemsize * math.prod(stored.shape):
-            raise ValueError("truncated, or not a matrix")
-        shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], stored, rows.get("machine", ""))
-        if shard.values.shape == (len(shard.image_ids), binding.columns) and shard.values.dtype.kind == "f":
-            return shard
-        reason = (
-            f"{shard.values.dtype} {shard.values.shape} for {len(shard.image_ids)} images and {binding.columns} tags"
-        )
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error)
-    raise ScoresError(f"{path}: unfinished or damaged ({reason}); {_AGAIN}")
-
-
-def _refuse_changed(path: Path, rows: Mapping[str, Any], binding: _Binding) -> None:
-    """Raise ValueError if a shard or its JSON differs from its digest."""
-    name = path.with_suffix(".json").name
-    if not is_sealed(rows, {"store": binding.digest}):
-        raise ValueError(f"{name} differs from its digest")
-    if digest_known(path) != rows["values"]:
-        raise ValueError(f"its digest differs from the one in {name}")
-
-
 def _read_header(folder: Path) -> dict[str, Any]:
     """Return the content of `store.json`; empty if there is none of this schema.
 
@@ -388,12 +329,12 @@ def _read_header(folder: Path) -> dict[str, Any]:
     path = folder / "store.json"
     if not path.is_file():
         return {}
-    header = read_json(path, fix=_AGAIN, error=ScoresError)
+    header = read_json(path, fix=MAKE_AGAIN, error=ScoresError)
     if not isinstance(header, dict) or header.get("schema") != STORE_SCHEMA:
         return {}
-    _HEADER.check(header, path, fix=_AGAIN, error=ScoresError)
+    _HEADER.check(header, path, fix=MAKE_AGAIN, error=ScoresError)
     if not (is_sealed(header) if DIGEST in header else header.keys() == _HEADER_KEYS):
-        raise ScoresError(f"{path}: damaged (it differs from its digest); {_AGAIN}")
+        raise ScoresError(f"{path}: damaged (it differs from its digest); {MAKE_AGAIN}")
     return header
 
 

@@ -5,19 +5,19 @@ A shard is stored as soon as it is complete.
 """
 
 import hashlib
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from arena.base.cores import usable_cores
 from arena.base.errors import ScoresError, UnreadableImageError
 from arena.cards import Preprocess
 from arena.images.decode import CHANGED_IMAGE, RGB, decode_on, read_image_file
@@ -96,41 +96,63 @@ class _Shard:
         self.seconds = [0.0 for _ in self.jobs]
 
 
+class PlannedShard(NamedTuple):
+    """A shard that this process is to score, by its number, and the jobs that lack it."""
+
+    number: int
+    jobs: Sequence[ScoringJob]
+
+
+def missing_shards(jobs: Sequence[ScoringJob]) -> list[PlannedShard]:
+    """Return every shard that a job's store lacks, in order."""
+    missing = [set(job.store.missing()) for job in jobs]
+    numbers = sorted(set().union(*missing))
+    return [
+        PlannedShard(number, [job for job, lacking in zip(jobs, missing, strict=True) if number in lacking])
+        for number in numbers
+    ]
+
+
 def predict_scores(
     source: ImageSource,
     jobs: Sequence[ScoringJob],
     *,
     batch_size: int | None = None,
     advance: Callable[[int], None] = lambda images: None,
+    shards: Iterable[PlannedShard] | None = None,
+    finished: Callable[[int], None] = lambda number: None,
 ) -> None:
-    """Compute the shards that are missing in each job's store.
+    """Compute shards, and store each in the stores of the jobs that lack it.
 
     Args:
         batch_size: images per batch; None: the largest `AUTO_BATCH` of the taggers' devices.
         advance: called after each batch with its number of images.
+        shards: what to compute, read while the decoding runs ahead; None: all that is missing.
+        finished: called with the number of each shard that is stored.
 
     Raises:
         ScoresError: a tagger's output is not a matrix of probabilities.
     """
-    missing_by_job = [set(job.store.missing()) for job in jobs]
-    shards = source.shards
-    pending = [number for number in range(len(shards)) if any(number in missing for missing in missing_by_job)]
-    plans = {
-        number: [job for job, missing in zip(jobs, missing_by_job, strict=True) if number in missing]
-        for number in pending
-    }
-    first = np.cumsum([0, *map(len, shards)])
-    tasks = (
-        partial(_prepare, source, row, _preprocesses_of(plans[number]))
-        for number in pending
-        for row in range(first[number], first[number + 1])
-    )
+    sizes = [len(image_ids) for image_ids in source.shards]
+    first = np.cumsum([0, *sizes])
+    begun: deque[PlannedShard] = deque()
+
+    def tasks() -> Iterator[Callable[[], _Prepared]]:
+        for shard in missing_shards(jobs) if shards is None else shards:
+            begun.append(shard)
+            preprocesses = _preprocesses_of(shard.jobs)
+            for row in range(first[shard.number], first[shard.number + 1]):
+                yield partial(_prepare, source, row, preprocesses)
+
     size = batch_size or max(_auto_batch(one) for job in jobs for one in members_of(job.tagger))
-    workers = os.cpu_count() or 1
+    workers = usable_cores()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        prepared = _ahead(pool, tasks, lead=2 * size + workers)
-        for number in pending:
-            _fill(number, plans[number], islice(prepared, len(shards[number])), size, advance)
+        prepared = _ahead(pool, tasks(), lead=2 * size + workers)
+        for image in prepared:
+            shard = begun.popleft()
+            images = chain([image], islice(prepared, sizes[shard.number] - 1))
+            _fill(shard.number, shard.jobs, images, size, advance)
+            finished(shard.number)
 
 
 def score_picture(content: bytes, taggers: Sequence[Tagger]) -> list[Probabilities]:

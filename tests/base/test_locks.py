@@ -2,13 +2,16 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from arena.base.errors import ArenaError
 from arena.base.files import remove_temporary, temporary_path
-from arena.base.locks import lock_output
+from arena.base.leases import Leases
+from arena.base.locks import LEASE_S, live_workers, lock_output, worker_file
 
 HOLDER = """
 import sys
@@ -96,3 +99,48 @@ def test_a_full_disk_is_said_of_the_output(tmp_path: Path, error: OSError, named
         raise error
     assert ("runs/a: cannot be written" in str(raised.value)) == named
     assert named or raised.value is error
+
+
+def test_a_lock_is_waited_for_if_its_holder_does_the_same(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with lock_output(tmp_path / "o", "run", waiting=order.append):
+            order.append("second")
+
+    with lock_output(tmp_path / "o", "run"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        deadline = time.monotonic() + 5
+        while not order and time.monotonic() < deadline:
+            time.sleep(0.01)
+        order.append("first")
+        with pytest.raises(ArenaError, match="arena run"), lock_output(tmp_path / "o", "score", waiting=order.append):
+            pass
+    thread.join()
+    assert order[0].startswith(f"arena run (process {os.getpid()} on ")
+    assert order[1:] == ["first", "second"]
+
+
+@pytest.mark.parametrize("name", ["demo", "a" * 240, "de[m]o.*"])
+def test_processes_that_share_an_output_keep_other_verbs_from_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "demo2").mkdir()
+    own, other = tmp_path / name, tmp_path / "demo2"
+    with Leases("run") as leases:
+        leases.claim(worker_file(own, leases.token))
+        with pytest.raises(ArenaError, match=f"arena run \\(process {os.getpid()} on "), lock_output(own, "score"):
+            pass
+        with lock_output(other, "score"), lock_output(own, "run", waiting=lambda holder: None):
+            assert [facts["token"] for facts in live_workers(own)] == [leases.token]
+    with lock_output(own, "score"):
+        pass
+
+
+def test_a_worker_of_another_machine_counts_for_the_term(tmp_path: Path) -> None:
+    path = worker_file(tmp_path / "o", "ab12")
+    path.write_text('{"verb": "run", "pid": 1, "host": "elsewhere", "since": "s", "space": "x"}')
+    with pytest.raises(ArenaError, match="arena run \\(process 1 on elsewhere"), lock_output(tmp_path / "o", "score"):
+        pass
+    os.utime(path, (time.time() - LEASE_S - 1,) * 2)
+    with lock_output(tmp_path / "o", "score"):
+        assert not path.exists()

@@ -21,7 +21,6 @@ from arena.cards import InputSpec, Preprocess, find_model
 from arena.cli.terminal.console import show_summary
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
-from arena.pipeline import stages
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
@@ -95,7 +94,7 @@ def test_what_can_be_checked_is_checked_before_the_first_image(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = write_dataset(tmp_path / "other", prefix="other")
-    monkeypatch.setattr(stages, "predict_scores", lambda *a, **k: pytest.fail("an image was scored"))
+    monkeypatch.setattr("arena.engines.shared.predict_scores", lambda *a, **k: pytest.fail("an image was scored"))
 
     def refused(words: str, dataset: Path = drawn_dataset, **settings: Any) -> None:
         scoring = Scoring(Settings(**settings))

@@ -29,6 +29,7 @@ TINY = {
     "bench_joytag_size": "joytag_size",
     "bench_million": "million",
     "bench_pages": "pages",
+    "bench_scaling": "scaling",
     "bench_score": "score",
     "bench_taggers": "taggers",
     "bench_view": "view",

@@ -23,7 +23,7 @@ from arena.pipeline.entrants import (
 from arena.pipeline.inputs import find_truth, scores_of_run
 from arena.pipeline.output import claim_folder
 from arena.pipeline.paired import thresholds_of_entrant
-from arena.pipeline.stages import DEMO_DATASET, Execution, score_images
+from arena.pipeline.stages import DEMO_DATASET, Execution, identify_model, score_images, scores_key
 from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, ScoreStore
@@ -131,12 +131,8 @@ class CheckpointScores:
         return stores[card.name].read(), thresholds_of_entrant(checkpoint, None, self.progress).thresholds
 
     def _store(self, card: ModelCard) -> ScoreStore:
-        from arena import taggers
-        from arena.base import provenance
-
-        hardware = {"device": self.compute.device, "precision": self.compute.precision}
-        facts = taggers.identify(card, **hardware, relations=self.heldout.truth.relations)
-        key = provenance.digest({**facts, "images": self.source.digest})
+        facts = identify_model(card, self.compute, self.heldout.truth.relations, self.progress)
+        key = scores_key(facts, self.source)
         return ScoreStore(self.output / "scores" / card.name, key=key, shards=self.source.shards)
 
     def _column(self, name: str, scores: Scores, thresholds: Thresholds | None) -> Entry | None:

@@ -1,11 +1,11 @@
 """Open a graph on a device, with a one-line error for each cause of failure."""
 
-import os
 import re
 from pathlib import Path
 
 import onnxruntime
 
+from arena.base.cores import usable_cores
 from arena.base.errors import ArenaError, WeightsError
 
 CPU = "cpu"
@@ -95,7 +95,7 @@ def _refuse_failed_download(path: Path) -> None:
 def _options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = usable_cores()
     # Without this, its threads spin between two batches and take the cores from the other models' networks.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
