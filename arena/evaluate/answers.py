@@ -10,7 +10,7 @@ import pandas as pd
 from arena.base.format import count, listed, plural
 from arena.dataset.judgements import Judgements, PlannedCells
 from arena.metrics.counts import Floats, Integers
-from arena.metrics.judged import HIGHEST_RATE, NO_CELLS, Bools, ErrorRate, JudgedCells
+from arena.metrics.judged import HIGHEST_RATE, NO_CELLS, Bools, ErrorRate, JudgedCells, rate_of_pairs, share_error
 
 LEAST_ANSWERS = 600
 """Answers below which no metric is estimated, because the intervals of single models then hold the truth too seldom."""
@@ -189,22 +189,29 @@ def error_rate(judgements: pd.DataFrame) -> ErrorRate:
     >>> round(found.rate, 3), round(found.standard_error, 3)
     (0.032, 0.038)
     """
-    clear = judgements[judgements["answer"] != "unclear"]
-    gold = clear[clear["judge"] == GOLD].drop_duplicates(["image_id", "tag"]).set_index(["image_id", "tag"])["answer"]
-    others = clear[clear["judge"] != GOLD]
-    right = gold.reindex(pd.MultiIndex.from_frame(others[["image_id", "tag"]])).to_numpy()
-    known = ~pd.isna(right)
-    if known.any():
-        wrong = (others["answer"].to_numpy() != right)[known]
-        return ErrorRate(min(float(wrong.mean()), HIGHEST_RATE), _share_error(wrong.astype(np.float64)))
-    yes, size = _repeated(others)
+    wrong = _checked_by_gold(judgements)
+    if len(wrong):
+        return ErrorRate(min(float(wrong.mean()), HIGHEST_RATE), share_error(float(wrong.sum()), len(wrong)))
+    yes, size = _repeated(judgements[judgements["judge"] != GOLD])
     if not len(size):
         return ErrorRate(math.nan, math.nan)
-    differing = 2 * yes * (size - yes) / (size * (size - 1))
-    most = 2 * HIGHEST_RATE * (1 - HIGHEST_RATE)
-    share = min(float(differing.mean()), most)
-    slope = 1 / (2 * math.sqrt(1 - 2 * share))
-    return ErrorRate((1 - math.sqrt(1 - 2 * share)) / 2, slope * _share_error(differing))
+    return rate_of_pairs(float((2 * yes * (size - yes) / (size * (size - 1))).sum()), len(size))
+
+
+def has_gold(judgements: pd.DataFrame) -> bool:
+    """Return whether gold answers, and not repeated cells, say how often the others are wrong."""
+    return len(_checked_by_gold(judgements)) > 0
+
+
+def _checked_by_gold(judgements: pd.DataFrame) -> Bools:
+    """Return which of the clear answers to cells with a gold answer are wrong; bool (answers,)."""
+    clear = judgements[judgements["answer"] != "unclear"]
+    gold = clear[clear["judge"] == GOLD].drop_duplicates(["image_id", "tag"]).set_index(["image_id", "tag"])["answer"]
+    if not len(gold):
+        return np.empty(0, np.bool_)
+    others = clear[clear["judge"] != GOLD]
+    right = gold.reindex(pd.MultiIndex.from_frame(others[["image_id", "tag"]])).to_numpy()
+    return np.asarray((others["answer"].to_numpy() != right)[~pd.isna(right)], np.bool_)
 
 
 def useless(errors: ErrorRate) -> str:
@@ -215,12 +222,6 @@ def useless(errors: ErrorRate) -> str:
         f"about {100 * errors.rate:.0f} % of the answers are wrong or more, so they say nothing; agree on what each tag "
         "means, and answer the plan again"
     )
-
-
-def _share_error(hits: Floats) -> float:
-    """Return the standard error of a share; above 0 also if all or none are hits."""
-    share = (float(hits.sum()) + 0.5) / (len(hits) + 1)
-    return math.sqrt(share * (1 - share) / len(hits))
 
 
 def _repeated(judgements: pd.DataFrame) -> tuple[Floats, Floats]:

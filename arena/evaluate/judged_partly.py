@@ -7,7 +7,7 @@ cell was drawn and answered is its inclusion probability in each wave times the 
 import pandas as pd
 
 from arena.base.errors import ArenaError
-from arena.evaluate.judged import FIRST_WAVE_COLUMN, unanswered
+from arena.evaluate.judged_plan import FIRST_WAVE_COLUMN, unanswered
 
 
 def answered_part(plan: pd.DataFrame, judgements: pd.DataFrame) -> pd.DataFrame:
