@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from arena.base.format import count, listed, plural
-from arena.dataset.judgements import Judgements, PlannedCells
+from arena.dataset.judgements import Judgements, PlannedCells, distinct_answers
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import HIGHEST_RATE, NO_CELLS, Bools, ErrorRate, JudgedCells, rate_of_pairs, share_error
 
@@ -167,7 +167,7 @@ def agreement(judgements: pd.DataFrame) -> tuple[float, int]:
 
     1 is full agreement, 0 that of chance; NaN without such a cell or if all answers are equal.
     """
-    yes, size = _repeated(judgements)
+    yes, size = _repeated(distinct_answers(judgements))
     total, of_yes = size.sum(), yes.sum()
     expected = of_yes * (total - of_yes)
     if expected <= 0:
@@ -189,6 +189,7 @@ def error_rate(judgements: pd.DataFrame) -> ErrorRate:
     >>> round(found.rate, 3), round(found.standard_error, 3)
     (0.032, 0.038)
     """
+    judgements = distinct_answers(judgements)
     wrong = _checked_by_gold(judgements)
     if len(wrong):
         return ErrorRate(min(float(wrong.mean()), HIGHEST_RATE), share_error(float(wrong.sum()), len(wrong)))

@@ -20,6 +20,7 @@ from arena.evaluate.proxy import first_proxy, learnt_proxy, logits
 from arena.metrics.bootstrap import resampling_units
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import Bools, ErrorRate, Estimated, JudgedCells, estimate_all
+from arena.metrics.judged_design import asking_intensity
 from arena.metrics.thresholds import assign_folds
 from arena.results.recipe import Settings
 
@@ -61,11 +62,26 @@ class Cells:
         return np.asarray(resampling_units(self.groups or self.image_ids), np.int64)
 
     @cached_property
+    def digest(self) -> str:
+        """Digest of the models, images, tags, labels and decisions."""
+        found = hashlib.blake2b(digest_size=16)
+        for part in (*self.image_ids, *self.tags, *self.predicted):
+            found.update(f"{part}\0".encode("utf-8", "surrogatepass"))
+        for array in (self.labels, *self.predicted.values()):
+            found.update(np.packbits(array).tobytes())
+        return found.hexdigest()
+
+    @cached_property
     def first_proxy(self) -> Floats:
         """Proxies before any answer; float64 (images, tags)."""
         if self.prior is not None:
             return self.prior
         return first_proxy(self.labels, self._log_odds)
+
+    @cached_property
+    def first_intensity(self) -> Floats:
+        """Intensity with which the first wave of a plan asks each cell; float64 (images, tags)."""
+        return asking_intensity(list(self.predicted.values()), self.first_proxy)
 
     @cached_property
     def _log_odds(self) -> list[Floats]:
@@ -110,9 +126,12 @@ def _hashed(text: str) -> int:
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return well-mixed bits of 64-bit numbers (the finaliser of SplitMix64, Steele and others 2014)."""
-    mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    mixed = numbers ^ (numbers >> np.uint64(30))
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def read_cells(truth: Truth, entries: Sequence[Entry], settings: Settings) -> Cells:

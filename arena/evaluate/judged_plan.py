@@ -69,7 +69,7 @@ def forecast(cells: Cells, differences: Differences) -> Forecast:
     """
     proxy = cells.first_proxy
     pair = list(cells.predicted.values())[:2]
-    return answers_needed(Outlook(pair, proxy, _image_errors(cells, proxy)), asking_intensity(pair, proxy), differences)
+    return answers_needed(Outlook(pair, proxy, _image_errors(cells, proxy)), cells.first_intensity, differences)
 
 
 def _image_errors(cells: Cells, proxy: Floats) -> tuple[float, float]:
@@ -82,13 +82,8 @@ def _image_errors(cells: Cells, proxy: Floats) -> tuple[float, float]:
 
 def plan_identifier(cells: Cells, answers: int, seed: int, differences: Differences | None = None) -> str:
     """Return what identifies a plan: its models, images, tags, labels, decisions, size and seed."""
-    digest = hashlib.blake2b(digest_size=8)
-    sizes = (str(answers), str(seed), _SIZED_BY_ANSWERS, *map(str, differences or ()))
-    for part in (*cells.image_ids, *cells.tags, *cells.predicted, *sizes):
-        digest.update(f"{part}\0".encode("utf-8", "surrogatepass"))
-    for array in (cells.labels, *cells.predicted.values()):
-        digest.update(np.packbits(array).tobytes())
-    return digest.hexdigest()
+    parts = (cells.digest, str(answers), str(seed), _SIZED_BY_ANSWERS, *map(str, differences or ()))
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
 
 
 def draw_plan(
@@ -106,9 +101,7 @@ def draw_plan(
         differences: what the second wave is sized for, in place of `answers`, if a number of answers shows it.
     """
     plan = plan_identifier(cells, answers, seed, differences)
-    first = inclusion_probabilities(
-        asking_intensity(list(cells.predicted.values()), cells.first_proxy), FIRST_WAVE * answers
-    )
+    first = inclusion_probabilities(cells.first_intensity, FIRST_WAVE * answers)
     drawn = cells.random_numbers(seed, 1) < first
     table = _plan_table(cells, plan, drawn, first, first, np.ones(drawn.shape, np.int64), seed)
     if judgements is None or not is_answered(table, judgements):

@@ -115,7 +115,7 @@ def _fit(features: Floats, labels: Bools) -> _Fitted:
     if labels.all() or not labels.any():
         share = (labels.sum() + 0.5) / (len(labels) + 1)
         return _Fitted(float(np.log(share / (1 - share))), np.zeros(features.shape[1]))
-    model = LogisticRegression(max_iter=200).fit(features, labels)
+    model = LogisticRegression(solver="newton-cholesky").fit(features, labels)
     return _Fitted(float(model.intercept_[0]), model.coef_[0])
 
 

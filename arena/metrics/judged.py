@@ -38,7 +38,9 @@ def pulls(predicted: Bools, proxy: Floats) -> Pulls:
     """
     f1, size = _f1_per_tag(predicted, proxy)
     total = 2 * float((proxy * predicted).sum(dtype=np.float64)) / size.sum()
-    return Pulls((2 * predicted - f1) / size / len(size), (2 * predicted - total) / size.sum())
+    tags, every = len(size), float(size.sum())
+    macro = np.where(predicted, (2 - f1) / size / tags, -f1 / size / tags)
+    return Pulls(macro, np.where(predicted, (2 - total) / every, -total / every))
 
 
 def _f1_per_tag(predicted: Bools, proxy: Floats) -> tuple[Floats, Floats]:
@@ -235,14 +237,16 @@ class AtProxies:
     def __init__(self, predicted: Bools, proxy: Floats) -> None:
         self._predicted, self._images = predicted, len(predicted)
         decided = predicted.astype(np.float64)
-        hits = decided * proxy
-        self._of_image = [one.sum(1, dtype=np.float64) for one in (hits, decided, proxy)]
-        of_tag = [one.sum(0, dtype=np.float64) for one in (hits, decided, proxy)]
+        parts = (decided * proxy, decided, proxy)
+        of_tag = [np.ones(self._images) @ one for one in parts]
         self._weights = {name: _weights(ratio, *of_tag) for name, ratio in _RATIOS.items()}
         upper, lower = (np.column_stack([one[part] for one in self._weights.values()]) for part in (0, 1))
         counted = np.array([[one.predictions, one.positives] for one in _RATIOS.values()], np.float64)
-        moved = hits @ upper - decided @ (lower * counted[:, 0]) - proxy @ (lower * counted[:, 1])
-        self._moved = dict(zip(_RATIOS, moved.T, strict=True))
+        weights = (upper, -lower * counted[:, 0], -lower * counted[:, 1])
+        # the last column counts: a matrix product is several times faster than a sum along an axis
+        found = [part @ np.column_stack([one, np.ones(len(one))]) for part, one in zip(parts, weights, strict=True)]
+        self._of_image = [one[:, -1] for one in found]
+        self._moved = dict(zip(_RATIOS, (found[0] + found[1] + found[2]).T[:-1], strict=True))
 
     def corrected(self, change: Corrections) -> dict[str, Influence]:
         """Return the metrics, macro and micro, with the influence of every image."""

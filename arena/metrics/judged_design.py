@@ -74,16 +74,14 @@ def inclusion_probabilities(intensity: Floats, answers: float) -> Floats:
     [1.0, 0.75, 0.25]
     """
     wanted = intensity / intensity.sum()
-    found = np.minimum(1.0, answers * wanted)
+    scale, number = answers, 0
     while True:
-        certain = found >= 1
-        rest, weight = answers - certain.sum(), wanted[~certain].sum()
-        if rest <= 0 or weight <= 0:
-            return np.where(certain, 1.0, found)
-        again = np.where(certain, 1.0, np.minimum(1.0, rest * wanted / weight))
-        if (again >= 1).sum() == certain.sum():
-            return np.asarray(again)
-        found = again
+        certain = scale * wanted >= 1
+        before, number = number, int(certain.sum())
+        rest, weight = answers - number, float(wanted.sum() - wanted[certain].sum())
+        if number == before or rest <= 0 or weight <= 1e-12:
+            return np.where(certain, 1.0, scale * wanted)
+        scale = rest / weight
 
 
 class Forecast(NamedTuple):
@@ -150,7 +148,7 @@ class _Variance:
     def at(self, scale: float) -> float:
         """Return the variance."""
         inclusion, clear = self.inclusion(scale), self.outlook.clear
-        cells = np.divide(self._of_answer, inclusion, out=np.zeros_like(inclusion), where=self._of_answer > 0)
+        cells = self._of_answer / np.maximum(inclusion, 1e-300)
         of_rate = (self._of_rate * self._rate_error(float(inclusion.sum()))) ** 2
         return self.image_error**2 + float(cells.sum()) / clear + of_rate
 

@@ -15,6 +15,8 @@ from arena.dataset.judgements import (
     COLUMNS,
     Judgements,
     add_judgements,
+    answers_of_other_plans,
+    merge_judgements,
     read_judgements,
     read_plans,
     register_plan,
@@ -100,11 +102,17 @@ def plan_questions(
     earlier = read_judgements(path) if path is not None and path.exists() else None
     sized = None if options.answers or len(cells.predicted) < 2 else wanted
     table, again = draw_plan(cells, answers, options.seed, earlier, sized)
+    identifier = str(table["plan"].iloc[0])
+    if earlier is not None and len(more := answers_of_other_plans(earlier, identifier, table)):
+        # they may be all answers of the first wave, and then some of the second
+        earlier = merge_judgements([earlier, more])
+        table, again = draw_plan(cells, answers, options.seed, earlier, sized)
+        earlier = merge_judgements([earlier, answers_of_other_plans(earlier, identifier, table)])
     with lock_output(output, "judge plan"), open_whole(output) as file:
         table.to_parquet(file, index=False)
     if options.judgements is not None:
         with lock_output(options.judgements, "judge plan"):
-            register_plan(options.judgements, str(table["plan"].iloc[0]), planned_cells(cells, table), table)
+            register_plan(options.judgements, identifier, planned_cells(cells, table), table)
     left = table if earlier is None else unanswered(table, earlier)
     return WrittenPlan(output, table, needed, again, int(table["wave"].max()), len(left))
 
