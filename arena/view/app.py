@@ -17,6 +17,7 @@ from arena.view.images import image_routes
 from arena.view.judging import issues_mode, judge_mode
 from arena.view.pages import static_file
 from arena.view.pictures import Picture
+from arena.view.report import report_routes
 from arena.view.trial import Trial
 from arena.view.viewed_run import ViewedRun
 
@@ -43,6 +44,7 @@ def create_app(
         *judge_mode(run, plan, book, gold).routes(),
         *issues_mode(run, book, gold).routes(),
         *Trial(run, root).routes(),
+        *report_routes(run),
     ]
     return Starlette(
         routes=routes, middleware=[Middleware(Guard, access=access)], exception_handlers={ArenaError: _as_line}

@@ -169,6 +169,30 @@ def test_keys_of_the_images_and_what_is_blurred(browse: Visit, viewed: ViewedRun
     assert page.locator(".grid a").count() == rows.sum()
 
 
+def test_figures_of_the_comparison_page_lead_to_their_images(browse: Visit, viewed: ViewedRun) -> None:
+    """From a tag's panel, a model, a slice and a suspected label; the icon of the page is a data address."""
+    page = browse("/report/")
+    page.wait_for_selector("#tags-box button.tag")
+    page.click("#tags-box button.tag")
+    tag = page.inner_text(".detail-box h3.full bdi")
+    links = {one.inner_text(): one.get_attribute("href") for one in page.locator(".detail-box .view-links a").all()}
+    assert links["false positives of a"] == f"/images?tag={tag}&show=fp&model=a"
+    assert set(links) == {"images with this tag", "models disagree"} | {
+        f"false {kind} of {model}" for kind in ("positives", "negatives") for model in "ab"
+    }
+    of_model = page.locator("tr[data-model=b] .view-links a").first
+    assert of_model.get_attribute("href") == "/images?show=fp&model=b"
+    assert page.locator("#slices .view-links a").count() > 0
+    assert page.locator("main h2 + p > .view-links").count() >= 4
+    suspects = page.locator(".suspect .view-links a")
+    for address in [suspects.first.get_attribute("href")] if suspects.count() else []:
+        assert address.startswith("/image?id=")
+    page.click(".detail-box .view-links a")
+    page.wait_for_url("**/images?*")
+    assert page.locator(".grid a").count() == min(60, viewed.labels(viewed.truth.tags.index[tag]).sum())
+    browse.reports[:] = [one for one in browse.reports if not one.startswith("data:")]  # type: ignore[attr-defined]
+
+
 MODES = ("/images?tag=tag_1&show=fp", "/image?id=0002&tag=tag_1", "/judge", "/issues", "/try")
 
 COLOURED = MODES[1:3]
