@@ -111,7 +111,7 @@ def draw_plan(
     intensity = asking_intensity(list(cells.predicted.values()), proxy, answer_noise(wave.rate))
     needed = None if differences is None else _needed(cells, wave, proxy, first, intensity, differences)
     wanted = answers if needed is None or not math.isfinite(max(needed)) else max(needed)
-    second = inclusion_probabilities(intensity, _more_cells(wave, wanted))
+    second = inclusion_probabilities(intensity, _more_cells(wave, wanted), ~drawn)
     also = cells.random_numbers(seed, 2) < second
     both = 1 - (1 - first) * (1 - second)
     return WavesOfPlan(_plan_table(cells, plan, drawn | also, both, first, np.where(drawn, 1, 2), seed), needed)
@@ -148,7 +148,7 @@ def _needed(
 
 
 def _more_cells(wave: _FirstWave, answers: float) -> float:
-    """Return the expected number of cells of the second wave, so that both waves give so many clear answers.
+    """Return the expected number of further cells of the second wave, so that both waves give so many clear answers.
 
     As the number is random, the least that metrics need is exceeded by two standard deviations.
     """

@@ -61,27 +61,33 @@ def asking_intensity(predicted: Sequence[Bools], proxy: Floats, noise: float = 0
     return found
 
 
-def inclusion_probabilities(intensity: Floats, answers: float) -> Floats:
+def inclusion_probabilities(intensity: Floats, answers: float, counted: Bools | None = None) -> Floats:
     """Return min(1, c * intensity) with the sum `answers`; float64, of the same shape.
 
     Args:
         intensity: 0 or more, at least one above 0.
         answers: expected number of cells; more than there are cells with an intensity gives 1 for all of them.
+        counted: bool, cells that the sum is over; None for all.
 
     >>> inclusion_probabilities(np.array([0.6, 0.3, 0.1]), 1.5).round(3).tolist()
     [0.9, 0.45, 0.15]
-    >>> inclusion_probabilities(np.array([0.6, 0.3, 0.1]), 2).tolist()
+    >>> inclusion_probabilities(np.array([0.6, 0.3, 0.1]), 2).round(3).tolist()
     [1.0, 0.75, 0.25]
+    >>> inclusion_probabilities(np.array([0.6, 0.3, 0.1]), 0.8, np.array([False, True, True])).round(3).tolist()
+    [1.0, 0.6, 0.2]
     """
-    wanted = intensity / intensity.sum()
-    scale, number = answers, 0
+    weights = intensity if counted is None else np.where(counted, intensity, 0.0)
+    every, number = float(weights.sum()), -1
+    certain = np.zeros(intensity.shape, np.bool_)
     while True:
-        certain = scale * wanted >= 1
-        before, number = number, int(certain.sum())
-        rest, weight = answers - number, float(wanted.sum() - wanted[certain].sum())
-        if number == before or rest <= 0 or weight <= 1e-12:
-            return np.where(certain, 1.0, scale * wanted)
-        scale = rest / weight
+        # cells that are certain count as one each; the others share the rest
+        before, number = number, int((certain & (weights > 0)).sum())
+        left, weight = answers - number, every - float(weights[certain].sum())
+        if number == before or left <= 0 or weight <= 1e-12 * every:
+            break
+        scale = left / weight
+        certain = scale * intensity >= 1
+    return np.where(certain, 1.0, scale * intensity)
 
 
 class Forecast(NamedTuple):
