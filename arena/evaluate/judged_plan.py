@@ -110,7 +110,7 @@ def draw_plan(
     proxy = cells.proxy(wave.answers, wave.errors.rate)
     intensity = asking_intensity(list(cells.predicted.values()), proxy, answer_noise(wave.rate))
     needed = None if differences is None else _needed(cells, wave, proxy, first, intensity, differences)
-    wanted = answers if needed is None or not math.isfinite(max(needed)) else max(needed)
+    wanted = answers if needed is None or not math.isfinite(max(needed)) else max(*needed, LEAST_ANSWERS)
     second = inclusion_probabilities(intensity, _more_cells(wave, wanted), ~drawn)
     also = cells.random_numbers(seed, 2) < second
     both = 1 - (1 - first) * (1 - second)
