@@ -152,7 +152,7 @@ def test_a_later_plan_asks_no_cell_again(asked: Asked, tmp_path: Path) -> None:
     assert agreement(after) == pytest.approx(agreement(before), nan_ok=True)
     assert error_rate(after) == pytest.approx(error_rate(before), nan_ok=True)
     with pytest.raises(ArenaError, match="answers of earlier plans"):
-        answered_part(found.table, after)
+        answered_part(found.table, after.drop(new.index[:5]))
 
 
 POLICY = "[margins]\njudged = true\nmacro_f1 = 0.5\nmicro_f1 = 0.0001\nrule = 'non-inferiority'\n"
