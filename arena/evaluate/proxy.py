@@ -51,9 +51,10 @@ def first_proxy(labels: Bools, log_odds: Sequence[Floats], seed: int = 0) -> Flo
     """
     some = np.random.default_rng(seed).permutation(labels.size)[:TRAINED_ON]
     fitted = _fit(np.column_stack([one.ravel()[some] for one in log_odds]), labels.ravel()[some])
-    recorded = _probability(
-        sum((weight * one for weight, one in zip(fitted.weights, log_odds, strict=True)), fitted.start)
-    )
+    predictor = np.full(labels.shape, fitted.start)
+    for weight, one in zip(fitted.weights, log_odds, strict=True):
+        predictor += weight * one
+    recorded = _probability(predictor)
     odds = (1 - RECORDED) / RECORDED * recorded / np.maximum(1 - recorded, 1e-6)
     return np.where(labels, OF_RECORDED, np.minimum(odds / (1 + odds), MOST))
 
@@ -101,7 +102,7 @@ def _of_fold(fitted: _Fitted, labels: Bools, log_odds: Sequence[Floats], of_tag:
     """Return the linear predictors of some images; the products are computed where there is a label."""
     number = len(log_odds)
     of_label, alone, together = fitted.weights[0], fitted.weights[1 : number + 1], fitted.weights[number + 1 : -1]
-    found = np.zeros(labels.shape) + (fitted.start + fitted.weights[-1] * of_tag)
+    found: Floats = np.zeros(labels.shape) + (fitted.start + fitted.weights[-1] * of_tag)
     for weight, one in zip(alone, log_odds, strict=True):
         found += weight * one
     found[labels] += of_label + sum(weight * one[labels] for weight, one in zip(together, log_odds, strict=True))

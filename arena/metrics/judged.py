@@ -254,7 +254,7 @@ class AtProxies:
         hit = amount * self._predicted[image, tag]
 
         def by_image(values: Floats) -> Floats:
-            return np.bincount(image, values, self._images)
+            return np.asarray(np.bincount(image, values, self._images), np.float64)
 
         hits, decided, positives = self._of_image
         hits, positives = hits + by_image(hit), positives + by_image(amount)
