@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from arena.base.format import count, listed, plural
 from arena.dataset.judgements import Judgements, PlannedCells, distinct_answers
@@ -89,28 +90,33 @@ def _unanswered(rows: pd.DataFrame, plan: PlannedCells | None) -> str:
 
 
 def _answers_of_plan(rows: pd.DataFrame, image_ids: Sequence[str], tags: Sequence[str]) -> _PlanAnswers:
-    cells = [rows["image_id"], rows["tag"]]
+    cell = rows.groupby(["image_id", "tag"], sort=True).ngroup().to_numpy()
+    first = np.unique(cell, return_index=True)[1]
+    number = len(first)
     # the second wave of a plan raises the probabilities of the first, so of two the larger one is right
-    inclusion = rows["inclusion_probability"].groupby(cells).max()
-    clear = rows["answer"] != "unclear"
-    gold = clear & (rows["judge"] == GOLD)
-    is_gold = gold.groupby(cells).any()
-    clear &= gold | ~gold.groupby(cells).transform("any")
-    yes = (rows["answer"] == "yes")[clear].groupby([one[clear] for one in cells]).mean()
-    share = len(yes) / max(1, len(inclusion))
-    row_of, column_of = ({name: place for place, name in enumerate(names)} for names in (image_ids, tags))
+    inclusion = np.zeros(number)
+    np.maximum.at(inclusion, cell, rows["inclusion_probability"].to_numpy(np.float64))
+    clear, gold = (rows["answer"] != "unclear").to_numpy(bool), (rows["judge"] == GOLD).to_numpy(bool)
+    certain = np.bincount(cell, clear & gold, number) > 0
+    used = clear & (gold | ~certain[cell])
+    answers, yes = (np.bincount(cell, one, number) for one in (used, used & (rows["answer"] == "yes").to_numpy(bool)))
+    answered = answers > 0
+    share = float(answered.sum()) / max(1, number)
+    image, tag = (
+        _places(rows[name].to_numpy()[first], names) for name, names in (("image_id", image_ids), ("tag", tags))
+    )
+    inside = (image >= 0) & (tag >= 0)
+    here = inside & answered
+    elsewhere, unclear = int((~inside).sum()), int((inside & ~answered).sum())
+    return _PlanAnswers(
+        image[here], tag[here], inclusion[here] * share, yes[here] / answers[here], certain[here], unclear, elsewhere
+    )
 
-    def places(names: "pd.Index[str]", of: Mapping[str, int]) -> Integers:
-        return np.array([of.get(name, -1) for name in names], np.int64)
 
-    image, tag = places(yes.index.get_level_values(0), row_of), places(yes.index.get_level_values(1), column_of)
-    here = (image >= 0) & (tag >= 0)
-    unclear = [name in row_of and other in column_of for name, other in inclusion.index.difference(yes.index)]
-    probability = np.asarray(inclusion.reindex(yes.index), np.float64)[here] * share
-    answer = np.asarray(yes, np.float64)[here]
-    certain = np.asarray(is_gold.reindex(yes.index), np.bool_)[here]
-    elsewhere = int((~here).sum()) + unclear.count(False)
-    return _PlanAnswers(image[here], tag[here], probability, answer, certain, sum(unclear), elsewhere)
+def _places(names: NDArray[np.object_], of: Sequence[str]) -> Integers:
+    """Return the place of each name, -1 for an unknown one."""
+    known = {name: place for place, name in enumerate(of)}
+    return np.array([known.get(name, -1) for name in names], np.int64)
 
 
 def _covered(plan: PlannedCells | None, image_ids: Sequence[str], tags: Sequence[str]) -> tuple[Bools, Bools]:

@@ -168,11 +168,6 @@ def answers_to(judgements: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
     return with_probabilities(rows, identifier, plan)
 
 
-def answers_of(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) -> JudgedCells:
-    """Return the clear answers to the cells of a plan; see `sampled_answers`."""
-    return sampled_answers(cells.image_ids, cells.tags, Judgements(answers_to(judgements, plan))).cells
-
-
 class Judged(NamedTuple):
     """Metrics by judged truth.
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from arena.dataset.judgements import PlannedCells
-from arena.evaluate.answers import LEAST_ANSWERS, error_rate, has_gold
-from arena.evaluate.judged import Cells, answers_of, answers_to
+from arena.dataset.judgements import Judgements, PlannedCells
+from arena.evaluate.answers import LEAST_ANSWERS, error_rate, has_gold, sampled_answers
+from arena.evaluate.judged import Cells, answers_to
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import NO_CELLS, Bools, ErrorRate, JudgedCells, estimate_all
 from arena.metrics.judged_design import (
@@ -128,7 +128,8 @@ class _FirstWave(NamedTuple):
 
     @classmethod
     def of(cls, cells: Cells, table: pd.DataFrame, judgements: pd.DataFrame) -> "_FirstWave":
-        found, rows = answers_of(cells, judgements, table), answers_to(judgements, table)
+        rows = answers_to(judgements, table)
+        found = sampled_answers(cells.image_ids, cells.tags, Judgements(rows)).cells
         return cls(found, max(len(found), 1) / max(len(table), 1), error_rate(rows), has_gold(rows))
 
     @property

@@ -11,7 +11,7 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.dataset.judgements import Judgements, PlannedCells
 from arena.evaluate.answers import GOLD, LEAST_ANSWERS, agreement, error_rate, sampled_answers
-from arena.evaluate.judged import LABELS, Cells, answers_of, estimate_judged, read_cells
+from arena.evaluate.judged import LABELS, Cells, answers_to, estimate_judged, read_cells
 from arena.evaluate.judged_plan import FIRST_WAVE, Differences, draw_plan, forecast, planned_cells, unanswered
 from arena.evaluate.judged_summary import judged_summary
 from arena.metrics.registry import THRESHOLDED
@@ -95,7 +95,7 @@ def test_judged_truth_is_nearer_to_the_truth_than_recorded_labels(cells: Cells, 
 def test_unclear_answers_count_as_missing_at_random(cells: Cells, truth: np.ndarray) -> None:
     plan = draw_plan(cells, 2_000, 0).table
     told = answered(plan, truth, unclear=0.25)
-    found = answers_of(cells, told, plan)
+    found = sampled_answers(cells.image_ids, cells.tags, Judgements(answers_to(told, plan))).cells
     share = (told["answer"] != "unclear").mean()
     assert len(found) == (told["answer"] != "unclear").sum()
     planned = plan.set_index(["image_id", "tag"])["inclusion_probability"]
