@@ -7,13 +7,13 @@ with any proxy; a better proxy gives shorter intervals.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import Bools, JudgedCells
+from arena.metrics.logistic import Logistic, fit_logistic
 
 RECORDED = 0.8
 """Share of the positives that are assumed to be recorded before any answer is given."""
@@ -50,7 +50,7 @@ def first_proxy(labels: Bools, log_odds: Sequence[Floats], seed: int = 0) -> Flo
         seed: chooses the cells of the regression.
     """
     some = np.random.default_rng(seed).permutation(labels.size)[:TRAINED_ON]
-    fitted = _fit(np.column_stack([one.ravel()[some] for one in log_odds]), labels.ravel()[some])
+    fitted = fit_logistic(np.column_stack([one.ravel()[some] for one in log_odds]), labels.ravel()[some])
     predictor = np.full(labels.shape, fitted.start)
     for weight, one in zip(fitted.weights, log_odds, strict=True):
         predictor += weight * one
@@ -85,20 +85,13 @@ def learnt_proxy(
             continue
         here = fold == number
         answered = _probability(
-            _of_fold(_fit(features[train], yes[train]), labels[here], [one[here] for one in log_odds], of_tag)
+            _of_fold(fit_logistic(features[train], yes[train]), labels[here], [one[here] for one in log_odds], of_tag)
         )
         found[here] = np.clip((answered - wrong) / (1 - 2 * wrong), _LEAST, 1 - _LEAST)
     return found
 
 
-class _Fitted(NamedTuple):
-    """Intercept and weights of a logistic regression."""
-
-    start: float
-    weights: Floats
-
-
-def _of_fold(fitted: _Fitted, labels: Bools, log_odds: Sequence[Floats], of_tag: Floats) -> Floats:
+def _of_fold(fitted: Logistic, labels: Bools, log_odds: Sequence[Floats], of_tag: Floats) -> Floats:
     """Return the linear predictors of some images; the products are computed where there is a label."""
     number = len(log_odds)
     of_label, alone, together = fitted.weights[0], fitted.weights[1 : number + 1], fitted.weights[number + 1 : -1]
@@ -107,17 +100,6 @@ def _of_fold(fitted: _Fitted, labels: Bools, log_odds: Sequence[Floats], of_tag:
         found += weight * one
     found[labels] += of_label + sum(weight * one[labels] for weight, one in zip(together, log_odds, strict=True))
     return found
-
-
-def _fit(features: Floats, labels: Bools) -> _Fitted:
-    """Fit a logistic regression; of equal labels, that label's share is the probability."""
-    from sklearn.linear_model import LogisticRegression  # imported here, because it takes a second
-
-    if labels.all() or not labels.any():
-        share = (labels.sum() + 0.5) / (len(labels) + 1)
-        return _Fitted(float(np.log(share / (1 - share))), np.zeros(features.shape[1]))
-    model = LogisticRegression(solver="newton-cholesky").fit(features, labels)
-    return _Fitted(float(model.intercept_[0]), model.coef_[0])
 
 
 def _probability(predictor: Floats) -> Floats:
