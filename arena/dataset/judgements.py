@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError
 from arena.base.files import open_whole
@@ -153,6 +154,18 @@ def register_plan(path: Path, identifier: str, plan: PlannedCells, inclusion: pd
     _write(path, Judgements(rows, {**known.plans, identifier: plan}))
 
 
+def planned_probabilities(rows: pd.DataFrame, inclusion: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the inclusion probability that a plan gives the cell of each judgement; NaN for a cell that it has not drawn.
+
+    Args:
+        rows: judgements.
+        inclusion: as in `register_plan`.
+    """
+    cells = pd.MultiIndex.from_frame(rows[["image_id", "tag"]])
+    found = inclusion.set_index(["image_id", "tag"])["inclusion_probability"].reindex(cells)
+    return np.asarray(found.to_numpy(np.float64))
+
+
 def with_probabilities(rows: pd.DataFrame, identifier: str, inclusion: pd.DataFrame) -> pd.DataFrame:
     """Return judgements in which the answers to a plan have the inclusion probabilities of the plan.
 
@@ -161,8 +174,7 @@ def with_probabilities(rows: pd.DataFrame, identifier: str, inclusion: pd.DataFr
         identifier: of the plan.
         inclusion: as in `register_plan`; answers to other cells keep theirs.
     """
-    cells = pd.MultiIndex.from_frame(rows[["image_id", "tag"]])
-    planned = inclusion.set_index(["image_id", "tag"])["inclusion_probability"].reindex(cells).to_numpy(np.float64)
+    planned = planned_probabilities(rows, inclusion)
     changed = (rows["plan"] == identifier).to_numpy(bool) & ~np.isnan(planned)
     stored = rows["inclusion_probability"].to_numpy(np.float64)
     return rows.assign(inclusion_probability=np.where(changed, planned, stored))
@@ -193,9 +205,9 @@ def answers_of_other_plans(rows: pd.DataFrame, identifier: str, inclusion: pd.Da
     """
     sampled = rows[rows["inclusion_probability"].notna() & (rows["plan"] != "")]
     others = distinct_answers(sampled[sampled["plan"] != identifier])
-    cells = pd.MultiIndex.from_frame(others[["image_id", "tag"]])
-    found = others[cells.isin(pd.MultiIndex.from_frame(inclusion[["image_id", "tag"]]))].assign(plan=identifier)
-    found = with_probabilities(found, identifier, inclusion)
+    probability = planned_probabilities(others, inclusion)
+    drawn = ~np.isnan(probability)
+    found = others[drawn].assign(plan=identifier, inclusion_probability=probability[drawn])
     both = distinct_answers(pd.concat([sampled[sampled["plan"] == identifier].assign(plan="its own"), found]))
     return both[both["plan"] == identifier].reset_index(drop=True)
 

@@ -212,10 +212,10 @@ def has_gold(judgements: pd.DataFrame) -> bool:
 
 def _checked_by_gold(judgements: pd.DataFrame) -> Bools:
     """Return which of the clear answers to cells with a gold answer are wrong; bool (answers,)."""
+    if not (judgements["judge"] == GOLD).any():
+        return np.empty(0, np.bool_)
     clear = judgements[judgements["answer"] != "unclear"]
     gold = clear[clear["judge"] == GOLD].drop_duplicates(["image_id", "tag"]).set_index(["image_id", "tag"])["answer"]
-    if not len(gold):
-        return np.empty(0, np.bool_)
     others = clear[clear["judge"] != GOLD]
     right = gold.reindex(pd.MultiIndex.from_frame(others[["image_id", "tag"]])).to_numpy()
     return np.asarray((others["answer"].to_numpy() != right)[~pd.isna(right)], np.bool_)
@@ -234,6 +234,6 @@ def useless(errors: ErrorRate) -> str:
 def _repeated(judgements: pd.DataFrame) -> tuple[Floats, Floats]:
     """Return the number of yes, and of clear answers, of each cell with two clear answers or more; (cells,)."""
     clear = judgements[judgements["answer"] != "unclear"]
-    counts = (clear["answer"] == "yes").groupby([clear["image_id"], clear["tag"]]).agg(["sum", "size"])
-    several = counts[counts["size"] > 1]
-    return several["sum"].to_numpy(np.float64), several["size"].to_numpy(np.float64)
+    cell = clear.groupby(["image_id", "tag"], sort=False).ngroup().to_numpy()
+    yes, size = (np.bincount(cell, weights) for weights in ((clear["answer"] == "yes").to_numpy(bool), None))
+    return yes[size > 1], size[size > 1].astype(np.float64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError
 from arena.dataset.frozen import Truth
-from arena.dataset.judgements import Judgements, with_probabilities
+from arena.dataset.judgements import Judgements, planned_probabilities
 from arena.evaluate.answers import agreement, error_rate, sampled_answers, useless
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.proxy import first_proxy, learnt_proxy, logits
@@ -163,9 +163,9 @@ def answers_to(judgements: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
     """Return the answers to the cells of a plan, with the inclusion probabilities of the plan."""
     identifier = str(plan["plan"].iloc[0]) if len(plan) else ""
     rows = judgements[judgements["plan"] == identifier]
-    of_plan = pd.MultiIndex.from_frame(plan[["image_id", "tag"]])
-    rows = rows[pd.MultiIndex.from_frame(rows[["image_id", "tag"]]).isin(of_plan)]
-    return with_probabilities(rows, identifier, plan)
+    inclusion = planned_probabilities(rows, plan)
+    known = ~np.isnan(inclusion)
+    return rows[known].assign(inclusion_probability=inclusion[known])
 
 
 class Judged(NamedTuple):
