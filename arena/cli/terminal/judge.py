@@ -9,6 +9,7 @@ from rich.text import Text
 from arena.base.format import count, figure, interval, plural, signed
 from arena.cli.terminal.console import results_console
 from arena.cli.terminal.judged import show_judged
+from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.judged import Judged
 from arena.metrics.intervals import resampled_interval
 from arena.metrics.judged import Estimated
@@ -44,9 +45,12 @@ def _numbers(needed: Forecast) -> str:
 
 def _decides(plan: WrittenPlan) -> str:
     """Return which number sizes the second wave."""
-    if plan.again is not None and math.isfinite(max(plan.again)):
-        return "; this sizes the second wave"
-    return "; the second wave keeps the number of before"
+    wanted = max(plan.again or (math.inf,))
+    if not math.isfinite(wanted):
+        return "; the second wave keeps the number of before"
+    if wanted < LEAST_ANSWERS:
+        return f"; the second wave asks for the {LEAST_ANSWERS} that metrics need"
+    return "; this sizes the second wave"
 
 
 def show_status(found: Progressed) -> None:
