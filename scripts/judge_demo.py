@@ -17,7 +17,8 @@ from reporting import Options, arena_command, machine_facts, machine_line, write
 
 from arena.base.format import figure, interval, signed
 from arena.dataset.frozen import Truth
-from arena.evaluate.judged import LABELS, Cells, Judged, draw_plan, estimate_judged, read_cells
+from arena.evaluate.judged import LABELS, Cells, Judged, estimate_judged, read_cells
+from arena.evaluate.judged_plan import draw_plan
 from arena.evaluate.judged_summary import bounded
 from arena.metrics.intervals import resampled_interval
 from arena.metrics.judged import NO_CELLS, Estimated, estimate_all
@@ -59,9 +60,9 @@ def answers(
 def judge(cells: Cells, labels: NDArray[np.bool_], budget: int, wrong: float, seed: int) -> Judged:
     """Return the metrics by the answers to both waves of a plan."""
     rng = np.random.default_rng([seed, 6])
-    first = draw_plan(cells, budget, seed)
+    first = draw_plan(cells, budget, seed).table
     given = answers(first, cells, labels, wrong, rng, 1)
-    both = draw_plan(cells, budget, seed, given)
+    both = draw_plan(cells, budget, seed, given).table
     return estimate_judged(cells, pd.concat([given, answers(both, cells, labels, wrong, rng, 2)]), both)
 
 

@@ -1,6 +1,7 @@
 """Shared code of the scripts: options, timing in alternating rounds, machine facts, and reports as JSON and Markdown."""
 
 import argparse
+import json
 import os
 import platform
 import resource
@@ -130,10 +131,24 @@ def in_own_process(work: Callable[..., T], *arguments: object) -> T:
         return pool.submit(work, *arguments).result()
 
 
-def on_all_cores(work: Callable[[J], T], jobs: Iterable[J]) -> Iterator[T]:
+def on_all_cores(work: Callable[[J], T], jobs: Iterable[J], processes: int | None = None) -> Iterator[T]:
     """Yield the results of a module-level function for the jobs, in their order, computed by one process per core."""
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
         yield from pool.map(work, jobs)
+
+
+def read_kept(path: Path | None) -> Iterator[dict[str, Any]]:
+    """Yield the objects that `write_kept` added to a file, none if there is no file; a line cut by a kill is passed over."""
+    for line in path.read_text().splitlines() if path is not None and path.exists() else []:
+        if line.endswith("}"):
+            yield json.loads(line)
+
+
+def write_kept(path: Path | None, content: Mapping[str, Any]) -> None:
+    """Add an object to a file as one line of JSON; without a path nothing happens."""
+    if path is not None:
+        with path.open("a") as file:
+            file.write(json.dumps(content) + "\n")
 
 
 _RSS_UNITS = 2**30 if platform.system() == "Darwin" else 2**20

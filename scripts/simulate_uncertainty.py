@@ -8,7 +8,6 @@ truth of a regime is the value on the population at the thresholds that the regi
 experiment in a file when it ends, and continues from that file. Writes reports/benchmarks/simulation.{json,md}.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from reporting import Options, machine_facts, machine_line, on_all_cores, write_report
+from reporting import Options, machine_facts, machine_line, on_all_cores, read_kept, write_kept, write_report
 from simulation import coverage
 from simulation.coverage import BANDS, REGIMES, Tally, Truths, band_name
 from simulation.populations import OWN_THRESHOLD, WORLDS, Population
@@ -140,36 +139,25 @@ def _run(job: Job) -> Experiment:
     return Experiment(job, tally, time.process_time() - start)
 
 
-def read_kept(keep: Path | None, jobs: Sequence[Job]) -> Iterator[Experiment]:
-    """Yield those of the jobs that a file of finished experiments holds; a line cut by a kill is passed over."""
+def kept_experiments(keep: Path | None, jobs: Sequence[Job]) -> Iterator[Experiment]:
+    """Yield those of the jobs that a file of finished experiments holds."""
     wanted = set(jobs)
-    for line in keep.read_text().splitlines() if keep is not None and keep.exists() else []:
-        if not line.endswith("}"):
-            continue
-        one = json.loads(line)
+    for one in read_kept(keep):
         job = Job(one["world"], one["seed"], Size(*one["size"]))
         if job in wanted:
             wanted.remove(job)
             yield Experiment(job, Tally.from_json(one["tally"]), one["seconds"])
 
 
-def write_kept(keep: Path | None, done: Experiment) -> None:
-    """Add a finished experiment to the file."""
-    if keep is not None:
-        content = {**done.job._asdict(), "tally": done.tally.as_json(), "seconds": round(done.seconds, 2)}
-        with keep.open("a") as file:
-            file.write(json.dumps(content) + "\n")
-
-
 def run_all(jobs: Sequence[Job], minutes: float, keep: Path | None) -> Iterator[Experiment]:
     """Run all experiments on all cores, or as many as start within some minutes (0 is no limit); kept ones come first."""
-    kept = list(read_kept(keep, jobs))
+    kept = list(kept_experiments(keep, jobs))
     yield from kept
     made = {one.job for one in kept}
     left = [job for job in jobs if job not in made]
     start = time.perf_counter()
     for number, done in enumerate(on_all_cores(_run, left), 1):
-        write_kept(keep, done)
+        write_kept(keep, {**done.job._asdict(), "tally": done.tally.as_json(), "seconds": round(done.seconds, 2)})
         yield done
         passed = (time.perf_counter() - start) / 60
         if number % 20 == 0:

@@ -26,11 +26,15 @@ from arena.cli.options import config_option, option, root_option
     help="Allow a --host that other machines reach. Whoever has the address with its token then sees the images and can add "
     "answers, and the connection is not encrypted.",
 )  # fmt: skip
+@option(
+    "--gold", default="", metavar="NAME", show_default=False,
+    help="Name, known to you alone, whose answers are stored as gold answers: they count as right and measure the others.",
+)  # fmt: skip
 @dataset_option
 @root_option
 def view(
     run: Path, plan: Path, judgements: Path, port: int | None, no_browser: bool, host: str, allow_network: bool,
-    dataset: str | None, root: Path | None,
+    gold: str, dataset: str | None, root: Path | None,
 ) -> None:  # fmt: skip
     """Show the images of a run with labels and scores, and collect answers to questions, in a browser.
 
@@ -47,4 +51,4 @@ def view(
         click.echo(f"{address}\nCtrl-C stops the server.")
 
     listen = ServerOptions(host, port or 0, allow_network, not no_browser)
-    serve(ViewOptions(run, plan, judgements, dataset, root), listen, announce, Terminal())
+    serve(ViewOptions(run, plan, judgements, dataset, root, gold), listen, announce, Terminal())

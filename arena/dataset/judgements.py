@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError
 from arena.base.files import open_whole
@@ -140,7 +141,7 @@ def add_judgements(path: Path, more: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def register_plan(path: Path, identifier: str, plan: PlannedCells, inclusion: pd.DataFrame) -> None:
-    """Store in a file of judgements what a plan could ask, and the inclusion probabilities of its answers so far.
+    """Store in a file of judgements what a plan could ask, and the answers of other plans to its cells.
 
     The second wave of a plan raises the inclusion probabilities of the cells of the first. The file is created if needed.
 
@@ -148,8 +149,21 @@ def register_plan(path: Path, identifier: str, plan: PlannedCells, inclusion: pd
         inclusion: columns `image_id`, `tag` and `inclusion_probability` of all cells of the plan.
     """
     known = load_judgements([path]) if path.exists() else Judgements(pd.DataFrame(columns=list(COLUMNS)))
-    rows = with_probabilities(known.rows, identifier, inclusion)
+    more = answers_of_other_plans(known.rows, identifier, inclusion)
+    rows = with_probabilities(merge_judgements([known.rows, more]) if len(more) else known.rows, identifier, inclusion)
     _write(path, Judgements(rows, {**known.plans, identifier: plan}))
+
+
+def planned_probabilities(rows: pd.DataFrame, inclusion: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the inclusion probability that a plan gives the cell of each judgement; NaN for a cell that it has not drawn.
+
+    Args:
+        rows: judgements.
+        inclusion: as in `register_plan`.
+    """
+    cells = pd.MultiIndex.from_frame(rows[["image_id", "tag"]])
+    found = inclusion.set_index(["image_id", "tag"])["inclusion_probability"].reindex(cells)
+    return np.asarray(found.to_numpy(np.float64))
 
 
 def with_probabilities(rows: pd.DataFrame, identifier: str, inclusion: pd.DataFrame) -> pd.DataFrame:
@@ -160,11 +174,42 @@ def with_probabilities(rows: pd.DataFrame, identifier: str, inclusion: pd.DataFr
         identifier: of the plan.
         inclusion: as in `register_plan`; answers to other cells keep theirs.
     """
-    cells = pd.MultiIndex.from_frame(rows[["image_id", "tag"]])
-    planned = inclusion.set_index(["image_id", "tag"])["inclusion_probability"].reindex(cells).to_numpy(np.float64)
+    planned = planned_probabilities(rows, inclusion)
     changed = (rows["plan"] == identifier).to_numpy(bool) & ~np.isnan(planned)
     stored = rows["inclusion_probability"].to_numpy(np.float64)
     return rows.assign(inclusion_probability=np.where(changed, planned, stored))
+
+
+def distinct_answers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return judgements without the copies that other plans took over: an answer counts once, whatever plans it answers.
+
+    Equal rows of one plan are several answers.
+    """
+    said = [name for name in rows.columns if name not in ("inclusion_probability", "plan")]
+    if "plan" not in rows.columns or rows["plan"].nunique() < 2:
+        return rows
+    number = rows.groupby([*said, "plan"], sort=False, dropna=False).cumcount()
+    return rows[~rows[said].assign(number=number).duplicated()]
+
+
+def answers_of_other_plans(rows: pd.DataFrame, identifier: str, inclusion: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers to other plans that answer cells of a plan too, as answers to it, without those that it has.
+
+    Whether a tag is there depends on no plan, so an answer to a cell that several plans drew answers all of them. Answers to
+    cells that no plan sampled are not used.
+
+    Args:
+        rows: judgements.
+        identifier: of the plan.
+        inclusion: as in `register_plan`.
+    """
+    sampled = rows[rows["inclusion_probability"].notna() & (rows["plan"] != "")]
+    others = distinct_answers(sampled[sampled["plan"] != identifier])
+    probability = planned_probabilities(others, inclusion)
+    drawn = ~np.isnan(probability)
+    found = others[drawn].assign(plan=identifier, inclusion_probability=probability[drawn])
+    both = distinct_answers(pd.concat([sampled[sampled["plan"] == identifier].assign(plan="its own"), found]))
+    return both[both["plan"] == identifier].reset_index(drop=True)
 
 
 def refuse_csv(path: Path) -> None:

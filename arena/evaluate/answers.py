@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from arena.base.format import count, listed, plural
-from arena.dataset.judgements import Judgements, PlannedCells
+from arena.dataset.judgements import Judgements, PlannedCells, distinct_answers
 from arena.metrics.counts import Floats, Integers
-from arena.metrics.judged import HIGHEST_RATE, NO_CELLS, Bools, ErrorRate, JudgedCells
+from arena.metrics.judged import HIGHEST_RATE, NO_CELLS, Bools, ErrorRate, JudgedCells, rate_of_pairs, share_error
 
 LEAST_ANSWERS = 600
 """Answers below which no metric is estimated, because the intervals of single models then hold the truth too seldom."""
@@ -89,28 +90,33 @@ def _unanswered(rows: pd.DataFrame, plan: PlannedCells | None) -> str:
 
 
 def _answers_of_plan(rows: pd.DataFrame, image_ids: Sequence[str], tags: Sequence[str]) -> _PlanAnswers:
-    cells = [rows["image_id"], rows["tag"]]
+    cell = rows.groupby(["image_id", "tag"], sort=True).ngroup().to_numpy()
+    first = np.unique(cell, return_index=True)[1]
+    number = len(first)
     # the second wave of a plan raises the probabilities of the first, so of two the larger one is right
-    inclusion = rows["inclusion_probability"].groupby(cells).max()
-    clear = rows["answer"] != "unclear"
-    gold = clear & (rows["judge"] == GOLD)
-    is_gold = gold.groupby(cells).any()
-    clear &= gold | ~gold.groupby(cells).transform("any")
-    yes = (rows["answer"] == "yes")[clear].groupby([one[clear] for one in cells]).mean()
-    share = len(yes) / max(1, len(inclusion))
-    row_of, column_of = ({name: place for place, name in enumerate(names)} for names in (image_ids, tags))
+    inclusion = np.zeros(number)
+    np.maximum.at(inclusion, cell, rows["inclusion_probability"].to_numpy(np.float64))
+    clear, gold = (rows["answer"] != "unclear").to_numpy(bool), (rows["judge"] == GOLD).to_numpy(bool)
+    certain = np.bincount(cell, clear & gold, number) > 0
+    used = clear & (gold | ~certain[cell])
+    answers, yes = (np.bincount(cell, one, number) for one in (used, used & (rows["answer"] == "yes").to_numpy(bool)))
+    answered = answers > 0
+    share = float(answered.sum()) / max(1, number)
+    image, tag = (
+        _places(rows[name].to_numpy()[first], names) for name, names in (("image_id", image_ids), ("tag", tags))
+    )
+    inside = (image >= 0) & (tag >= 0)
+    here = inside & answered
+    elsewhere, unclear = int((~inside).sum()), int((inside & ~answered).sum())
+    return _PlanAnswers(
+        image[here], tag[here], inclusion[here] * share, yes[here] / answers[here], certain[here], unclear, elsewhere
+    )
 
-    def places(names: "pd.Index[str]", of: Mapping[str, int]) -> Integers:
-        return np.array([of.get(name, -1) for name in names], np.int64)
 
-    image, tag = places(yes.index.get_level_values(0), row_of), places(yes.index.get_level_values(1), column_of)
-    here = (image >= 0) & (tag >= 0)
-    unclear = [name in row_of and other in column_of for name, other in inclusion.index.difference(yes.index)]
-    probability = np.asarray(inclusion.reindex(yes.index), np.float64)[here] * share
-    answer = np.asarray(yes, np.float64)[here]
-    certain = np.asarray(is_gold.reindex(yes.index), np.bool_)[here]
-    elsewhere = int((~here).sum()) + unclear.count(False)
-    return _PlanAnswers(image[here], tag[here], probability, answer, certain, sum(unclear), elsewhere)
+def _places(names: NDArray[np.object_], of: Sequence[str]) -> Integers:
+    """Return the place of each name, -1 for an unknown one."""
+    known = {name: place for place, name in enumerate(of)}
+    return np.array([known.get(name, -1) for name in names], np.int64)
 
 
 def _covered(plan: PlannedCells | None, image_ids: Sequence[str], tags: Sequence[str]) -> tuple[Bools, Bools]:
@@ -167,7 +173,7 @@ def agreement(judgements: pd.DataFrame) -> tuple[float, int]:
 
     1 is full agreement, 0 that of chance; NaN without such a cell or if all answers are equal.
     """
-    yes, size = _repeated(judgements)
+    yes, size = _repeated(distinct_answers(judgements))
     total, of_yes = size.sum(), yes.sum()
     expected = of_yes * (total - of_yes)
     if expected <= 0:
@@ -189,22 +195,30 @@ def error_rate(judgements: pd.DataFrame) -> ErrorRate:
     >>> round(found.rate, 3), round(found.standard_error, 3)
     (0.032, 0.038)
     """
+    judgements = distinct_answers(judgements)
+    wrong = _checked_by_gold(judgements)
+    if len(wrong):
+        return ErrorRate(min(float(wrong.mean()), HIGHEST_RATE), share_error(float(wrong.sum()), len(wrong)))
+    yes, size = _repeated(judgements[judgements["judge"] != GOLD])
+    if not len(size):
+        return ErrorRate(math.nan, math.nan)
+    return rate_of_pairs(float((2 * yes * (size - yes) / (size * (size - 1))).sum()), len(size))
+
+
+def has_gold(judgements: pd.DataFrame) -> bool:
+    """Return whether gold answers, and not repeated cells, say how often the others are wrong."""
+    return len(_checked_by_gold(judgements)) > 0
+
+
+def _checked_by_gold(judgements: pd.DataFrame) -> Bools:
+    """Return which of the clear answers to cells with a gold answer are wrong; bool (answers,)."""
+    if not (judgements["judge"] == GOLD).any():
+        return np.empty(0, np.bool_)
     clear = judgements[judgements["answer"] != "unclear"]
     gold = clear[clear["judge"] == GOLD].drop_duplicates(["image_id", "tag"]).set_index(["image_id", "tag"])["answer"]
     others = clear[clear["judge"] != GOLD]
     right = gold.reindex(pd.MultiIndex.from_frame(others[["image_id", "tag"]])).to_numpy()
-    known = ~pd.isna(right)
-    if known.any():
-        wrong = (others["answer"].to_numpy() != right)[known]
-        return ErrorRate(min(float(wrong.mean()), HIGHEST_RATE), _share_error(wrong.astype(np.float64)))
-    yes, size = _repeated(others)
-    if not len(size):
-        return ErrorRate(math.nan, math.nan)
-    differing = 2 * yes * (size - yes) / (size * (size - 1))
-    most = 2 * HIGHEST_RATE * (1 - HIGHEST_RATE)
-    share = min(float(differing.mean()), most)
-    slope = 1 / (2 * math.sqrt(1 - 2 * share))
-    return ErrorRate((1 - math.sqrt(1 - 2 * share)) / 2, slope * _share_error(differing))
+    return np.asarray((others["answer"].to_numpy() != right)[~pd.isna(right)], np.bool_)
 
 
 def useless(errors: ErrorRate) -> str:
@@ -217,15 +231,9 @@ def useless(errors: ErrorRate) -> str:
     )
 
 
-def _share_error(hits: Floats) -> float:
-    """Return the standard error of a share; above 0 also if all or none are hits."""
-    share = (float(hits.sum()) + 0.5) / (len(hits) + 1)
-    return math.sqrt(share * (1 - share) / len(hits))
-
-
 def _repeated(judgements: pd.DataFrame) -> tuple[Floats, Floats]:
     """Return the number of yes, and of clear answers, of each cell with two clear answers or more; (cells,)."""
     clear = judgements[judgements["answer"] != "unclear"]
-    counts = (clear["answer"] == "yes").groupby([clear["image_id"], clear["tag"]]).agg(["sum", "size"])
-    several = counts[counts["size"] > 1]
-    return several["sum"].to_numpy(np.float64), several["size"].to_numpy(np.float64)
+    cell = clear.groupby(["image_id", "tag"], sort=False).ngroup().to_numpy()
+    yes, size = (np.bincount(cell, weights) for weights in ((clear["answer"] == "yes").to_numpy(bool), None))
+    return yes[size > 1], size[size > 1].astype(np.float64)

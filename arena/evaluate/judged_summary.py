@@ -17,23 +17,22 @@ from arena.metrics.counts import Floats, Integers
 from arena.metrics.intervals import resampled_interval, resampled_p
 from arena.metrics.judged import (
     AnsweredLabels,
+    AtProxies,
     Bools,
+    Corrections,
     ErrorRate,
     Estimated,
     Influence,
     JudgedCells,
     Pulls,
     answered_labels,
-    answers_missing,
-    answers_worth,
-    corrected_labels,
+    corrections,
     difference,
     difference_of_pulls,
     estimated,
-    influences,
-    influences_of_answers,
     pulls,
 )
+from arena.metrics.judged_design import answers_missing, answers_worth
 from arena.metrics.registry import HEADLINES, THRESHOLDED
 from arena.metrics.significance import holm
 from arena.metrics.slices import SUPPORT_LABELS, support_band
@@ -55,8 +54,8 @@ class _Context(NamedTuple):
     answers: JudgedCells
     proxy: Floats
     labels: AnsweredLabels
-    as_answered: Floats | None
-    """The labels with the effect of wrong answers; None if no answer is known to be wrong."""
+    as_answered: Corrections | None
+    """The same with the effect of wrong answers; None if no answer is known to be wrong."""
 
 
 def regimes_of(cells: Cells, measured: Measured) -> Regimes:
@@ -91,13 +90,13 @@ def judged_summary(cells: Cells, judgements: Judgements, regimes: Regimes) -> di
     errors = ErrorRate(found["error_rate"], found["error_rate_standard_error"])
     if problem := answers.problem or useless(errors):
         return _as_written(found | {"undefined": problem})
-    proxy = cells.proxy(answers.cells)
-    as_answered = corrected_labels(proxy, answers.cells) if errors.rate > 0 else None
+    proxy = cells.proxy(answers.cells, errors.rate)
+    as_answered = corrections(proxy, answers.cells) if errors.rate > 0 else None
     context = _Context(cells, answers.cells, proxy, answered_labels(proxy, answers.cells, errors), as_answered)
     models: dict[str, dict[str, Any]] = {name: {"regimes": {}} for name in cells.predicted}
     rows: list[dict[str, Any]] = []
     for regime, predicted in regimes:
-        each = {name: influences_of_answers(one, proxy, context.labels) for name, one in predicted.items()}
+        each = {name: AtProxies(one, proxy).answered(context.labels) for name, one in predicted.items()}
         for name, metrics in each.items():
             models[name]["regimes"][regime] = _levels(metrics, cells.clusters)
         of_regime = [row for pair in combinations(each, 2) for row in _pair(context, regime, pair, predicted, each)]
@@ -155,23 +154,25 @@ def _pair(
     first, second = pair
     pull = difference_of_pulls([pulls(predicted[name], context.proxy) for name in pair])
     for figure in THRESHOLDED:
-        one = estimated(difference(each[first][figure], each[second][figure]), context.cells.clusters)
+        between = difference(each[first][figure], each[second][figure])
+        one = estimated(between, context.cells.clusters)
         ends = resampled_interval(one.value, one.standard_error, math.inf)
         low, high = np.clip([ends.low, ends.high], -1.0, 1.0).tolist()
         yield {
             "regime": regime, "figure": figure, "first": first, "second": second, "difference": one.value, "low": low,
             "high": high, "standard_error": one.standard_error,
-            "p": float(resampled_p(one.value, one.standard_error, math.inf)), **_worth(context, figure, pull, one),
+            "p": float(resampled_p(one.value, one.standard_error, math.inf)),
+            **_worth(context, figure, pull, one, between.of_errors),
         }  # fmt: skip
 
 
-def _worth(context: _Context, figure: str, pull: Pulls, one: Estimated) -> dict[str, float]:
+def _worth(context: _Context, figure: str, pull: Pulls, one: Estimated, of_errors: float) -> dict[str, float]:
     """Return the effective number of answers of a difference of F1, and how many more decide; empty for other metrics."""
     if figure not in HEADLINES:
         return {}
     wanted = max(LEAST_DIFFERENCE, abs(one.value))
     of_figure = pull.macro if figure == "macro_f1" else pull.micro
-    worth = answers_worth(of_figure, context.proxy, context.answers, one.standard_error)
+    worth = answers_worth(of_figure, context.proxy, context.answers, one, of_errors)
     more = answers_missing(worth.effective, one.standard_error, worth.image_error, wanted)
     return {
         "image_error": worth.image_error, "effective_answers": _finite(worth.effective), "wanted": wanted,
@@ -199,9 +200,8 @@ def _shifts(context: _Context) -> dict[str, dict[str, float]]:
         return {}
     found: dict[str, dict[str, float]] = {}
     for name, predicted in context.cells.predicted.items():
-        as_is, right = (
-            influences(predicted, context.proxy, one) for one in (context.as_answered, context.labels.labels)
-        )
+        at_proxies = AtProxies(predicted, context.proxy)
+        as_is, right = map(at_proxies.corrected, (context.as_answered, context.labels.change))
         found[name] = {figure: as_is[figure].value - right[figure].value for figure in THRESHOLDED}
     return found
 
@@ -216,9 +216,8 @@ def _label_rows(context: _Context) -> Iterator[dict[str, Any]]:
     groups += [("category", one, np.array(cells.categories) == one) for one in kinds if len(kinds) > 1]
     groups += [("support", one, bands == one) for one in SUPPORT_LABELS if one in present]
     for slice_, value, member in groups:
-        more = context.labels.more_errors
-        answered = AnsweredLabels(context.labels.labels[:, member], None if more is None else more[:, member])
-        of_part = influences_of_answers(cells.labels[:, member], context.proxy[:, member], answered)
+        at_proxies = AtProxies(cells.labels[:, member], context.proxy[:, member])
+        of_part = at_proxies.answered(context.labels.of_tags(member))
         row: dict[str, Any] = {"slice": slice_, "value": value, "tags": int(member.sum())}
         row["answers"] = int(asked[member].sum())
         for key, figure in (("complete", "micro_recall"), ("right", "micro_precision")):

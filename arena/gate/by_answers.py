@@ -8,7 +8,7 @@ from arena.base import format as figures
 from arena.gate.decide import DifferenceInterval
 from arena.gate.evidence import MetricPair
 from arena.gate.verdict import Outcome
-from arena.metrics.judged import answers_missing
+from arena.metrics.judged_design import answers_missing
 from arena.metrics.registry import HEADLINES, THRESHOLDED
 from arena.results.run_folder import JUDGED, Result
 

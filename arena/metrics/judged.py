@@ -16,19 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.metrics.counts import Floats, Integers
-from arena.metrics.significance import minimum_detectable
 
 Bools = NDArray[np.bool_]
-
-SHARES = (0.55, 0.25, 0.20)
-"""Shares of the answers that go to the difference of macro F1, to the difference of micro F1, and to the metrics of each model
-alone. The last part also bounds the weights of all other cells."""
-
-LEAST_VARIANCE = 0.002
-"""Smallest variance of a label that the last share assumes, so that a proxy of nearly 0 or 1 is checked as well."""
-
-EFFICIENCY = 0.9
-"""Share of the answers that count when the answers needed are forecast; the rest goes to other cells than the best ones."""
 
 METRICS = ("precision", "recall", "f1")
 
@@ -49,7 +38,9 @@ def pulls(predicted: Bools, proxy: Floats) -> Pulls:
     """
     f1, size = _f1_per_tag(predicted, proxy)
     total = 2 * float((proxy * predicted).sum(dtype=np.float64)) / size.sum()
-    return Pulls((2 * predicted - f1) / size / len(size), (2 * predicted - total) / size.sum())
+    tags, every = len(size), float(size.sum())
+    macro = np.where(predicted, (2 - f1) / size / tags, -f1 / size / tags)
+    return Pulls(macro, np.where(predicted, (2 - total) / every, -total / every))
 
 
 def _f1_per_tag(predicted: Bools, proxy: Floats) -> tuple[Floats, Floats]:
@@ -58,87 +49,11 @@ def _f1_per_tag(predicted: Bools, proxy: Floats) -> tuple[Floats, Floats]:
     return 2 * (proxy * predicted).sum(0, dtype=np.float64) / size, size
 
 
-def asking_intensity(predicted: Sequence[Bools], proxy: Floats) -> Floats:
-    """Return how useful an answer on each cell is; float64 (images, tags), the sum is 1.
-
-    Args:
-        predicted: bool (images, tags) of each model. The first two are compared; one model alone is estimated by itself.
-        proxy: float (images, tags), 0 to 1.
-    """
-    spread = np.sqrt(proxy * (1 - proxy))
-    least = np.sqrt(np.maximum(proxy * (1 - proxy), LEAST_VARIANCE))
-    each = [pulls(one, proxy) for one in predicted]
-    alone = least * np.sqrt(sum(one.macro**2 + one.micro**2 for one in each))
-    parts = [spread * np.abs(part) for part in difference_of_pulls(each)] + [alone]
-    sums = [float(part.sum()) for part in parts]
-    total = sum(share for share, amount in zip(SHARES, sums, strict=True) if amount > 0)
-    return np.asarray(
-        sum(
-            share / total * part / amount for share, part, amount in zip(SHARES, parts, sums, strict=True) if amount > 0
-        )
-    )
-
-
 def difference_of_pulls(each: Sequence[Pulls]) -> Pulls:
     """Return the pulls on the difference of the first two models; of the only model if there is one."""
     if len(each) == 1:
         return each[0]
     return Pulls(each[0].macro - each[1].macro, each[0].micro - each[1].micro)
-
-
-def inclusion_probabilities(intensity: Floats, answers: float) -> Floats:
-    """Return min(1, c * intensity) with the sum `answers`; float64, of the same shape.
-
-    Args:
-        intensity: 0 or more, at least one above 0.
-        answers: expected number of cells; more than there are cells with an intensity gives 1 for all of them.
-
-    >>> inclusion_probabilities(np.array([0.6, 0.3, 0.1]), 1.5).round(3).tolist()
-    [0.9, 0.45, 0.15]
-    >>> inclusion_probabilities(np.array([0.6, 0.3, 0.1]), 2).tolist()
-    [1.0, 0.75, 0.25]
-    """
-    wanted = intensity / intensity.sum()
-    found = np.minimum(1.0, answers * wanted)
-    while True:
-        certain = found >= 1
-        rest, weight = answers - certain.sum(), wanted[~certain].sum()
-        if rest <= 0 or weight <= 0:
-            return np.where(certain, 1.0, found)
-        again = np.where(certain, 1.0, np.minimum(1.0, rest * wanted / weight))
-        if (again >= 1).sum() == certain.sum():
-            return np.asarray(again)
-        found = again
-
-
-class Forecast(NamedTuple):
-    """Answers that a difference needs, before any is given.
-
-    Attributes:
-        macro, micro: number of answers that show a true difference with 80 % power at p <= 0.05; infinite if the images alone
-            leave more uncertainty than that.
-    """
-
-    macro: float
-    micro: float
-
-
-def answers_needed(predicted: Sequence[Bools], proxy: Floats, difference: float, images: Sequence[float]) -> Forecast:
-    """Return the number of answers that decide a difference of F1 between the first two models.
-
-    Args:
-        predicted, proxy: as in `asking_intensity`.
-        difference: true difference, above 0.
-        images: standard errors of the differences of macro F1 and of micro F1 from the sampling of the images.
-    """
-    spread = np.sqrt(proxy * (1 - proxy))
-    allowed = (difference / float(minimum_detectable(1.0))) ** 2
-    found = []
-    for part, of_images in zip(difference_of_pulls([pulls(one, proxy) for one in predicted]), images, strict=True):
-        left = allowed - of_images**2
-        scale = float((spread * np.abs(part)).sum())
-        found.append(scale**2 / (EFFICIENCY * left) if left > 0 else math.inf)
-    return Forecast(*found)
 
 
 @dataclass(frozen=True)
@@ -198,6 +113,29 @@ class ErrorRate(NamedTuple):
 NO_ERRORS = ErrorRate(0.0, 0.0)
 """Answers that are all right."""
 
+HIGHEST_RATE = 0.45
+"""Highest rate of wrong answers whose effect can be taken out; at 0.5 answers say nothing."""
+
+
+def rate_of_pairs(differing: float, pairs: float) -> ErrorRate:
+    """Return the rate of wrong answers that explains how many pairs of answers differ.
+
+    If answers are wrong independently with the rate e, two of them differ with the probability 2 e (1 - e).
+
+    Args:
+        differing: number of pairs that differ; a fraction for a cell with more than two answers.
+        pairs: number of pairs, above 0.
+    """
+    share = min(differing / pairs, 2 * HIGHEST_RATE * (1 - HIGHEST_RATE))
+    root = math.sqrt(1 - 2 * share)
+    return ErrorRate((1 - root) / 2, share_error(differing, pairs) / (2 * root))
+
+
+def share_error(hits: float, number: float) -> float:
+    """Return the standard error of a share, with half a case more on either side; so it is above 0 for 0 and for all."""
+    share = (hits + 0.5) / (number + 1)
+    return math.sqrt(share * (1 - share) / number)
+
 
 class Estimated(NamedTuple):
     """A metric, or a difference of two models, by judged truth."""
@@ -208,24 +146,45 @@ class Estimated(NamedTuple):
     """Of the sampling of images (or clusters of images) and of cells, and of the rate of wrong answers together."""
 
 
-def corrected_labels(proxy: Floats, cells: JudgedCells) -> Floats:
-    """Return the proxy plus the weighted deviation of each answer from it; float64 (images, tags), not limited to 0 to 1."""
-    found = np.array(proxy, np.float64)
-    here = (cells.image, cells.tag)
-    np.add.at(found, here, cells.shares * (cells.answer - proxy[here]) / cells.inclusion)
-    return found
+class Corrections(NamedTuple):
+    """What answers add to the proxies; the sum is not limited to 0 to 1.
+
+    Attributes:
+        image, tag: int64 (cells,).
+        amount: float64 (cells,).
+    """
+
+    image: Integers
+    tag: Integers
+    amount: Floats
+
+    def of_tags(self, member: Bools) -> "Corrections":
+        """Return those of some tags, which get new numbers; `member` is bool (tags,)."""
+        kept = member[self.tag]
+        return Corrections(self.image[kept], (np.cumsum(member) - 1)[self.tag[kept]], self.amount[kept])
+
+
+def corrections(proxy: Floats, cells: JudgedCells) -> Corrections:
+    """Return the weighted deviation of each answer from its proxy, float (images, tags)."""
+    deviation = cells.answer - proxy[cells.image, cells.tag]
+    return Corrections(cells.image, cells.tag, cells.shares * deviation / cells.inclusion)
 
 
 class AnsweredLabels(NamedTuple):
     """Labels by the answers.
 
     Attributes:
-        labels: from `corrected_labels`, float64 (images, tags), with the effect of wrong answers taken out.
+        change: what the answers add to the proxies, with the effect of wrong answers taken out.
         more_errors: the same for a rate of wrong answers that is one standard error higher; None if the rate is exact.
     """
 
-    labels: Floats
-    more_errors: Floats | None = None
+    change: Corrections
+    more_errors: Corrections | None = None
+
+    def of_tags(self, member: Bools) -> "AnsweredLabels":
+        """Return those of some tags; `member` is bool (tags,)."""
+        more = self.more_errors
+        return AnsweredLabels(self.change.of_tags(member), None if more is None else more.of_tags(member))
 
 
 def answered_labels(proxy: Floats, cells: JudgedCells, errors: ErrorRate = NO_ERRORS) -> AnsweredLabels:
@@ -238,13 +197,9 @@ def answered_labels(proxy: Floats, cells: JudgedCells, errors: ErrorRate = NO_ER
     """
     if math.isnan(errors.rate) or not errors.standard_error:
         rate = 0.0 if math.isnan(errors.rate) else errors.rate
-        return AnsweredLabels(corrected_labels(proxy, cells.without_errors(rate)))
+        return AnsweredLabels(corrections(proxy, cells.without_errors(rate)))
     rates = (errors.rate, min(errors.rate + errors.standard_error, HIGHEST_RATE))
-    return AnsweredLabels(*(corrected_labels(proxy, cells.without_errors(rate)) for rate in rates))
-
-
-HIGHEST_RATE = 0.45
-"""Highest rate of wrong answers whose effect can be taken out; at 0.5 answers say nothing."""
+    return AnsweredLabels(*(corrections(proxy, cells.without_errors(rate)) for rate in rates))
 
 
 class Influence(NamedTuple):
@@ -257,22 +212,19 @@ class Influence(NamedTuple):
     """Change of the metric if the rate of wrong answers is one standard error higher."""
 
 
-def influences_of_answers(predicted: Bools, proxy: Floats, answered: AnsweredLabels) -> dict[str, Influence]:
-    """Return `influences`, with the influence of the rate of wrong answers.
+class _Ratio(NamedTuple):
+    """A metric as a ratio: hits times a number, over predictions and positives, each counted or not."""
 
-    Args:
-        predicted, proxy: as in `influences`.
-        answered: the labels by the answers.
-    """
-    found = influences(predicted, proxy, answered.labels)
-    if answered.more_errors is None:
-        return found
-    moved = influences(predicted, proxy, answered.more_errors)
-    return {name: one._replace(of_errors=moved[name].value - one.value) for name, one in found.items()}
+    hits: int
+    predictions: int
+    positives: int
 
 
-def influences(predicted: Bools, proxy: Floats, labels: Floats) -> dict[str, Influence]:
-    """Return precision, recall and F1 of a model, macro and micro, with the influence of every image.
+_RATIOS = {"precision": _Ratio(1, 1, 0), "recall": _Ratio(1, 0, 1), "f1": _Ratio(2, 1, 1)}
+
+
+class AtProxies:
+    """Precision, recall and F1 of a model at the proxies, and how answers change them.
 
     Macro metrics are a mean over the tags where the proxies define them. A ratio of two answers of one tag is never taken:
     the ratio of the proxies is corrected by its influence, so a tag without an answer keeps its proxy.
@@ -280,38 +232,73 @@ def influences(predicted: Bools, proxy: Floats, labels: Floats) -> dict[str, Inf
     Args:
         predicted: bool (images, tags).
         proxy: float (images, tags), 0 to 1.
-        labels: float (images, tags), from `corrected_labels`.
     """
-    found = {}
-    for metric, (upper, lower) in _ratios(predicted, labels).items():
-        at_proxy = _ratios(predicted, proxy)[metric]
-        size, part = (side.sum(0, dtype=np.float64) for side in (at_proxy[1], at_proxy[0]))
-        used = size > 0
-        ratio = part[used] / size[used]
-        moved = ((upper[:, used] - ratio * lower[:, used]) / size[used]).sum(1) / max(1, used.sum())
-        macro = float(ratio.mean()) if used.any() else float("nan")
-        found[f"macro_{metric}"] = Influence(macro + float(moved.sum()), moved)
-        total, below = float(upper.sum()), float(lower.sum())
-        micro = total / below if below > 0 else float("nan")
-        found[f"micro_{metric}"] = Influence(micro, (upper.sum(1) - micro * lower.sum(1)) / below)
-    return found
+
+    def __init__(self, predicted: Bools, proxy: Floats) -> None:
+        self._predicted, self._images = predicted, len(predicted)
+        decided = predicted.astype(np.float64)
+        parts = (decided * proxy, decided, proxy)
+        of_tag = [np.ones(self._images) @ one for one in parts]
+        self._weights = {name: _weights(ratio, *of_tag) for name, ratio in _RATIOS.items()}
+        upper, lower = (np.column_stack([one[part] for one in self._weights.values()]) for part in (0, 1))
+        counted = np.array([[one.predictions, one.positives] for one in _RATIOS.values()], np.float64)
+        weights = (upper, -lower * counted[:, 0], -lower * counted[:, 1])
+        # the last column counts: a matrix product is several times faster than a sum along an axis
+        found = [part @ np.column_stack([one, np.ones(len(one))]) for part, one in zip(parts, weights, strict=True)]
+        self._of_image = [one[:, -1] for one in found]
+        self._moved = dict(zip(_RATIOS, (found[0] + found[1] + found[2]).T[:-1], strict=True))
+
+    def corrected(self, change: Corrections) -> dict[str, Influence]:
+        """Return the metrics, macro and micro, with the influence of every image."""
+        image, tag, amount = change
+        hit = amount * self._predicted[image, tag]
+
+        def by_image(values: Floats) -> Floats:
+            return np.asarray(np.bincount(image, values, self._images), np.float64)
+
+        hits, decided, positives = self._of_image
+        hits, positives = hits + by_image(hit), positives + by_image(amount)
+        found = {}
+        for metric, ratio in _RATIOS.items():
+            upper, lower, macro = self._weights[metric]
+            moved = self._moved[metric] + by_image(hit * upper[tag] - ratio.positives * amount * lower[tag])
+            found[f"macro_{metric}"] = Influence(macro + float(moved.sum()), moved)
+            part, size = ratio.hits * hits, ratio.predictions * decided + ratio.positives * positives
+            below = float(size.sum())
+            micro = float(part.sum()) / below if below > 0 else float("nan")
+            found[f"micro_{metric}"] = Influence(micro, (part - micro * size) / below)
+        return found
+
+    def answered(self, labels: AnsweredLabels) -> dict[str, Influence]:
+        """Return the metrics by the answers, with the influence of the rate of wrong answers."""
+        found = self.corrected(labels.change)
+        if labels.more_errors is None:
+            return found
+        moved = self.corrected(labels.more_errors)
+        return {name: one._replace(of_errors=moved[name].value - one.value) for name, one in found.items()}
 
 
-def _ratios(predicted: Bools, labels: Floats) -> dict[str, tuple[Floats, Floats]]:
-    """Return numerator and denominator of each metric by cell."""
-    hits = predicted * labels
-    return dict(
-        zip(
-            METRICS, ((hits, predicted.astype(np.float64)), (hits, labels), (2 * hits, predicted + labels)), strict=True
-        )
-    )
+class _Weights(NamedTuple):
+    """Influence of a hit, and of a prediction or positive, on a macro metric by tag; and the metric at the proxies."""
+
+    upper: Floats
+    lower: Floats
+    macro: float
+
+
+def _weights(ratio: _Ratio, hits: Floats, decided: Floats, positives: Floats) -> _Weights:
+    size = ratio.predictions * decided + ratio.positives * positives
+    used = size > 0
+    value = np.divide(ratio.hits * hits, size, out=np.zeros_like(size), where=used)
+    one = np.divide(1.0, size * max(1, used.sum()), out=np.zeros_like(size), where=used)
+    return _Weights(ratio.hits * one, value * one, float(value[used].mean()) if used.any() else float("nan"))
 
 
 def estimated(influence: Influence, clusters: Integers | None = None) -> Estimated:
     """Return a metric with its standard error; images of a cluster count as one.
 
     Args:
-        influence: from `influences`, or a difference of two.
+        influence: from `AtProxies`, or a difference of two.
         clusters: int64 (images,), cluster of each image from 0 on; None if every image is one.
     """
     moved = influence.by_image if clusters is None else np.bincount(clusters, influence.by_image)
@@ -324,55 +311,6 @@ def difference(first: Influence, second: Influence) -> Influence:
     """Return the first metric minus the second."""
     of_errors = first.of_errors - second.of_errors
     return Influence(first.value - second.value, first.by_image - second.by_image, of_errors)
-
-
-class AnswersWorth(NamedTuple):
-    """What answers are worth for a difference of two models.
-
-    Attributes:
-        effective: number of answers of a plan for this difference alone that leave the same standard error; infinite if the
-            answers leave none.
-        image_error: standard error that the images alone leave.
-    """
-
-    effective: float
-    image_error: float
-
-
-def answers_worth(pull: Floats, proxy: Floats, cells: JudgedCells, standard_error: float) -> AnswersWorth:
-    """Return what answers are worth for a difference.
-
-    Args:
-        pull: float64 (images, tags), derivative of the difference to the label of each cell.
-        proxy: float (images, tags), 0 to 1.
-        cells: the answers.
-        standard_error: of the difference, from images and cells.
-    """
-    here = (cells.image, cells.tag)
-    deviation = cells.shares * pull[here] * (cells.answer - proxy[here])
-    of_cells = float(((1 - np.minimum(cells.inclusion, 1)) / cells.inclusion**2 * deviation**2).sum())
-    of_cells = min(of_cells, standard_error**2)
-    scale = float((np.sqrt(proxy * (1 - proxy)) * np.abs(pull)).sum())
-    effective = scale**2 / (EFFICIENCY * of_cells) if of_cells > 0 else math.inf
-    return AnswersWorth(effective, math.sqrt(standard_error**2 - of_cells))
-
-
-def answers_missing(effective: float, standard_error: float, image_error: float, difference: float) -> float:
-    """Return how many more answers show a true difference with 80 % power, 0 or more; infinite if no number does.
-
-    The variance that the cells leave falls with the number of answers, that of the images does not.
-
-    Args:
-        effective, image_error: from `answers_worth`.
-        standard_error: of the difference.
-        difference: above 0.
-
-    >>> round(answers_missing(1000, 0.005, 0.003, 0.0112))  # standard error 0.0112 / 2.80; the cells leave 0.004 of 0.005
-    1292
-    """
-    left = (difference / float(minimum_detectable(1.0))) ** 2 - image_error**2
-    of_cells = standard_error**2 - image_error**2
-    return max(0.0, effective * of_cells / left - effective) if left > 0 else math.inf
 
 
 def estimate_all(
@@ -392,7 +330,7 @@ def estimate_all(
         errors: how often the answers are wrong.
     """
     labels = answered_labels(proxy, cells, errors)
-    each = {name: influences_of_answers(one, proxy, labels) for name, one in predicted.items()}
+    each = {name: AtProxies(one, proxy).answered(labels) for name, one in predicted.items()}
     models = {name: {key: estimated(one, clusters) for key, one in found.items()} for name, found in each.items()}
     names = list(each)
     pairs = {

@@ -15,27 +15,26 @@ from arena.dataset.judgements import (
     COLUMNS,
     Judgements,
     add_judgements,
+    answers_of_other_plans,
+    merge_judgements,
     read_judgements,
     read_plans,
     register_plan,
 )
 from arena.evaluate.answers import LEAST_ANSWERS
-from arena.evaluate.judged import (
+from arena.evaluate.judged import Cells, Judged, answers_to, estimate_judged, read_cells
+from arena.evaluate.judged_plan import (
     FIRST_WAVE_COLUMN,
     PLAN_COLUMNS,
-    Cells,
-    Judged,
-    answers_to,
+    Differences,
     draw_plan,
-    estimate_judged,
     forecast,
     planned_cells,
-    read_cells,
     unanswered,
 )
 from arena.evaluate.judged_summary import judged_summary
 from arena.images.thumbnails import ThumbnailSource, webp_thumbnail
-from arena.metrics.judged import Forecast
+from arena.metrics.judged_design import Forecast
 from arena.pipeline.display_options import thumbnail_sources
 from arena.pipeline.pick.folder import is_pick, read_pick
 from arena.pipeline.stored_run import other_scores, read_stored_run
@@ -58,7 +57,7 @@ class PlanOptions(NamedTuple):
 
     Attributes:
         models: names of models, the first two are compared; none takes all of the run.
-        answers: expected number of cells; None takes the forecast for `difference`.
+        answers: number of clear answers, about; None takes as many as `difference` needs.
         difference: true difference of F1 that is to be decided.
         seed: seed of the random numbers.
         judgements: file of earlier answers; None if there are none.
@@ -77,6 +76,9 @@ class WrittenPlan(NamedTuple):
     path: Path
     table: pd.DataFrame
     needed: Forecast
+    """Before any answer; NaN if there is one model."""
+    again: Forecast | None
+    """By the answers of the first wave; None before these are given, and with a fixed number of answers."""
     wave: int
     """1 or 2."""
     left: int
@@ -93,18 +95,26 @@ def plan_questions(
         ArenaError: there is no finished run, its inputs are missing, or no number of answers decides the difference.
     """
     cells = _cells(folder, options.models, dataset, root, progress)
-    needed = Forecast(float("nan"), float("nan")) if len(cells.predicted) < 2 else forecast(cells, options.difference)
+    wanted = Differences(options.difference, options.difference)
+    needed = Forecast(float("nan"), float("nan")) if len(cells.predicted) < 2 else forecast(cells, wanted)
     answers = options.answers or _affordable(needed, options.difference)
     path = options.judgements
     earlier = read_judgements(path) if path is not None and path.exists() else None
-    table = draw_plan(cells, answers, options.seed, earlier)
+    sized = None if options.answers or len(cells.predicted) < 2 else wanted
+    table, again = draw_plan(cells, answers, options.seed, earlier, sized)
+    identifier = str(table["plan"].iloc[0])
+    if earlier is not None and len(more := answers_of_other_plans(earlier, identifier, table)):
+        # they may be all answers of the first wave, and then some of the second
+        earlier = merge_judgements([earlier, more])
+        table, again = draw_plan(cells, answers, options.seed, earlier, sized)
+        earlier = merge_judgements([earlier, answers_of_other_plans(earlier, identifier, table)])
     with lock_output(output, "judge plan"), open_whole(output) as file:
         table.to_parquet(file, index=False)
     if options.judgements is not None:
         with lock_output(options.judgements, "judge plan"):
-            register_plan(options.judgements, str(table["plan"].iloc[0]), planned_cells(cells, table), table)
+            register_plan(options.judgements, identifier, planned_cells(cells, table), table)
     left = table if earlier is None else unanswered(table, earlier)
-    return WrittenPlan(output, table, needed, int(table["wave"].max()), len(left))
+    return WrittenPlan(output, table, needed, again, int(table["wave"].max()), len(left))
 
 
 def _affordable(needed: Forecast, difference: float) -> int:

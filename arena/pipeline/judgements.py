@@ -8,7 +8,7 @@ from arena.base.errors import ArenaError, refuse_twice
 from arena.base.files import digest_known
 from arena.base.format import listed, plural
 from arena.dataset.frozen import Truth
-from arena.dataset.judgements import Judgements, load_judgements
+from arena.dataset.judgements import Judgements, distinct_answers, load_judgements
 from arena.results.recipe import JUDGEMENTS, Recipe, RecipeInput
 
 
@@ -18,7 +18,7 @@ class GivenJudgements(NamedTuple):
     judgements: Judgements
     files: tuple[RecipeInput, ...]
     answers: int
-    """Number of answers in the files, repeated and unclear ones included."""
+    """Number of answers in the files, repeated and unclear ones included; one that answers several plans counts once."""
 
 
 def judgements_inputs(paths: Sequence[Path]) -> list[RecipeInput]:
@@ -53,7 +53,7 @@ def read_given(paths: Sequence[Path], truth: Truth) -> GivenJudgements | None:
             f"{plural(len(found.rows), 'answer', 'answers')} is on an image and a tag of this ground truth; name the "
             "judgements of this dataset"
         )
-    return GivenJudgements(found, tuple(files), len(found.rows))
+    return GivenJudgements(found, tuple(files), len(distinct_answers(found.rows)))
 
 
 class StoredJudgements(NamedTuple):

@@ -28,6 +28,7 @@ from arena.dataset.frozen import Truth, exact_weights
 from arena.dataset.readers import truth_from_rows
 from arena.evaluate import Entry, Settings, evaluate
 from arena.pipeline.display_options import DisplayOptions
+from arena.pipeline.judgements import read_given
 from arena.pipeline.output import open_run_folder
 from arena.pipeline.recipe import file_inputs, make_recipe, scores_input
 from arena.pipeline.stages import sign_result, write_run
@@ -127,7 +128,7 @@ def score(
         threshold: the model's threshold, 0 to 1; None means 0.5.
         weights, known: as in `compare`.
         settings: fields of `Settings`: `min_positives`, `convention`, `replicates`, `seed`, `slices`, `tag_groups`,
-            `imply`; and `against` and `pictures` as in `compare`.
+            `imply`; and `against`, `pictures` and `judgements` as in `compare`.
 
     Raises:
         ArenaError: the scores do not match the truth, or a setting is unknown or invalid.
@@ -145,6 +146,7 @@ def compare(
     known: Known = None,
     against: Sequence[str | Path] = (),
     pictures: Sequence[str] = (),
+    judgements: str | Path | Sequence[str | Path] = (),
     **settings: Any,
 ) -> Comparison:
     """Compare models on the same images.
@@ -159,6 +161,8 @@ def compare(
         against: index files of training images; the truth must be a dataset. The table `contamination` then holds the metrics
             without the images that are in them.
         pictures: folders with the pictures of these indexes, each as `INDEX=FOLDER`.
+        judgements: files of answers of people, Parquet or CSV (docs/judging.md). `summary["judged"]` then holds the metrics by
+            judged truth.
         settings: as in `score`.
 
     Raises:
@@ -180,8 +184,11 @@ def compare(
     entries, chosen = [model.entry for model in models], _settings(settings)
     inputs = [model.source for model in models if model.source is not None]
     inputs += [*file_inputs("index", against), *file_inputs("pictures", pictures)]
-    result = evaluate(given.truth, entries, chosen, against=found)
-    recipe = make_recipe(given, chosen, entries, inputs, command="", started=started, against=found)
+    files = [judgements] if isinstance(judgements, (str, Path)) else judgements
+    judged = read_given([Path(path) for path in files], given.truth)
+    answers = None if judged is None else judged.judgements
+    result = evaluate(given.truth, entries, chosen, against=found, judgements=answers)
+    recipe = make_recipe(given, chosen, entries, inputs, command="", started=started, against=found, judged=judged)
     return Comparison(sign_result(result, recipe))
 
 

@@ -37,6 +37,9 @@ HEADERS = {
 }
 """Headers of every response."""
 
+_OWN_POLICY = "Content-Security-Policy"
+"""Header that a response may set itself."""
+
 _READING = ("GET", "HEAD")
 _ANY_ADDRESS = ("0.0.0.0", "::", "")
 
@@ -116,7 +119,9 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                headers.update(
+                    {name: value for name, value in HEADERS.items() if name != _OWN_POLICY or name not in headers}
+                )
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

@@ -17,6 +17,7 @@ from arena.view.images import image_routes
 from arena.view.judging import issues_mode, judge_mode
 from arena.view.pages import static_file
 from arena.view.pictures import Picture
+from arena.view.report import report_routes
 from arena.view.trial import Trial
 from arena.view.viewed_run import ViewedRun
 
@@ -24,22 +25,26 @@ _KEPT = "private, max-age=3600"
 """An image of a dataset does not change while the server runs."""
 
 
-def create_app(run: ViewedRun, access: Access, plan: Path, book: AnswerBook, root: Path | None = None) -> Starlette:
+def create_app(
+    run: ViewedRun, access: Access, plan: Path, book: AnswerBook, root: Path | None = None, gold: str = ""
+) -> Starlette:  # fmt: skip
     """Return the application of a run; every request needs `access`.
 
     Args:
         plan: file of the cells to judge; it need not exist yet.
         book: file that answers are added to.
         root: folder with further model cards.
+        gold: name that stands for the judge of gold answers; empty if nobody gives them here.
     """
     routes: Sequence[BaseRoute] = [
         Route("/", lambda request: RedirectResponse("/images", 303)),
         Route("/static/{name}", _static),
         *_picture_routes(run),
         *image_routes(run),
-        *judge_mode(run, plan, book).routes(),
-        *issues_mode(run, book).routes(),
+        *judge_mode(run, plan, book, gold).routes(),
+        *issues_mode(run, book, gold).routes(),
         *Trial(run, root).routes(),
+        *report_routes(run),
     ]
     return Starlette(
         routes=routes, middleware=[Middleware(Guard, access=access)], exception_handlers={ArenaError: _as_line}

@@ -19,6 +19,7 @@ from arena.base.schema import INTEGER, TEXT, Schema, list_of, table_of
 from arena.dataset.answer_book import AnswerBook
 from arena.dataset.frozen import random_order
 from arena.dataset.judgements import ANSWERS, refuse_unknown_cells
+from arena.evaluate.answers import GOLD
 from arena.pipeline.judge import read_plan
 from arena.view.estimates import Estimator
 from arena.view.pages import page
@@ -72,12 +73,13 @@ class Mode:
         path: address of the mode.
         load: returns the questions as they are now.
         estimate: returns what is known by the answers so far.
+        gold: name under which a person gives gold answers; empty if nobody does.
     """
 
     def __init__(
-        self, run: ViewedRun, path: str, load: Callable[[], Questions], estimate: Callable[[], Mapping[str, Any]]
-    ) -> None:
-        self.run, self.path, self.load, self.estimate = run, path, load, estimate
+        self, run: ViewedRun, path: str, load: Callable[[], Questions], estimate: Callable[[], Mapping[str, Any]], gold: str
+    ) -> None:  # fmt: skip
+        self.run, self.path, self.load, self.estimate, self._gold = run, path, load, estimate, gold
         self._examples = Examples(run)
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -118,18 +120,27 @@ class Mode:
         word, number = asked.get("answer"), asked.get("number", -1)
         if word not in ANSWERS:
             raise ArenaError(f"answer {word!r}; wanted: {', '.join(ANSWERS)}")
-        questions.answer(number, word, _judge(asked))
+        questions.answer(number, word, self._judge(asked))
         return self._more(questions, asked, [one for one in asked.get("shown", []) if one != number])
 
     def _undo(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         questions = self._same_plan(asked)
-        number = questions.undo(asked["page"], _judge(asked))
+        number = questions.undo(asked["page"], self._judge(asked))
         again = [] if number is None else [self._shown(questions, number)]
         return {"questions": again, "plan": _stamp_of(questions), **self._progress(questions)}
 
     def _leave(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         self.load().leave(asked["page"])
         return {}
+
+    def _judge(self, asked: Mapping[str, Any]) -> str:
+        """Return the name that is stored with an answer; that of gold answers is not typed but stands for another."""
+        name = " ".join(one_line(asked.get("judge", "")).split())
+        if not 0 < len(name) <= _LONGEST_NAME:
+            raise ArenaError(f"write your name or initials, at most {_LONGEST_NAME} letters")
+        if name == GOLD:
+            raise ArenaError(f"answers of {GOLD} count as right; choose another name, or see --gold of arena view")
+        return GOLD if name == self._gold else name
 
     def _same_plan(self, asked: Mapping[str, Any]) -> Questions:
         questions = self.load()
@@ -138,7 +149,9 @@ class Mode:
         return questions
 
     def _more(self, questions: Questions, asked: Mapping[str, Any], shown: Sequence[int]) -> dict[str, Any]:
-        numbers = questions.take(asked["page"], _judge(asked), AHEAD - len(shown), shown) if len(shown) < AHEAD else []
+        numbers = (
+            questions.take(asked["page"], self._judge(asked), AHEAD - len(shown), shown) if len(shown) < AHEAD else []
+        )
         more = [self._shown(questions, number) for number in numbers]
         return {"questions": more, "plan": _stamp_of(questions), **self._progress(questions)}
 
@@ -162,13 +175,6 @@ class Mode:
 def _stamp_of(questions: Questions) -> str:
     """Return what a page repeats, so that no answer goes to a question of another plan or wave."""
     return f"{questions.plan} {len(questions.questions)}"
-
-
-def _judge(asked: Mapping[str, Any]) -> str:
-    name = " ".join(one_line(asked.get("judge", "")).split())
-    if not 0 < len(name) <= _LONGEST_NAME:
-        raise ArenaError(f"write your name or initials, at most {_LONGEST_NAME} letters")
-    return name
 
 
 async def _body(request: Request) -> bytes:
@@ -228,13 +234,13 @@ class PlanFile:
         return Questions(str(table["plan"].iloc[0]) if len(table) else "", questions, self._book)
 
 
-def judge_mode(run: ViewedRun, plan: Path, book: AnswerBook) -> Mode:
+def judge_mode(run: ViewedRun, plan: Path, book: AnswerBook, gold: str = "") -> Mode:
     """Return the mode that asks the cells of a plan."""
     file, estimator = PlanFile(run, plan, book), Estimator(run, book)
-    return Mode(run, "/judge", file.load, lambda: estimator.latest(file.table))
+    return Mode(run, "/judge", file.load, lambda: estimator.latest(file.table), gold)
 
 
-def issues_mode(run: ViewedRun, book: AnswerBook) -> Mode:
+def issues_mode(run: ViewedRun, book: AnswerBook, gold: str = "") -> Mode:
     """Return the mode that asks the labels that are likely missing, the strongest first; its answers were not sampled."""
     labels = run.stored.result.tables["labels"]
     missing = labels[labels["kind"] == "missing"]
@@ -244,4 +250,4 @@ def issues_mode(run: ViewedRun, book: AnswerBook) -> Mode:
         if image in run.row_of and tag in run.truth.tags.index
     ]
     questions = Questions("", asked, book)
-    return Mode(run, "/issues", lambda: questions, dict)
+    return Mode(run, "/issues", lambda: questions, dict, gold)

@@ -12,7 +12,13 @@ from arena.base.version import __version__
 from arena.report.html import environment, template_text
 from arena.view.viewed_run import ViewedRun
 
-MODES = {"/images": "Images", "/judge": "Judge", "/issues": "Label issues", "/try": "Try an image"}
+MODES = {
+    "/images": "Images",
+    "/judge": "Judge",
+    "/issues": "Label issues",
+    "/try": "Try an image",
+    "/report/": "Comparison",
+}
 """Address and title of each mode."""
 
 _OF_REPORTS = {"page.css": "page.css"}

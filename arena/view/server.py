@@ -45,6 +45,7 @@ class ViewOptions(NamedTuple):
         judgements: file of all answers; it is created with the first one.
         dataset: the run's dataset, if it is not where the run found it.
         root: folder with further cards.
+        gold: name that stands for the judge of gold answers; empty if nobody gives them here.
     """
 
     run: Path
@@ -52,6 +53,7 @@ class ViewOptions(NamedTuple):
     judgements: Path = Path("judgements.parquet")
     dataset: str | None = None
     root: Path | None = None
+    gold: str = ""
 
 
 def serve(
@@ -85,7 +87,7 @@ def serve(
     book = AnswerBook(options.judgements)
     with listening(listen) as bound:
         access = Access(listen.host, bound.getsockname()[1])
-        app = create_app(run, access, options.plan, book, options.root)
+        app = create_app(run, access, options.plan, book, options.root, options.gold)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none", proxy_headers=False,
             timeout_graceful_shutdown=2,

@@ -1,5 +1,6 @@
 """`arena judge` from the plan to the metrics, on a small run of stored scores."""
 
+import math
 import re
 from pathlib import Path
 
@@ -7,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from arena.cli.terminal.judge import show_plan
 from arena.dataset.frozen import read_frozen
+from arena.metrics.judged_design import Forecast
+from arena.pipeline.judge import WrittenPlan
 from tests.conftest import arena_here, without_plots, write_dataset
 
 
@@ -93,3 +97,23 @@ def test_wrong_input_is_one_line(
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()[-1:]) == 1
+
+
+@pytest.mark.parametrize(
+    ("again", "shown"),
+    [
+        (None, ""),
+        (Forecast(700.4, 2_000.0), "macro F1 700; micro F1 2,000; this sizes the second wave"),
+        (Forecast(170.0, 60.0), "macro F1 170; micro F1 60; the second wave asks for the 600 that metrics need"),
+        (Forecast(700.0, math.inf), "micro F1 not with any number; the second wave keeps the number of before"),
+    ],
+)
+def test_what_the_first_wave_says_of_the_second(
+    again: Forecast | None, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.DataFrame({"image_id": ["i"]})
+    show_plan(WrittenPlan(Path("plan.parquet"), table, Forecast(650.0, 640.0), again, 2, 1), 0.01)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "clear answers that show a true difference of 0.01 with 80 % power: macro F1 650; micro F1 640" in text
+    assert shown in text
+    assert ("by the answers of the first wave" in text) == (again is not None)

@@ -10,6 +10,8 @@ from arena.dataset.judgements import (
     COLUMNS,
     PlannedCells,
     add_judgements,
+    answers_of_other_plans,
+    distinct_answers,
     load_judgements,
     read_judgements,
     read_plans,
@@ -89,3 +91,39 @@ def test_a_plan_is_registered_with_its_probabilities_and_stays_with_more_answers
     table({"judge": "ben"}).to_csv(copy, index=False)
     both = load_judgements([path, copy])
     assert (len(both.rows), list(both.plans)) == (4, ["p"])
+
+
+INCLUSION = pd.DataFrame({"image_id": ["i", "k"], "tag": "hat", "inclusion_probability": [0.25, 0.125]})
+
+
+@pytest.mark.parametrize(
+    ("rows", "taken"),
+    [
+        ([{}, {"tag": "cap"}], [("yes", 0.25)]),  # a cell that the plan did not draw stays out
+        ([{}, {"judge": "ben", "answer": "no"}], [("yes", 0.25), ("no", 0.25)]),
+        ([{}, {}], [("yes", 0.25), ("yes", 0.25)]),  # asked twice
+        ([{}, {"plan": "other", "inclusion_probability": 0.1}], [("yes", 0.25)]),  # one answer, in two plans
+        ([{}, {"plan": "new", "inclusion_probability": 0.25}], []),  # taken over before
+        ([{"plan": "new"}, {"judge": "ben"}], [("yes", 0.25)]),
+        ([{"plan": "", "inclusion_probability": None}], []),  # a label issue was not sampled
+        ([{"image_id": "k", "answer": "unclear"}], [("unclear", 0.125)]),
+    ],
+)
+def test_answers_to_other_plans_answer_a_new_one(rows: list[dict[str, object]], taken: list[tuple[str, float]]) -> None:
+    found = answers_of_other_plans(table(*rows), "new", INCLUSION)
+    assert set(found["plan"]) <= {"new"}
+    assert list(zip(found["answer"], found["inclusion_probability"], strict=True)) == taken
+    both = pd.concat([table(*rows), found])
+    assert len(distinct_answers(both)) == len(distinct_answers(table(*rows)))
+    assert not len(answers_of_other_plans(both, "new", INCLUSION))
+
+
+def test_a_registered_plan_has_the_answers_of_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "j.parquet"
+    add_judgements(path, [table({}, {"tag": "cap"})])
+    register_plan(path, "new", PlannedCells(2, ("hat",), ("i", "k")), INCLUSION)
+    rows = read_judgements(path)
+    assert rows[rows["plan"] == "new"][["image_id", "tag", "inclusion_probability"]].to_numpy().tolist() == [
+        ["i", "hat", 0.25]
+    ]
+    assert rows[rows["plan"] == "p"]["inclusion_probability"].tolist() == [0.5, 0.5]

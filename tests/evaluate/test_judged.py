@@ -11,18 +11,8 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.dataset.judgements import Judgements, PlannedCells
 from arena.evaluate.answers import GOLD, LEAST_ANSWERS, agreement, error_rate, sampled_answers
-from arena.evaluate.judged import (
-    FIRST_WAVE,
-    LABELS,
-    Cells,
-    answers_of,
-    draw_plan,
-    estimate_judged,
-    forecast,
-    planned_cells,
-    read_cells,
-    unanswered,
-)
+from arena.evaluate.judged import LABELS, Cells, answers_to, estimate_judged, read_cells
+from arena.evaluate.judged_plan import FIRST_WAVE, Differences, draw_plan, forecast, planned_cells, unanswered
 from arena.evaluate.judged_summary import judged_summary
 from arena.metrics.registry import THRESHOLDED
 from arena.results.recipe import Settings
@@ -58,7 +48,7 @@ def answered(plan: pd.DataFrame, truth: np.ndarray, unclear: float = 0.0) -> pd.
 
 
 def test_a_plan_is_the_same_each_time_and_depends_on_its_seed(cells: Cells) -> None:
-    first, again, other = (draw_plan(cells, 1_000, seed) for seed in (0, 0, 1))
+    first, again, other = (draw_plan(cells, 1_000, seed).table for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
     assert first["plan"].iloc[0] != other["plan"].iloc[0]
     assert len(first) == pytest.approx(FIRST_WAVE * 1_000, abs=60)
@@ -69,10 +59,10 @@ def test_a_plan_is_the_same_each_time_and_depends_on_its_seed(cells: Cells) -> N
 def test_the_second_wave_keeps_the_first_and_raises_its_inclusion_probabilities(
     cells: Cells, truth: np.ndarray
 ) -> None:
-    first = draw_plan(cells, 1_000, 0)
+    first = draw_plan(cells, 1_000, 0).table
     told = answered(first, truth)
-    assert len(draw_plan(cells, 1_000, 0, told.iloc[1:])) == len(first)  # one cell has no answer yet
-    both = draw_plan(cells, 1_000, 0, told)
+    assert len(draw_plan(cells, 1_000, 0, told.iloc[1:]).table) == len(first)  # one cell has no answer yet
+    both = draw_plan(cells, 1_000, 0, told).table
     merged = first.merge(both, on=["image_id", "tag"], suffixes=("", "_of_both"))
     assert len(merged) == len(first) < len(both)
     assert (merged["inclusion_probability_of_both"] >= merged["inclusion_probability"]).all()
@@ -87,8 +77,8 @@ def test_random_numbers_of_a_cell_do_not_depend_on_other_cells(cells: Cells) -> 
 
 
 def test_judged_truth_is_nearer_to_the_truth_than_recorded_labels(cells: Cells, truth: np.ndarray) -> None:
-    first = draw_plan(cells, 2_000, 0)
-    both = draw_plan(cells, 2_000, 0, answered(first, truth))
+    first = draw_plan(cells, 2_000, 0).table
+    both = draw_plan(cells, 2_000, 0, answered(first, truth)).table
     found = estimate_judged(cells, answered(both, truth), both)
     assert found.unclear == 0
     for name, predicted in cells.predicted.items():
@@ -103,9 +93,9 @@ def test_judged_truth_is_nearer_to_the_truth_than_recorded_labels(cells: Cells, 
 
 
 def test_unclear_answers_count_as_missing_at_random(cells: Cells, truth: np.ndarray) -> None:
-    plan = draw_plan(cells, 2_000, 0)
+    plan = draw_plan(cells, 2_000, 0).table
     told = answered(plan, truth, unclear=0.25)
-    found = answers_of(cells, told, plan)
+    found = sampled_answers(cells.image_ids, cells.tags, Judgements(answers_to(told, plan))).cells
     share = (told["answer"] != "unclear").mean()
     assert len(found) == (told["answer"] != "unclear").sum()
     planned = plan.set_index(["image_id", "tag"])["inclusion_probability"]
@@ -114,7 +104,7 @@ def test_unclear_answers_count_as_missing_at_random(cells: Cells, truth: np.ndar
 
 
 def test_too_few_answers_are_refused(cells: Cells, truth: np.ndarray) -> None:
-    plan = draw_plan(cells, 300, 0)
+    plan = draw_plan(cells, 300, 0).table
     with pytest.raises(ArenaError, match=f"at least {LEAST_ANSWERS}"):
         estimate_judged(cells, answered(plan, truth), plan)
 
@@ -129,7 +119,7 @@ def test_agreement_worked_by_hand() -> None:
 
 
 def test_the_forecast_falls_with_the_difference(cells: Cells) -> None:
-    assert forecast(cells, 0.2).micro < forecast(cells, 0.1).micro
+    assert forecast(cells, Differences(1.0, 0.2)).micro < forecast(cells, Differences(1.0, 0.1)).micro
 
 
 def test_cells_are_those_of_the_compared_tags() -> None:
@@ -144,7 +134,7 @@ def test_cells_are_those_of_the_compared_tags() -> None:
 @pytest.fixture(scope="module")
 def asked(cells: Cells, truth: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A plan of one wave, and its answers."""
-    plan = draw_plan(cells, 2_600, 0)
+    plan = draw_plan(cells, 2_600, 0).table
     return plan, answered(plan, truth)
 
 
@@ -200,7 +190,7 @@ def test_a_model_that_was_not_planned_for_is_judged_by_the_same_answers(
 
 
 def test_two_plans_are_averaged_by_their_answers(cells: Cells, truth: np.ndarray) -> None:
-    plans = [draw_plan(cells, 2_600, 0), draw_plan(cells, 3_400, 5)]
+    plans = [draw_plan(cells, 2_600, 0).table, draw_plan(cells, 3_400, 5).table]
     rows = pd.concat([answered(plan, truth) for plan in plans])
     found = sampled_answers(cells.image_ids, cells.tags, Judgements(rows))
     assert len(found.cells) == len(rows) >= found.clear
@@ -245,7 +235,7 @@ def test_a_comparison_of_fewer_images_and_tags_takes_the_answers_on_them(
 @pytest.fixture(scope="module")
 def twice(cells: Cells, truth: np.ndarray) -> pd.DataFrame:
     """Right answers of two people to every cell of a plan."""
-    rows = answered(draw_plan(cells, 4_000, 0), truth)
+    rows = answered(draw_plan(cells, 4_000, 0).table, truth)
     return pd.concat([rows, rows.assign(judge="y")])
 
 

@@ -5,19 +5,20 @@ import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.evaluate.judged import FIRST_WAVE_COLUMN, Cells, draw_plan
+from arena.evaluate.judged import Cells
 from arena.evaluate.judged_partly import answered_part
+from arena.evaluate.judged_plan import FIRST_WAVE_COLUMN, draw_plan
 
 from .test_judged import answered, cells, truth  # noqa: F401
 
 
 def test_a_finished_plan_is_returned_as_it_is(cells: Cells, truth: np.ndarray) -> None:  # noqa: F811
-    plan = draw_plan(cells, 1_000, 0)
+    plan = draw_plan(cells, 1_000, 0).table
     assert answered_part(plan, answered(plan, truth)) is plan
 
 
 def test_the_answered_share_scales_the_first_wave(cells: Cells, truth: np.ndarray) -> None:  # noqa: F811
-    plan = draw_plan(cells, 1_000, 0)
+    plan = draw_plan(cells, 1_000, 0).table
     part = answered_part(plan, answered(plan.iloc[:100], truth))
     assert part.index.tolist() == list(range(100))
     expected = plan["inclusion_probability"].iloc[:100] * 100 / len(plan)
@@ -27,8 +28,8 @@ def test_the_answered_share_scales_the_first_wave(cells: Cells, truth: np.ndarra
 @pytest.fixture(scope="module")
 def second(cells: Cells, truth: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:  # noqa: F811
     """Both waves, and the answers to the first with the probabilities of the first."""
-    first = answered(draw_plan(cells, 2_500, 0), truth)
-    return draw_plan(cells, 2_500, 0, first), first
+    first = answered(draw_plan(cells, 2_500, 0).table, truth)
+    return draw_plan(cells, 2_500, 0, first).table, first
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999])

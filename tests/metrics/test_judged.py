@@ -4,22 +4,17 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from arena.metrics.judged import (
     NO_CELLS,
+    AtProxies,
     JudgedCells,
-    answers_needed,
-    answers_worth,
-    asking_intensity,
-    corrected_labels,
+    corrections,
     estimate_all,
     estimated,
-    inclusion_probabilities,
-    influences,
     pulls,
 )
+from arena.metrics.judged_design import asking_intensity, inclusion_probabilities
 
 
 def world(seed: int, images: int = 40, tags: int = 5) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
@@ -52,7 +47,10 @@ def test_answers_to_all_cells_give_the_true_micro_metrics_whatever_the_proxies()
     truth, predicted, proxy = world(1)
     image, tag = np.nonzero(np.ones_like(truth))
     cells = JudgedCells(image, tag, np.ones(truth.size), truth[image, tag].astype(float))
-    np.testing.assert_array_equal(corrected_labels(proxy, cells), truth)
+    found = proxy.copy()
+    change = corrections(proxy, cells)
+    np.add.at(found, (change.image, change.tag), change.amount)
+    np.testing.assert_allclose(found, truth, atol=1e-15)
     models, _ = estimate_all(predicted, proxy, cells)
     assert models["A"]["micro_f1"].value == pytest.approx(f1(predicted["A"], truth)[1])
 
@@ -95,30 +93,10 @@ def test_images_of_a_cluster_count_as_one() -> None:
 
 def test_undefined_metrics_stay_undefined() -> None:
     nothing = np.zeros((4, 2))
-    found = influences(nothing.astype(bool), nothing, nothing)
+    found = AtProxies(nothing.astype(bool), nothing).corrected(corrections(nothing, NO_CELLS))
     assert math.isnan(found["macro_f1"].value)
     assert math.isnan(found["micro_precision"].value)
     assert math.isnan(estimated(found["micro_f1"]).value)
-
-
-@given(st.lists(st.floats(0, 1).map(lambda one: round(one, 6)), min_size=1, max_size=30), st.floats(0.1, 40))
-@settings(max_examples=40)
-def test_inclusion_probabilities_sum_to_the_answers(weights: list[float], answers: float) -> None:
-    intensity = np.array([*weights, 0.5])
-    found = inclusion_probabilities(intensity, answers)
-    assert ((found >= 0) & (found <= 1)).all()
-    assert found.sum() == pytest.approx(min(answers, (intensity > 0).sum()), rel=1e-6)
-    free = (found < 1) & (intensity > 0)
-    ratios = found[free] / intensity[free]
-    assert np.allclose(ratios, ratios[:1])
-
-
-def test_a_difference_of_images_alone_needs_infinitely_many_answers() -> None:
-    _, predicted, proxy = world(5)
-    enough = answers_needed(list(predicted.values()), proxy, 0.05, (0.01, 0.01))
-    assert 0 < enough.macro < math.inf
-    assert answers_needed(list(predicted.values()), proxy, 0.05, (0.02, 0.01)).macro == math.inf
-    assert answers_needed(list(predicted.values()), proxy, 0.1, (0.01, 0.01)).macro < enough.macro / 4
 
 
 TWICE = JudgedCells(np.array([1, 1]), np.array([0, 0]), np.array([0.5, 0.25]), np.ones(2), np.full(2, 0.5))
@@ -147,18 +125,6 @@ def test_estimates_worked_by_hand(cells: JudgedCells, macro: float, micro: float
     assert found["micro_f1"].value == pytest.approx(micro)
     if cells.share is None and len(cells):
         assert found["macro_f1"].standard_error ** 2 == pytest.approx(variance)
-
-
-def test_what_answers_are_worth_worked_by_hand() -> None:
-    """One answer, asked with 0.5: pull (2 - 0.5) / 3 = 0.5, deviation 0.75, variance (1 - 0.5) / 0.5^2 * 0.375^2 = 0.28125."""
-    predicted, proxy = ONE_TAG
-    cells = JudgedCells(np.array([1]), np.array([0]), np.array([0.5]), np.array([1.0]))
-    pull = pulls(predicted, proxy).macro
-    worth = answers_worth(pull, proxy, cells, 1.0)
-    scale = 0.5 * 0.5 + math.sqrt(0.25 * 0.75) * (0.5 + 0.5 / 3)  # sqrt(q (1 - q)) times the pulls 0.5, 0.5, -0.5 / 3
-    assert worth.effective == pytest.approx(scale**2 / (0.9 * 0.28125))
-    assert worth.image_error == pytest.approx(math.sqrt(1 - 0.28125))
-    assert answers_worth(pull, proxy, NO_CELLS, 1.0) == (math.inf, 1.0)
 
 
 @pytest.mark.parametrize("truth", [0.0, 1.0])

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.dataset.judgements import load_judgements
-from arena.evaluate.answers import sampled_answers
+from arena.dataset.judgements import load_judgements, read_judgements
+from arena.evaluate.answers import agreement, error_rate, sampled_answers
+from arena.evaluate.judged_partly import answered_part
 from arena.pipeline.check.check import check_candidate
 from arena.pipeline.compare import compare_entrants
 from arena.pipeline.display_options import DisplayOptions
@@ -134,6 +135,24 @@ def test_a_comparison_of_runs_takes_their_answers(asked: Asked, tmp_path: Path) 
     found = asked.entry(folder)
     assert set(found["models"]) == {"a", "c"}
     assert found["undefined"] == ""
+
+
+def test_a_later_plan_asks_no_cell_again(asked: Asked, tmp_path: Path) -> None:
+    """Plans of one seed draw mostly the same cells; the answers count once for agreement and errors."""
+    file = shutil.copy(asked.file, tmp_path / "j.parquet")
+    before = read_judgements(file)
+    found = plan_questions(asked.plain, tmp_path / "plan.parquet", PlanOptions(answers=1_500, judgements=file))
+    after = read_judgements(file)
+    new = after[after["plan"] == found.table["plan"].iloc[0]]
+    drawn = found.table.merge(before, on=["image_id", "tag"], how="left")
+    assert found.left == drawn["answer"].isna().sum() < 0.2 * len(found.table)
+    assert len(new) + found.left == len(found.table)
+    both = new.merge(found.table, on=["image_id", "tag"])
+    assert both["inclusion_probability_x"].equals(both["inclusion_probability_y"])
+    assert agreement(after) == pytest.approx(agreement(before), nan_ok=True)
+    assert error_rate(after) == pytest.approx(error_rate(before), nan_ok=True)
+    with pytest.raises(ArenaError, match="answers of earlier plans"):
+        answered_part(found.table, after.drop(new.index[:5]))
 
 
 POLICY = "[margins]\njudged = true\nmacro_f1 = 0.5\nmicro_f1 = 0.0001\nrule = 'non-inferiority'\n"

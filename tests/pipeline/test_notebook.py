@@ -115,3 +115,24 @@ def test_a_mistyped_table_is_suggested() -> None:
 def test_importing_the_package_loads_nothing_heavy() -> None:
     code = "import sys, arena; print([m for m in ('numpy', 'pandas', 'torch') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_answers_of_people_give_metrics_by_judged_truth(tmp_path: Path) -> None:
+    """Every cell is answered as it is labelled, so judged truth is that of the labels."""
+    images = [f"j{n}" for n in range(80)]
+    both = {"good": pd.concat([GOOD, GOOD.set_axis(images)]), "poor": pd.concat([POOR, POOR.set_axis(images)])}
+    labels = pd.concat([TRUTH, TRUTH.set_axis(images)])
+    cells = labels.melt(ignore_index=False, var_name="tag", value_name="yes").rename_axis("image_id").reset_index()
+    rows = cells.assign(
+        answer=np.where(cells["yes"], "yes", "no"), judge="ann", time="t", inclusion_probability=1.0, plan="p"
+    )
+    rows.drop(columns="yes").to_csv(tmp_path / "answers.csv", index=False)
+    found = arena.compare(both, labels, replicates=0, judgements=tmp_path / "answers.csv")
+    own = found.summary["judged"]["models"]["good"]["regimes"]["own"]
+    assert found.summary["judged"]["answers"] == 640
+    assert own["micro_f1"] == pytest.approx(found.leaderboard.loc[("good", "own"), "micro_f1"], abs=1e-9)
+    run = found.save(tmp_path / "run")
+    assert read_result(run).summary["judged"]["answers"] == 640
+    assert "judged" not in arena.score(GOOD, TRUTH, replicates=0).summary
+    with pytest.raises(ArenaError, match=r"none\.csv: no such file"):
+        arena.score(GOOD, TRUTH, replicates=0, judgements=[tmp_path / "none.csv"])

@@ -18,6 +18,8 @@ PATHS = (
     "/try",
     "/static/view.css",
     "/picture/full/0",
+    "/report/",
+    "/report/thumbnails/x.webp",
 )
 
 
@@ -87,6 +89,7 @@ def test_a_read_by_another_site_is_refused_unless_it_opens_a_page(client: Client
         "/static/../server.py", "/static/%2e%2e/server.py", "/static/..%2f..%2f..%2fpyproject.toml", "/static/__init__.py",
         "/static//etc/passwd", "/static/", "/picture/full/60", "/picture/full/-1", "/picture/full/..%2f0",
         "/picture/other/0", "/picture/full/99999999999999999999", "/images.parquet",
+        "/report/run.json", "/report/thumbnails/..%2frun.json", "/report/thumbnails/thumbnails.parquet",
         "/judge/nothing", "/image?id=..%2fdataset.toml", "/image?id=", "/run.json",
     ],
 )  # fmt: skip

@@ -169,6 +169,46 @@ def test_keys_of_the_images_and_what_is_blurred(browse: Visit, viewed: ViewedRun
     assert page.locator(".grid a").count() == rows.sum()
 
 
+SLICES = """<table id="slices"><tbody><tr class="kind"><th><bdi>Rating</bdi></th></tr>
+<tr><th><bdi>general</bdi></th></tr><tr><th><bdi>other</bdi></th></tr></tbody></table></main>"""
+"""A table of slices as on the page; the drawn images have one rating."""
+
+
+def with_slices(route: Any) -> None:
+    answer = route.fetch()
+    text = (
+        answer.text().replace("</main>", SLICES, 1).replace('"slices":[]', '"slices":[["Rating","general","rating:g"]]')
+    )
+    route.fulfill(response=answer, body=text)
+
+
+def test_figures_of_the_comparison_page_lead_to_their_images(server: Server, browse: Visit, viewed: ViewedRun) -> None:
+    """From a tag's panel, a model, a slice and a suspected label; the icon of the page is a data address."""
+    page = browse("/static/view.css")
+    page.route("**/report/", with_slices)
+    page.goto(f"{server.base}/report/")
+    page.wait_for_selector("#tags-box button.tag")
+    page.click("#tags-box button.tag")
+    tag = page.inner_text(".detail-box h3.full bdi")
+    links = {one.inner_text(): one.get_attribute("href") for one in page.locator(".detail-box .view-links a").all()}
+    assert links["false positives of a"] == f"/images?tag={tag}&show=fp&model=a"
+    assert set(links) == {"images with this tag", "models disagree"} | {
+        f"false {kind} of {model}" for kind in ("positives", "negatives") for model in "ab"
+    }
+    of_model = page.locator("tr[data-model=b] .view-links a").first
+    assert of_model.get_attribute("href") == "/images?show=fp&model=b"
+    of_slices = page.locator("#slices .view-links a")
+    assert [one.get_attribute("href") for one in of_slices.all()] == ["/images?slice=rating%3Ag"]
+    assert page.locator("main h2 + p > .view-links").count() >= 4
+    suspects = page.locator(".suspect .view-links a")
+    for address in [suspects.first.get_attribute("href")] if suspects.count() else []:
+        assert address.startswith("/image?id=")
+    page.click(".detail-box .view-links a")
+    page.wait_for_url("**/images?*")
+    assert page.locator(".grid a").count() == min(60, viewed.labels(viewed.truth.tags.index[tag]).sum())
+    browse.reports[:] = [one for one in browse.reports if not one.startswith("data:")]  # type: ignore[attr-defined]
+
+
 MODES = ("/images?tag=tag_1&show=fp", "/image?id=0002&tag=tag_1", "/judge", "/issues", "/try")
 
 COLOURED = MODES[1:3]

@@ -207,3 +207,28 @@ def test_estimates_are_computed_beside_the_answers(client: Client) -> None:
     assert found["answered"] == 1
     assert found["estimate"] in ({}, {"reason": "Differences are shown from 600 clear answers on; 1 so far."})
     assert client.get("/issues/progress").json()["estimate"] == {}
+
+
+def test_only_the_owner_of_gold_answers_gives_them(viewed: ViewedRun, plan: Path, book: AnswerBook, visit: Any) -> None:
+    """The name gold is refused; another name stands for it, which only the person who started the server knows."""
+    from starlette.testclient import TestClient
+
+    from arena.view.access import Access
+    from arena.view.app import create_app
+
+    from .conftest import ORIGIN, PORT
+
+    plain = Person(visit(), "ann")
+    for action in ("next", "answer", "undo"):
+        refused = plain.client.post(
+            f"/judge/{action}", json={"page": "p", "judge": " gold ", "plan": plain.plan, "number": 0, "answer": "yes"}
+        )
+        assert refused.status_code == 409
+        assert "choose another name" in refused.json()["problem"]
+    app = create_app(viewed, Access("127.0.0.1", PORT, "secret"), plan, book, gold="vault")
+    client = TestClient(app, base_url=ORIGIN, headers={"origin": ORIGIN})
+    client.get("/static/icon.svg?token=secret")
+    for name in ("vault", "ann"):
+        Person(client, name).answer("yes")
+    assert read_judgements(book.path)["judge"].tolist() == ["gold", "ann"]
+    assert "vault" not in client.get("/judge").text

@@ -16,8 +16,9 @@ def add(files: tuple[Path, ...], judgements: Path) -> None:
     Example: arena judge add answers-anna.csv answers-ben.csv
     """
     from arena.base.format import plural
+    from arena.dataset.judgements import distinct_answers
     from arena.pipeline.judge import add_answers
 
-    rows = add_answers(files, judgements)
+    rows = distinct_answers(add_answers(files, judgements))
     people = plural(rows["judge"].nunique(), "person", "people")
     click.echo(f"{judgements}: {plural(len(rows), 'answer', 'answers')} of {people}")

@@ -18,11 +18,12 @@ from arena.cli.verbs import split_names
 @option("--models", "-m", metavar="A,B", show_default=False, help="Models; the first two are compared.  [default: all]")
 @option(
     "--difference", type=click.FloatRange(0, 1, True, True), default=0.01, metavar="D",
-    help="True difference of F1 to decide; sets the number of answers.",
+    help="True difference of F1 to decide. It sets the number of answers: a forecast, and the answers of the first wave then "
+    "size the second.",
 )  # fmt: skip
 @option(
     "--answers", type=click.IntRange(100), metavar="N", show_default=False,
-    help="Expected number of cells instead. Metrics need 600 clear answers, so name 700 or more.",
+    help="Number of clear answers instead, about. The second wave makes up for unclear answers of the first. Metrics need 600.",
 )  # fmt: skip
 @option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Seed of the sample.")
 @judgements_option
@@ -34,7 +35,9 @@ def plan(
 ) -> None:  # fmt: skip
     """Choose the cells (image, tag) to ask people about, and print how many answers decide a difference.
 
-    The first wave asks 30 % of the cells. After its answers were added, the same command writes both waves.
+    The first wave asks 30 % of the forecast. After its answers were added, the same command writes both waves: their answers
+    say how many more are needed. Cells that earlier plans have answers to are not asked again; these answers count for this
+    plan as well.
 
     Example: arena judge plan runs/demo --difference 0.01
     """

@@ -9,9 +9,11 @@ from rich.text import Text
 from arena.base.format import count, figure, interval, plural, signed
 from arena.cli.terminal.console import results_console
 from arena.cli.terminal.judged import show_judged
+from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.judged import Judged
 from arena.metrics.intervals import resampled_interval
 from arena.metrics.judged import Estimated
+from arena.metrics.judged_design import Forecast
 from arena.metrics.registry import METRICS
 from arena.pipeline.judge import Progressed, WrittenPlan
 
@@ -23,16 +25,32 @@ def show_plan(plan: WrittenPlan, difference: float) -> None:
     """Print the number of answers that a difference needs, and the cells of the plan."""
     console = results_console()
     if not math.isnan(plan.needed.macro):
-        needed = "; ".join(
-            f"{title} {count(round(value)) if math.isfinite(value) else 'not with any number'}"
-            for title, value in (("macro F1", plan.needed.macro), ("micro F1", plan.needed.micro))
-        )
-        console.print(f"answers that show a true difference of {difference:g} with 80 % power: {needed}", markup=False)
+        needed = f"clear answers that show a true difference of {difference:g} with 80 % power: {_numbers(plan.needed)}"
+        console.print(needed, markup=False)
+    if plan.again is not None:
+        console.print(f"by the answers of the first wave: {_numbers(plan.again)}{_decides(plan)}", markup=False)
     waves = "the first wave" if plan.wave == 1 else "both waves"
     console.print(
         f"{plan.path}: {plural(len(plan.table), 'cell', 'cells')} ({waves}), {count(plan.left)} without an answer",
         markup=False,
     )
+
+
+def _numbers(needed: Forecast) -> str:
+    return "; ".join(
+        f"{title} {count(round(value)) if math.isfinite(value) else 'not with any number'}"
+        for title, value in (("macro F1", needed.macro), ("micro F1", needed.micro))
+    )
+
+
+def _decides(plan: WrittenPlan) -> str:
+    """Return which number sizes the second wave."""
+    wanted = max(plan.again or (math.inf,))
+    if not math.isfinite(wanted):
+        return "; the second wave keeps the number of before"
+    if wanted < LEAST_ANSWERS:
+        return f"; the second wave asks for the {LEAST_ANSWERS} that metrics need"
+    return "; this sizes the second wave"
 
 
 def show_status(found: Progressed) -> None:

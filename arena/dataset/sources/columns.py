@@ -14,7 +14,7 @@ from arena.dataset.records import Content, Record, RowRefusedError
 from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.forms import TagForms
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import Labels, parse_labels, parse_tags
+from arena.dataset.sources.labels import Labels, parse_checked, parse_labels, parse_tags
 from arena.dataset.sources.rows import TAG_COLUMN_NAMES
 from arena.dataset.sources.tree import Tree
 
@@ -128,7 +128,7 @@ class TableColumns:
         if image_id in (None, ""):
             raise RowRefusedError("unreadable row", f"column {self.image_id} is empty")
         labels = self._labels(values)
-        facts = row_facts(values, self.keep) | self._checked(values)
+        facts = row_facts(values, self.keep) | parse_checked(values, self.forms, self.names, self.tags)
         return Record(str(image_id), content, labels.tags, labels.rating, facts, labels.categories, where)
 
     def _labels(self, values: Mapping[str, Any]) -> Labels:
@@ -145,15 +145,6 @@ class TableColumns:
             raise RowRefusedError("no tags", f"column {self.tags} is empty")
         found = parse_tags(values[self.tags], self.forms, self.names, self.tags)
         return found._replace(rating=rating or found.rating)
-
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Return the tags that were checked, or verified to be absent; an empty list for a cell without any."""
-        found = {}
-        for name in KNOWN_COLUMNS:
-            if name in values:
-                cell = [] if values[name] in (None, "") else values[name]
-                found[name] = sorted(set(parse_tags(cell, self.forms, self.names, self.tags or name).tags))
-        return found
 
     def _single_tags(self, values: Mapping[str, Any]) -> list[str]:
         """Return the tags of a row whose columns hold, or stand for, one tag each."""

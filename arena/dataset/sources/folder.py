@@ -2,8 +2,9 @@
 
 The sidecar of `a.png` is `a.png.txt` or `a.txt` (tags separated by commas, as kohya and taggui write them, or one per line,
 as hydrus and gallery-dl do), `a.tags.txt` (hydrus), `a.caption` (kohya's default suffix), or `a.png.json` or `a.json` (an
-object with `tags`, or gallery-dl's metadata), `.a_meta.json` (waifuc) or `a-danbooru.json` (DanbooruDownloader). If an image
-has both, the tags come from the text, because people edit it, and the rest comes from the object.
+object with `tags`, perhaps `absent` and `checked`, or gallery-dl's metadata), `.a_meta.json` (waifuc) or `a-danbooru.json`
+(DanbooruDownloader). If an image has both, the tags come from the text, because people edit it, and the rest comes from the
+object.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
 from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.forms import TagForms
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import Labels, parse_caption, parse_labels
+from arena.dataset.sources.labels import Labels, parse_caption, parse_checked, parse_labels
 from arena.dataset.sources.tree import Tree, escape_name
 from arena.dataset.walk import FolderLevel
 from arena.images.formats import is_image_file
@@ -118,5 +119,5 @@ def _record(tree: Tree, level: FolderLevel, name: str, present: set[str], hints:
     json_text = sidecar(".json")
     table = None if json_text is None else parse_object(json_text, f"{where}: .json")
     labels = sidecar_labels(text, table, hints.forms)
-    facts = row_facts(table or {})
+    facts = row_facts(table or {}) | parse_checked(table or {}, hints.forms)
     return Record(image_id, content, labels.tags, labels.rating, facts, labels.categories, where)

@@ -13,7 +13,7 @@ from arena.base.errors import ArenaError
 from arena.base.reading import read_json
 from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import parse_tags
+from arena.dataset.sources.labels import parse_checked, parse_tags
 from arena.dataset.sources.tree import Tree, escape_name
 from arena.images.formats import has_image_suffix
 
@@ -45,8 +45,8 @@ def read(path: Path, hints: Hints) -> SourceItems:
         try:
             if not name:
                 raise RowRefusedError("missing", f"no image named {escape_name(key)} below {tree.root.name}")
-            labels = parse_tags(_tags(row), hints.forms)
-            yield Record(image_id, tree.find(name), labels.tags, labels.rating, {}, labels.categories, where)
+            labels, facts = parse_tags(_tags(row), hints.forms), parse_checked(row, hints.forms)
+            yield Record(image_id, tree.find(name), labels.tags, labels.rating, facts, labels.categories, where)
         except RowRefusedError as error:
             yield Reject(where, image_id, error.reason, error.detail)
 

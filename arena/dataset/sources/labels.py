@@ -7,6 +7,7 @@ one tag. `forms` splits texts. A prefix such as `character:` sets the category o
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from arena.dataset.frozen import KNOWN_COLUMNS
 from arena.dataset.ratings import rating_word
 from arena.dataset.records import RowRefusedError
 from arena.dataset.sources.forms import TagForms
@@ -116,6 +117,27 @@ def parse_tags(value: Any, forms: TagForms | None = None, names: Sequence[str] =
             be read.
     """
     return _labelled({"": _names(value, forms or TagForms(), place, names)})
+
+
+def parse_checked(
+    values: Mapping[str, Any], forms: TagForms, names: Sequence[str] = (), place: str = ""
+) -> dict[str, list[str]]:
+    """Return the tags that were checked, or verified to be absent, by column; an empty list for a cell without any.
+
+    Args:
+        values: column, or key of an object, -> value; a missing one says nothing.
+        forms, names: as in `parse_tags`.
+        place: column of the tags, whose form the texts have; empty if each column has its own.
+
+    Raises:
+        RowRefusedError: as `parse_tags`.
+    """
+    found = {}
+    for name in KNOWN_COLUMNS:
+        if name in values:
+            cell = [] if values[name] in (None, "") else values[name]
+            found[name] = sorted(set(parse_tags(cell, forms, names, place or name).tags))
+    return found
 
 
 def _names(value: Any, forms: TagForms, place: str, names: Sequence[str]) -> list[str]:

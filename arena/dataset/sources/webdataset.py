@@ -17,7 +17,7 @@ from arena.dataset.sources.columns import read_tag_name_list
 from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.folder import TEXT_SUFFIXES, first_text, parse_object, sidecar_labels
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, TAG_KEYS, Labels, parse_tags
+from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, TAG_KEYS, Labels, parse_checked, parse_tags
 from arena.dataset.sources.tree import escape_name
 from arena.images.decode import MAX_FILE_BYTES
 from arena.images.formats import HEAD_BYTES, IMAGE_SUFFIXES, is_image_head
@@ -119,7 +119,7 @@ def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tu
     try:
         table = parse_object(_text(files[".json"], where), where) if ".json" in files else None
         labels = _labels(files, table, where, hints, names)
-        facts = row_facts(table or {})
+        facts = row_facts(table or {}) | parse_checked(table or {}, hints.forms)
         yield Record(key, files[images[0]], labels.tags, labels.rating, facts, labels.categories, where)
     except RowRefusedError as error:
         if not rejects:

@@ -27,7 +27,8 @@ from arena.evaluate.expected import (
     match_run,
     prior_probabilities,
 )
-from arena.evaluate.judged import Cells, forecast
+from arena.evaluate.judged import Cells
+from arena.evaluate.judged_plan import Differences, forecast
 from arena.evaluate.unlabelled import Pictures, match_pictures, own_thresholds, read_scores, tag_blocks
 from arena.metrics.counts import Integers
 from arena.pipeline.pick.options import Calibrating, PickOptions
@@ -129,7 +130,7 @@ def _cells(pictures: Pictures, calibrations: list[ModelCalibration] | None, tags
 
 
 def _judging(cells: Cells, difference: float) -> dict[str, Any]:
-    needed = forecast(cells, difference) if len(cells.predicted) > 1 else None
+    needed = forecast(cells, Differences(difference, difference)) if len(cells.predicted) > 1 else None
     return {
         "images": len(cells.image_ids),
         "tags": len(cells.tags),

@@ -18,7 +18,7 @@ from arena.evaluate.expected import (
     ModelCalibration,
     tag_shifts,
 )
-from arena.evaluate.judged import draw_plan
+from arena.evaluate.judged_plan import Differences, draw_plan
 from arena.evaluate.matching import describe_thresholds
 from arena.evaluate.unlabelled import Pictures, own_thresholds
 from arena.images.thumbnails import Limits, ThumbnailSource, read_thumbnails, remove_thumbnails, write_thumbnails
@@ -48,9 +48,11 @@ def write_pick(
     _write_table(folder / TAGS_TABLE, _tag_table(found))
     _write_table(folder / IMAGES_TABLE, _image_table(given, found.pictures))
     if found.cells is not None:
-        wanted = [found.document["judging"][key] for key in ("macro_f1", "micro_f1")]
+        judging = found.document["judging"]
+        wanted = [judging[key] for key in ("macro_f1", "micro_f1")]
         answers = max([LEAST_ANSWERS, *(one for one in wanted if one is not None)])
-        _write_table(folder / PLAN_FILE, draw_plan(found.cells, answers, 0))
+        both = None if None in wanted else Differences(judging["difference"], judging["difference"])
+        _write_table(folder / PLAN_FILE, draw_plan(found.cells, answers, 0, differences=both).table)
     else:
         (folder / PLAN_FILE).unlink(missing_ok=True)
     thumbnails = _thumbnails(folder, given, found, options, execution.progress)

@@ -1,5 +1,8 @@
 """Import of tables that say which tags were checked."""
 
+import io
+import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 
 from arena.base.errors import ArenaError
 from arena.tags import TagRelations
-from tests.dataset.sources.kinds import lines, put
+from tests.dataset.sources.kinds import lines, picture, put
 
 from .imports import dataset, gather, rejected, table
 
@@ -73,3 +76,29 @@ def test_a_table_without_the_columns_has_none(images: Path) -> None:
     pd.DataFrame([{"file_name": "0.png", "tags": ["a"]}]).to_parquet(images / "t.parquet")
     gather(images / "t.parquet", images / "out")
     assert not {"absent", "checked"} & {*dataset(images / "out").images}
+
+
+@pytest.mark.parametrize("kind", ["folder", "webdataset", "kohya"])
+def test_objects_beside_images_say_what_was_checked(kind: str, tmp_path: Path) -> None:
+    """The third image has no such keys, so nothing beyond its tags is known."""
+    found = [{key: value for key, value in row.items() if key != "file_name" and value is not None} for row in ROWS]
+    source = tmp_path / "source"
+    if kind == "webdataset":
+        source.mkdir()
+        with tarfile.open(source / "0.tar", "w") as tar:
+            for number, row in enumerate(found):
+                for suffix, content in ((".png", picture(number)), (".json", json.dumps(row).encode())):
+                    info = tarfile.TarInfo(f"{number}{suffix}")
+                    info.size = len(content)
+                    tar.addfile(info, io.BytesIO(content))
+    else:
+        for number, row in enumerate(found):
+            put(source / f"{number}.png", number)
+            if kind == "folder":
+                put(source / f"{number}.json", json.dumps(row))
+        if kind == "kohya":
+            put(source / "meta.json", json.dumps({f"{number}.png": row for number, row in enumerate(found)}))
+    gather(source / "meta.json" if kind == "kohya" else source, tmp_path / "out")
+    assert lists(tmp_path / "out", "absent") == [["hat"], ["blue_eyes", "nowhere"], []]
+    assert lists(tmp_path / "out", "checked") == [["pup"], [], []]
+    assert dataset(tmp_path / "out").truth.known is not None
