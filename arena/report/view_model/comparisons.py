@@ -1,12 +1,13 @@
 """Tables of a result as page payload: differences, verdicts by tag, threshold policies, slices, calibration, label issues."""
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
+from arena.base.tables import rows_of
 from arena.metrics.registry import MACRO_THRESHOLDED, SLICED, TESTED, THRESHOLDED
 from arena.report.columns import Number, exact_column, exact_number, rounded_column, rounded_probability
 from arena.results.headline import as_published, headline
@@ -22,16 +23,9 @@ def difference_rows(result: Result) -> list[dict[str, Any]]:
 def _difference_rows(table: pd.DataFrame, *keys: str) -> dict[tuple[Hashable, ...], list[dict[str, Any]]]:
     """Return the rows as payload, by the values of the columns `keys`; a selection by pandas takes longer than all rows."""
     found: dict[tuple[Hashable, ...], list[dict[str, Any]]] = {}
-    for row in _rows(table):
+    for row in rows_of(table):
         found.setdefault(tuple(row[key] for key in keys), []).append(_difference_row(row))
     return found
-
-
-def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield each row; faster than `to_dict` of pandas, which boxes every value."""
-    names = table.columns.tolist()
-    for values in zip(*(table[name].tolist() for name in names), strict=True):
-        yield dict(zip(names, values, strict=True))
 
 
 def _difference_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +140,7 @@ def slice_results(result: Result) -> list[dict[str, Any]]:
     differences = _difference_rows(tested[tested["regime"] == "own"], "slice", "value")
     omitted = {"all", CONTAMINATION} if CONTAMINATION in result.summary else {"all"}
     parts: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    for row in _rows(table):
+    for row in rows_of(table):
         if row["slice"] not in omitted:
             parts.setdefault((row["slice"], row["value"]), {})[row["model"]] = row
     unknown: dict[str, Any] = dict.fromkeys(table.columns, math.nan)
