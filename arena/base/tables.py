@@ -4,9 +4,10 @@ Tables are read with pyarrow. The metadata that pandas stores, such as an index,
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -142,6 +143,17 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
             kind = "UInt64" if pa.types.is_unsigned_integer(table[name].type) else "Int64"
             frame[name] = pd.array(table[name].to_pylist(), dtype=kind)
     return frame
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield each row by column name; several times faster than `to_dict` of pandas, which looks at the type of every value.
+
+    >>> list(rows_of(pd.DataFrame({"tag": ["hat"], "tp": [3]})))
+    [{'tag': 'hat', 'tp': 3}]
+    """
+    names = frame.columns.tolist()
+    for values in zip(*(frame[name].tolist() for name in names), strict=True):
+        yield dict(zip(names, values, strict=True))
 
 
 def _wanted(

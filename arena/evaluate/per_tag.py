@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import special
 from scipy.sparse import csc_array, csr_array
 
+from arena.base.tables import rows_of
 from arena.evaluate.passes import Measured, square_sums
 from arena.evaluate.slices import TagSlice
 from arena.metrics import intervals, significance
@@ -162,7 +163,7 @@ def tests_of(measured: Measured, table: pd.DataFrame, column: int) -> dict[tuple
     rows, names = table[table["tag"] == measured.truth.tags.names[column]], [one.entry.name for one in measured.models]
     place = int(np.searchsorted(measured.compared, column))
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in rows.to_dict("records"):
+    for row in rows_of(rows):
         pair = str(row["first"]), str(row["second"])
         a, b = (names.index(name) for name in pair)
         weighted = measured.truth.weights is not None

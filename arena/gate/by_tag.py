@@ -7,6 +7,7 @@ from typing import Any
 
 from arena.base import format as figures
 from arena.base.format import shown
+from arena.base.tables import rows_of
 from arena.gate import keys
 from arena.gate.cases import MarginTest, interval_case, metric_of_tag, skipped_case, tag_losses
 from arena.gate.decidable import DecidableLosses, MetricOfPart
@@ -108,7 +109,7 @@ class _TagRegressions:
 def _critical_cases(judged: JudgedData, settings: _CriticalTags) -> list[Case]:
     """Return a case for each critical tag, with Holm's correction over those that are compared."""
     evidence = judged.evidence
-    tags = {row["tag"]: row for row in evidence.tags.to_dict("records")}
+    tags = {row["tag"]: row for row in rows_of(evidence.tags)}
     compared = [critical for critical in settings.each if critical.tag in tags]
     metrics = {critical.tag: metric_of_tag(tags[critical.tag], critical.figure) for critical in compared}
     family = holm_adjusted(

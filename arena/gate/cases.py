@@ -1,6 +1,6 @@
 """Cases from a metric and its margin: the outcome, the values, and one sentence that explains them."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from arena.base import format as figures
+from arena.base.tables import rows_of
 from arena.gate.decide import ONE_SIDED, DifferenceInterval, decide_outcome, detectable, images_to_decide
 from arena.gate.evidence import Evidence, MetricPair
 from arena.gate.keys import DecisionRule
@@ -128,14 +129,14 @@ def tag_losses(rows: pd.DataFrame, figure: str, *, margin: float, q: pd.Series |
     """
     lost = rows[rows[f"{figure}_difference"] < 0].sort_values([f"{figure}_difference", "tag"])
     found = []
-    for place, row in zip(lost.index, lost.to_dict("records"), strict=True):
+    for place, row in zip(lost.index, rows_of(lost), strict=True):
         one = metric_of_tag(row, figure)
         measure = to_measure(one, limit=-margin, p=None if q is None else float(q.loc[place]))
         found.append(TagLoss(str(row["tag"]), str(row["category"]), int(row["support"]), measure))
     return found
 
 
-def metric_of_tag(row: Mapping[Hashable, Any], name: str) -> MetricPair:
+def metric_of_tag(row: Mapping[str, Any], name: str) -> MetricPair:
     """Return one metric of a row of `Evidence.tags`."""
     keys = ("candidate", "baseline", "difference", "low", "high")
     candidate, baseline, *difference = (float(row[f"{name}_{key}"]) for key in keys)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from scipy import special
 
+from arena.base.tables import rows_of
 from arena.metrics.intervals import LEVEL, standard_error_of
 from arena.metrics.registry import HEADLINES, METRICS, TESTED
 from arena.metrics.significance import minimum_detectable
@@ -127,10 +128,10 @@ def _intervals(
     for name in HEADLINES:
         yield overall(name), regimes.get(regime if METRICS[name].needs_threshold else "own", {}), name
     if (slices := result.tables.get("slices")) is not None:
-        for row in slices[(slices["model"] == baseline) & (slices["slice"] != "all")].to_dict("records"):
+        for row in rows_of(slices[(slices["model"] == baseline) & (slices["slice"] != "all")]):
             for name in HEADLINES:
                 yield MetricOfPart(str(row["slice"]), str(row["value"]), name), row, name
     rows = result.per_tag
-    for row in rows[(rows["model"] == baseline) & rows["truth_tag"].isin(list(tags))].to_dict("records"):
+    for row in rows_of(rows[(rows["model"] == baseline) & rows["truth_tag"].isin(list(tags))]) if tags else ():
         for name in TESTED:
             yield MetricOfPart("tag", str(row["truth_tag"]), name), row, name

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.tables import rows_of
 from arena.gate.decide import DifferenceInterval
 from arena.gate.evidence import EVIDENCE_TAG_COLUMNS, Evidence, EvidenceSlice, MetricPair
 from arena.metrics.registry import HEADLINES, METRICS, TESTED
@@ -88,7 +89,7 @@ def _overall(
 
 def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baseline: str) -> list[EvidenceSlice]:
     by_key, slices = _by_key(differences[differences["regime"] == "own"]), result.tables["slices"]
-    rows = {name: slices[slices["model"] == name].to_dict("records") for name in (candidate, baseline)}
+    rows = {name: [*rows_of(slices[slices["model"] == name])] for name in (candidate, baseline)}
     found = []
     for one, other in zip(rows[candidate], rows[baseline], strict=True):
         kind, value = str(one["slice"]), str(one["value"])
@@ -113,14 +114,13 @@ def _tags(result: Result, *, candidate: pd.DataFrame, baseline: pd.DataFrame, na
     rows = _oriented(
         result.tables["tag_differences"], [f"{key}_" for key in TESTED], candidate=names[0], baseline=names[1]
     )
-    for figure in TESTED:
-        rows = rows.assign(
-            **{
-                f"{figure}_candidate": rows["tag"].map(candidate[figure]).astype(float),
-                f"{figure}_baseline": rows["tag"].map(baseline[figure]).astype(float),
-            }
-        )
-    return rows[list(EVIDENCE_TAG_COLUMNS)].reset_index(drop=True)
+    metrics = {
+        f"{figure}_{role}": values
+        for role, known in (("candidate", candidate), ("baseline", baseline))
+        for figure, values in known[list(TESTED)].reindex(rows["tag"]).astype(float).items()
+    }
+    columns = {name: values.to_numpy() for name, values in metrics.items()}
+    return rows.assign(**columns)[list(EVIDENCE_TAG_COLUMNS)].reset_index(drop=True)
 
 
 def _defined(value: Any) -> float | None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from arena.base import format as figures
 from arena.base.format import shown
+from arena.base.tables import rows_of
 from arena.gate.by_tag import CRITICAL
 from arena.gate.cases import metric_of_tag, skipped_case
 from arena.gate.decidable import DecidableLosses, MetricOfPart, overall
@@ -72,7 +73,7 @@ def fitted_unpaired(policy: Policy, baseline: Published) -> Policy:
     for part in own.parts:
         seen |= {MetricOfPart(part.kind, part.value, name): pair.seen for name, pair in part.figures.items()}
     critical = {one.tag for one in policy.of(CRITICAL).each}
-    for row in own.tags[own.tags["tag"].isin(critical)].to_dict("records"):
+    for row in rows_of(own.tags[own.tags["tag"].isin(critical)]):
         seen |= {MetricOfPart("tag", str(row["tag"]), name): metric_of_tag(row, name).seen for name in TESTED}
     errors = {part: standard_error_of(one.low, one.high) for part, one in seen.items() if one.known}
     return replace(policy, decidable=DecidableLosses(baseline.images, policy.of(SAMPLE).small, errors))

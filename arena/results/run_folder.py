@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import digest_file, open_whole, write_json
@@ -150,7 +152,8 @@ def write_result(result: Result, folder: Path) -> None:
 def write_tables(result: Result, folder: Path) -> Result:
     """Write the summary and the tables of a run, and return the result with their digests in `run`.
 
-    An undefined number is null in JSON and in Parquet.
+    An undefined number is null in JSON and in Parquet. pyarrow is called directly: pandas looks for its engine at every call,
+    which takes as long as a small table.
     """
     for name, kind in (TABLES | OPTIONAL_TABLES).items():
         path = folder / f"{name}.{kind}"
@@ -160,7 +163,7 @@ def write_tables(result: Result, folder: Path) -> Result:
             _write_csv(result.tables[name], path)
         else:
             with open_whole(path) as file:
-                result.tables[name].to_parquet(file, index=False)
+                pq.write_table(pa.Table.from_pandas(result.tables[name], preserve_index=False), file)
     write_json(folder / "summary.json", result.summary)
     kinds = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in result.tables}
     names = ("summary.json", *(f"{name}.{kind}" for name, kind in kinds.items()))

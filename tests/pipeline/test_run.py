@@ -25,6 +25,7 @@ from arena.pipeline.predict import predict_folder
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Compute, Execution, Scoring
+from arena.report import html
 from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
 from arena.scores.matrix import Matrix
@@ -32,7 +33,7 @@ from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import read_store
 from arena.taggers import predict as predict_module
 from arena.tags.groups import TagGroup
-from tests.conftest import GOLDEN, Wd, draw, write_dataset
+from tests.conftest import GOLDEN, Wd, draw, write_dataset, write_once
 
 CONTRACT = {
     "run.json", "summary.json", "per_tag.parquet", "sweep.parquet", "tag_sweep.parquet", "summary.md",
@@ -62,10 +63,25 @@ def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
     return [f"tiny={joytag_folder}", f"wd={onnx_folder.folder}"]
 
 
+def quick_run(models: list[str], dataset: Path, folder: Path) -> Path:
+    """Write a run of the models; the same run is made once."""
+    key = ("quick run", tuple(one.partition("=")[0] for one in models), html.render_comparison)
+    return write_once(folder, key, lambda run: pipeline.run_benchmark(models, str(dataset), run, scoring=QUICK))
+
+
+def save_nothing(figure: object, path: Path, *, title: str) -> list[Path]:
+    """Write empty pictures; `tests/report/test_plots.py` looks at the real ones."""
+    files = [path.with_name(f"{path.name}{kind}") for kind in (".svg", ".png")]
+    for file in files:
+        file.touch()
+    return files
+
+
 @pytest.mark.usefixtures("with_page", "with_plots")
 def test_a_run_writes_every_file_of_the_contract_and_keeps_nothing_of_other_models(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("arena.report.plots.canvas.save", save_nothing)
     folder = pipeline.run_benchmark(
         models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5, replicates=20))
     )
@@ -122,7 +138,7 @@ def test_the_default_folder_is_named_after_what_differs() -> None:
 def test_a_finished_run_is_scored_again_without_loading_a_model(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
+    quick_run(models, drawn_dataset, tmp_path / "run")
     first = (tmp_path / "run/summary.json").read_bytes()
     monkeypatch.setattr(taggers, "load", lambda *a, **k: pytest.fail("a model was loaded"))
     notes = Notes()
@@ -136,7 +152,7 @@ def test_a_finished_run_is_scored_again_without_loading_a_model(
 def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
     models: list[str], joytag_folder: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
+    quick_run(models, drawn_dataset, tmp_path / "run")
     tags = joytag_folder / "top_tags.txt"
     tags.write_text(tags.read_text().replace("tag_36", "tag_last"))
     notes = Notes()
@@ -197,7 +213,7 @@ def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path
 def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_an_earlier_one(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
+    folder = quick_run(models, drawn_dataset, tmp_path / "run")
     with monkeypatch.context() as stopped:
         stopped.setattr("arena.report.html.render_comparison", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -265,7 +281,7 @@ def test_predict_writes_scores_that_score_takes(joytag_folder: Path, drawn_datas
     assert back.image_ids == tuple(f"{i:04d}" for i in range(40))
     assert np.array_equal(back.values.read(), scores.values.read())
     assert not list((tmp_path / "out").glob("*.parts"))
-    run = pipeline.run_benchmark([f"tiny={joytag_folder}"], str(drawn_dataset), tmp_path / "run", scoring=QUICK)
+    run = quick_run([f"tiny={joytag_folder}"], drawn_dataset, tmp_path / "run")
     again = score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset), scoring=QUICK)
     assert (run / "full-metrics/tiny.txt").exists()
     assert pd.read_parquet(run / "per_tag.parquet")["ap"].equals(pd.read_parquet(again / "per_tag.parquet")["ap"])
@@ -443,7 +459,7 @@ def test_an_output_that_cannot_be_written_is_one_line(models: list[str], drawn_d
 
 @pytest.mark.usefixtures("with_page")
 def test_reports_can_be_rendered_again(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
+    folder = quick_run(models, drawn_dataset, tmp_path / "run")
     page = (folder / "index.html").read_text()
     (folder / "index.html").unlink()
     rewrite_reports(folder)

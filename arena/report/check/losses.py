@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from arena.base.format import UNDEFINED, figure, plural
+from arena.base.tables import rows_of
 from arena.gate.verdict import Measure, Outcome, TagLoss, Verdict
 from arena.metrics.registry import TAG_TABLE
 from arena.report.check.words import measure_line
@@ -169,7 +170,7 @@ def _significant_losses(table: pd.DataFrame, old: str) -> list[TagLoss]:
             str(row["tag"]), str(row["category"]), int(row["support"]),
             Measure("f1", difference=row["difference"], low=row["low"], high=row["high"], p=row["q"]),
         )
-        for row in worse.to_dict("records")
+        for row in rows_of(worse)
     ]  # fmt: skip
 
 
@@ -199,7 +200,7 @@ class _Lookup:
         self.models = {"candidate": new, "baseline": old}
         rows = result.per_tag.sort_values("compared", ascending=False, kind="stable")
         rows = rows[rows["model"].isin([new, old])].drop_duplicates(["model", "truth_tag"])
-        self.rows = {(row["model"], row["truth_tag"]): row for row in rows.to_dict("records")}
+        self.rows = {(row["model"], row["truth_tag"]): row for row in rows_of(rows)}
         named = may_name_images(result)
         self.errors = _by_tag(result.tables["errors"], named)
         self.disagreements = _by_tag(result.tables["disagreements"], named)
@@ -253,7 +254,7 @@ def _disagreement(row: Mapping[Any, Any]) -> LossImage:
 
 def _by_tag(table: pd.DataFrame, named: bool) -> dict[str, list[Mapping[Any, Any]]]:
     found: dict[str, list[Mapping[Any, Any]]] = {}
-    for row in table.to_dict("records") if named else ():
+    for row in rows_of(table) if named else ():
         found.setdefault(str(row["tag"]), []).append(row)
     return found
 

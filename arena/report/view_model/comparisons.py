@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from arena.base.tables import rows_of
 from arena.metrics.registry import MACRO_THRESHOLDED, SLICED, TESTED, THRESHOLDED
 from arena.report.columns import Number, exact_column, exact_number, rounded_column, rounded_probability
 from arena.results.headline import as_published, headline
@@ -22,8 +23,7 @@ def difference_rows(result: Result) -> list[dict[str, Any]]:
 def _difference_rows(table: pd.DataFrame, *keys: str) -> dict[tuple[Hashable, ...], list[dict[str, Any]]]:
     """Return the rows as payload, by the values of the columns `keys`; a selection by pandas takes longer than all rows."""
     found: dict[tuple[Hashable, ...], list[dict[str, Any]]] = {}
-    for values in zip(*(table[name].tolist() for name in table.columns), strict=True):
-        row = dict(zip(table.columns, values, strict=True))
+    for row in rows_of(table):
         found.setdefault(tuple(row[key] for key in keys), []).append(_difference_row(row))
     return found
 
@@ -49,9 +49,10 @@ def tag_verdicts(result: Result) -> list[dict[str, Any]]:
     found = []
     for (first, second), rows in table.groupby(["first", "second"], sort=False):
         for metric in TESTED:
-            higher = rows[f"{metric}_higher"].where(rows[f"{metric}_q"].notna(), None)
+            tested = rows[f"{metric}_q"].notna().to_numpy()
+            higher = rows[f"{metric}_higher"].to_numpy(object)[tested]
             counts = {"first": int((higher == first).sum()), "second": int((higher == second).sum())}
-            undetermined = int(rows[f"{metric}_q"].notna().sum()) - sum(counts.values())
+            undetermined = len(higher) - sum(counts.values())
             found.append(
                 {"figure": metric, "models": [first, second], **counts, "undetermined": undetermined, "tags": len(rows)}
             )
@@ -138,25 +139,31 @@ def slice_results(result: Result) -> list[dict[str, Any]]:
     table, tested = result.tables["slices"], result.tables["differences"]
     differences = _difference_rows(tested[tested["regime"] == "own"], "slice", "value")
     omitted = {"all", CONTAMINATION} if CONTAMINATION in result.summary else {"all"}
+    parts: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for row in rows_of(table):
+        if row["slice"] not in omitted:
+            parts.setdefault((row["slice"], row["value"]), {})[row["model"]] = row
+    unknown: dict[str, Any] = dict.fromkeys(table.columns, math.nan)
     found = []
-    for (kind, value), part in table[~table["slice"].isin(omitted)].groupby(["slice", "value"], sort=False):
-        rows = part.set_index("model").reindex(result.models)
+    for (kind, value), by_model in parts.items():
+        rows = [by_model.get(name, unknown) for name in result.models]
         pairs = differences.get((kind, value), [])
         found.append(
             {
-                "slice": kind, "title": str(rows["title"].iloc[0]), "images": int(rows["images"].iloc[0]),
-                "tags": int(rows["tags"].iloc[0]),
+                "slice": kind, "title": str(rows[0]["title"]), "images": int(rows[0]["images"]), "tags": int(rows[0]["tags"]),
                 "figures": {name: _sliced(rows, name, pairs) for name in SLICED},
             }
         )  # fmt: skip
     return found
 
 
-def _sliced(rows: pd.DataFrame, name: str, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _sliced(rows: Sequence[Mapping[str, Any]], name: str, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return each model's headline value with its interval, and the differences of the pairs."""
-    columns = [exact_column(headline(rows, name)), *(exact_column(rows[f"{name}{end}"]) for end in ("_low", "_high"))]
     return {
-        "models": [list(cell) for cell in zip(*columns, strict=True)],
+        "models": [
+            [exact_number(value) for value in (headline(row, name), row[f"{name}_low"], row[f"{name}_high"])]
+            for row in rows
+        ],
         "differences": [pair for pair in pairs if pair["figure"] == name],
     }
 

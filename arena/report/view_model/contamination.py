@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from arena.base.format import clipped, count, figure, interval, listed, plural, signed
+from arena.base.tables import rows_of
 from arena.metrics.registry import HEADLINES, METRICS, SLICED
 from arena.report.columns import exact_number
 from arena.results.run_folder import CONTAMINATION, Result
@@ -28,22 +29,23 @@ def contamination(result: Result) -> dict[str, Any] | None:
         return None
     table = result.tables[CONTAMINATION]
     levels = []
-    for name, rows in table.groupby("level", sort=False):
+    for name, rows in _rows_by(rows_of(table), "level").items():
         lost = sum(one["tags_without_positives"] for one in found["levels"] if one["level"] == name)
+        of_figure = _rows_by(rows, "figure")
         figures = {
             key: {
-                "models": [_numbers(row) for row in of_key[of_key["second"] == ""].to_dict("records")],
+                "models": [_numbers(row) for row in of_figure.get(key, ()) if not row["second"]],
                 "pairs": [
                     {"first": row["first"], "second": row["second"]} | _numbers(row)
-                    for row in of_key[of_key["second"] != ""].to_dict("records")
+                    for row in of_figure.get(key, ())
+                    if row["second"]
                 ],
             }
             for key in SLICED
-            for of_key in [rows[rows["figure"] == key]]
         }
         levels.append(
             {
-                "level": name, "images": int(rows["images"].iloc[0]), "dropped": int(rows["dropped"].iloc[0]),
+                "level": name, "images": int(rows[0]["images"]), "dropped": int(rows[0]["dropped"]),
                 "tags_without_positives": lost, "figures": figures,
             }
         )  # fmt: skip
@@ -52,7 +54,15 @@ def contamination(result: Result) -> dict[str, Any] | None:
     return {"indexes": indexes, **facts, "levels": levels}
 
 
-def _numbers(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+def _rows_by(rows: Iterable[dict[str, Any]], key: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows by their value of a column, in order of first appearance."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row[key], []).append(row)
+    return found
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a row, without the bias of means over rare tags if the run has them so."""
     corrected = {"value": "corrected", "change": "change_corrected"}
     return {name: exact_number(row.get(corrected.get(name, name), row[name])) for name in _LEVEL_VALUES}

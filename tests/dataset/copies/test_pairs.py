@@ -114,7 +114,7 @@ def classes(*pictures: RGB, radius: int = 8) -> dict[tuple[int, int], str]:
     }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_copy_is_near(seed: int) -> None:
     original = drawing(seed)
     found = classes(np.asarray(original), *(jpeg(changed(original)) for changed in COPIES.values()))
