@@ -13,7 +13,7 @@ from arena.dataset.judgements import COLUMNS, read_judgements
 from arena.report.judge import Question, QuestionImage, render_questions
 
 from ..browser import Opened
-from .test_access import PHONE, colours, structure
+from .test_access import PHONE, everything
 
 
 def webp(colour: str) -> bytes:
@@ -35,7 +35,7 @@ def html() -> str:
 def test_answers_are_kept_undone_and_saved(opened: Opened, html: str, tmp_path: Path) -> None:
     page = opened.show(html, viewport=PHONE)
     assert "long hair" in page.inner_text("#question")
-    assert structure(page) + colours(page) == []
+    assert everything(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.keyboard.press("y")
     assert HOSTILE.replace("_", " ") in page.inner_text("#question")
