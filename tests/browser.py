@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -36,6 +36,44 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+START = """(wait) => {
+    window.untouched = true;
+    addEventListener("mousemove", () => (window.untouched = false), { capture: true, once: true });
+    const box = document.getElementById("tags-box");
+    const drawn = () => document.body.dataset.drawn !== undefined && box.querySelector("tbody tr:not(.pad)");
+    if (!wait || !box || drawn()) return null;
+    return new Promise((resolve, reject) => {
+        const look = () => {
+            if (drawn()) resolve(null);
+            else if (performance.now() > 15_000) reject(new Error("the table of tags was not drawn"));
+            else setTimeout(look, 5);
+        };
+        look();
+    });
+}"""
+"""Waits until the table of tags is there, if any. It asks for no size, which would lay out the page before its time."""
+
+LEAVE = """() => {
+    window.localStorage.clear();
+    const [print, dark, less, forced] = [
+        "print", "(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)", "(forced-colors: active)",
+    ].map((query) => matchMedia(query).matches);
+    const media = {
+        media: print ? "print" : "screen", color_scheme: dark ? "dark" : "light",
+        reduced_motion: less ? "reduce" : "no-preference", forced_colors: forced ? "active" : "none",
+    };
+    return { media, moved: window.untouched !== true };
+}"""
+"""Clears the storage, which all files on a disk share, and returns what else the test may have changed."""
+
+
+class Tab(NamedTuple):
+    """A page, and the options of its context; None if it is closed after its test."""
+
+    key: frozenset[tuple[str, Any]] | None
+    page: Any
+
+
 class Tabs:
     """Pages that tests use one after the other: a new context takes longer than most pages need to be drawn.
 
@@ -46,17 +84,16 @@ class Tabs:
     def __init__(self, browser: Any) -> None:
         self.browser = browser
         self.idle: dict[frozenset[tuple[str, Any]], list[Any]] = {}
-        self.used: list[tuple[frozenset[tuple[str, Any]] | None, Any]] = []
+        self.media: dict[Any, dict[str, str]] = {}
 
-    def take(self, init: str, **options: Any) -> Any:
-        """Return a page of a context with these options, blank or with what another test left in its window."""
+    def take(self, init: str, **options: Any) -> Tab:
+        """Return a tab of a context with these options, blank or with what another test left in its window."""
         key = frozenset(options.items())
         if not init and (idle := self.idle.get(key)):
             page = idle.pop()
         else:
             page = self._open(init, options)
-        self.used.append((None if init else key, page))
-        return page
+        return Tab(None if init else key, page)
 
     def _open(self, init: str, options: dict[str, Any]) -> Any:
         page = self.browser.new_context(offline=True, **options).new_page()
@@ -68,17 +105,31 @@ class Tabs:
             page.add_init_script(init)
         return page
 
-    def release(self) -> None:
-        """Take back all pages that are in use."""
-        while self.used:
-            key, page = self.used.pop()
-            if key is None or page.is_closed():
-                page.context.close()
-                continue
-            if dict(key).get("java_script_enabled", True) and page.url.startswith("file:"):
-                page.evaluate("window.localStorage.clear()")  # all files on a disk share one
+    def release(self, tab: Tab) -> None:
+        """Take back a tab that was in use."""
+        key, page = tab
+        if key is None or page.is_closed():
+            page.context.close()
+            return
+        if dict(key).get("java_script_enabled", True) and page.url.startswith("file:"):
+            self.settle(page, page.evaluate(LEAVE))
+        else:
+            self.settle(page, {"media": {}, "moved": True})
+        self.idle.setdefault(key, []).append(page)
+
+    def settle(self, page: Any, left: dict[str, Any]) -> None:
+        """Note the media that a test left, and take the pointer off the page if the test moved it."""
+        self.media[page] = left["media"]
+        if left["moved"]:
             page.mouse.move(0, 0)
-            self.idle.setdefault(key, []).append(page)
+
+    def prepare(self, page: Any, viewport: dict[str, int], media: dict[str, str]) -> None:
+        """Set the size of a page's window and its media where they differ: a change lays out what another test left there."""
+        if page.viewport_size != viewport:
+            page.set_viewport_size(viewport)
+        if self.media.get(page) != media:
+            page.emulate_media(**media)
+        self.media[page] = media
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +137,7 @@ def tabs(chromium: Any) -> Tabs:
     return Tabs(chromium)
 
 
-MEDIA = {"color_scheme": "light", "reduced_motion": "no-preference", "forced_colors": "none"}
+MEDIA = {"media": "screen", "color_scheme": "light", "reduced_motion": "no-preference", "forced_colors": "none"}
 """What a page is emulated with where a test does not choose otherwise."""
 
 
@@ -96,6 +147,7 @@ class Opened:
     def __init__(self, tabs: Tabs, folder: Path) -> None:
         self.tabs, self.folder = tabs, folder
         self.reports: list[str] = []
+        self.used: list[Tab] = []
         self.listening: list[tuple[Any, str, Callable[[Any], None]]] = []
 
     def __call__(self, payload: dict[str, Any], *, address: str = "", **options: Any) -> Any:
@@ -106,16 +158,17 @@ class Opened:
         (self.folder / "index.html").write_text(html, encoding="utf-8")
         viewport = options.pop("viewport", {"width": 1280, "height": 900})
         media = {kind: options.pop(kind, usual) for kind, usual in MEDIA.items()}
-        page = self.tabs.take(init, **options)
-        page.set_viewport_size(viewport)
-        page.emulate_media(media="null", **media)
+        tab = self.tabs.take(init, **options)
+        self.used.append(tab)
+        page = tab.page
+        self.tabs.prepare(page, viewport, media)
         self._listen(page)
         url = (self.folder / "index.html").as_uri()
         if page.url.partition("#")[0] == url:
             page.goto("about:blank")  # else only the address would change
         page.goto(f"{url}{address}")
-        if wait and options.get("java_script_enabled", True) and page.locator("#tags-box").count():
-            page.wait_for_selector("body[data-drawn] #tags-box tbody tr:not(.pad)", state="attached")
+        if options.get("java_script_enabled", True):
+            page.evaluate(START, wait)
         return page
 
     def _listen(self, page: Any) -> None:
@@ -139,9 +192,74 @@ class Opened:
 
     def close(self) -> None:
         """Return the pages; a page that was closed with its context reports nothing any more."""
-        self.tabs.release()
+        while self.used:
+            self.tabs.release(self.used.pop())
         for page, event, listener in self.listening:
             page.remove_listener(event, listener)
+
+
+FIRST_VIEW = """async () => {
+    const details = [...document.querySelectorAll("details")];
+    window.opened ??= details.map((one) => one.open);
+    details.forEach((one, place) => (one.open = window.opened[place] ?? false));
+    const taken = new Promise((resolve) => addEventListener("popstate", resolve, { once: true }));
+    location.hash = `first=${performance.now()}`;
+    await taken;
+    for (const input of document.querySelectorAll("input[type=radio]")) {
+        if (input.checked || !input.defaultChecked) continue;
+        input.checked = true;
+        input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    document.activeElement.blur();
+    window.getSelection().removeAllRanges();
+    document.getElementById("tags-box").scrollTo(0, 0);
+    window.scrollTo(0, 0);
+    history.replaceState(null, "", location.pathname);
+}"""
+"""Takes a comparison page back to its first view; the page itself takes back what its address can hold."""
+
+
+def near(page: Any, selector: str) -> Any:
+    """Scroll to an element, wait until what is near it is laid out and painted, and return its box {x, y, width, height}."""
+    return page.locator(selector).evaluate(NEAR)
+
+
+NEAR = """async (element) => {
+    const frames = async () => {
+        for (let n = 0; n < 2; n += 1) await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    };
+    element.scrollIntoView({ block: "center" });
+    await frames();
+    element.scrollIntoView({ block: "center" });
+    await new Promise((done) => setTimeout(done, 40));
+    await frames();
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return { x, y, width, height };
+}"""
+"""Sections that come near the screen are laid out in the next frame, and dots are drawn 30 ms after that."""
+
+
+class SharedPage:
+    """A comparison page for tests that leave nothing but a view behind; each finds the first view."""
+
+    def __init__(self, opener: Opened, html: str, **options: Any) -> None:
+        self.opener, self.page = opener, opener.show(html, **options)
+        self.viewport = self.page.viewport_size
+        self.fresh()
+
+    def fresh(self) -> Any:
+        """Return the page in its first view, with the window and the media that it was opened with."""
+        tabs = self.opener.tabs
+        tabs.settle(self.page, self.page.evaluate(LEAVE))
+        tabs.prepare(self.page, self.viewport, MEDIA)
+        self.page.evaluate(FIRST_VIEW)
+        self.page.evaluate(START, True)
+        return self.page
+
+    def silent(self) -> None:
+        """Raise AssertionError if the page reported anything since the last test."""
+        reports, self.opener.reports[:] = list(self.opener.reports), []
+        assert reports == []
 
 
 @pytest.fixture

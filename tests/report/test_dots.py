@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from ..browser import Opened
+from ..browser import Opened, near
 from .payloads import Payload
+from .shared_pages import view
 
 Range = tuple[float, float]
 
@@ -28,9 +29,7 @@ def inside(payload: Payload, across: Range, up: Range, key: str = "f1") -> list[
 
 def place(page: Any, x: float, y: float, *, plot: str = "scatter") -> dict[str, float]:
     """Pixels in the page of two shares of the axes."""
-    canvas = page.locator(f"#{plot} canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
+    box = near(page, f"#{plot} canvas")
     return {"x": box["x"] + 50 + x * (box["width"] - 62), "y": box["y"] + 12 + (1 - y) * (box["height"] - 54)}
 
 
@@ -51,8 +50,8 @@ def touch(page: Any, points: Sequence[dict[str, float]]) -> None:
 
 
 def chip_ranges(page: Any) -> list[float]:
-    """The four numbers that the chip tells; a name in them would be counted too."""
-    text = page.inner_text("#brush-chip").replace("−", "-").replace("F1", "")
+    """The four numbers that the chip tells; the names of taggers and metrics have digits too."""
+    text = page.inner_text("#brush-chip").replace("−", "-").replace("F1", "").replace("wd14", "")
     return [float(number) for number in re.findall(r"-?\d[\d.]*", text.split("(")[0])]
 
 
@@ -60,34 +59,27 @@ def end_of_axis(payload: Payload, key: str = "f1") -> float:
     return min(1, math.ceil(max(max(pair) for pair in dots(payload, key).values()) * 10 + 0.2) / 10)
 
 
-@pytest.fixture
-def named(payload_of: Callable[..., Payload]) -> Payload:
-    """Names without a digit."""
-    return payload_of(("a", "b"))
-
-
-def test_a_drag_narrows_the_table_to_the_dots_inside(opened: Opened, named: Payload) -> None:
-    page = opened(named)
+def test_a_drag_narrows_the_table_to_the_dots_inside(page: Any, varied: Payload) -> None:
     drag(page, (0.3, 0.9), (0.8, 0.2))
     left, right, bottom, top = chip_ranges(page)
-    end = end_of_axis(named)
+    end = end_of_axis(varied)
     assert [left, right, bottom, top] == pytest.approx([0.3 * end, 0.8 * end, 0.2 * end, 0.9 * end], abs=0.006)
-    wanted = inside(named, (left, right), (bottom, top))
-    assert 5 < len(wanted) < len(dots(named))
-    assert (page.text_content("#brush-chip") or "").startswith("Remove the brush: F1 a 0.")
+    wanted = inside(varied, (left, right), (bottom, top))
+    assert 5 < len(wanted) < len(dots(varied))
+    assert (page.text_content("#brush-chip") or "").startswith("Remove the brush: F1 joytag-demo 0.")
     assert f"({len(wanted)} tags)" in page.inner_text("#brush-chip")
     assert page.text_content("#tags-status") == f"{len(wanted)} of 150 tags"
     page.locator("#scatter .brush").wait_for(state="attached")
     page.locator("#funnel .brush").wait_for(state="detached")
     assert page.locator('.tag[aria-expanded="true"]').count() == 0, "a drag is no click"
     names = page.locator("#tags-box .tag bdi").all_text_contents()
-    assert set(names) < {named["tags"]["name"][i] for i in wanted}
+    assert set(names) < {varied["tags"]["name"][i] for i in wanted}
 
 
-def test_a_brush_and_a_search_hold_together_and_go_one_by_one(opened: Opened, named: Payload) -> None:
-    page = opened(named, address="#brush=scatter_f1_0.1_0.2_0.7_0.3_0.9")
-    wanted = inside(named, (0.2, 0.7), (0.3, 0.9))
-    icons = [i for i in wanted if "icon" in named["tags"]["name"][i]]
+def test_a_brush_and_a_search_hold_together_and_go_one_by_one(page: Any, varied: Payload) -> None:
+    view(page, "brush=scatter_f1_0.1_0.2_0.7_0.3_0.9")
+    wanted = inside(varied, (0.2, 0.7), (0.3, 0.9))
+    icons = [i for i in wanted if "icon" in varied["tags"]["name"][i]]
     assert 0 < len(icons) < len(wanted)
     assert chip_ranges(page) == [0.2, 0.7, 0.3, 0.9]
     page.fill("#query", "icon")
@@ -102,11 +94,11 @@ def test_a_brush_and_a_search_hold_together_and_go_one_by_one(opened: Opened, na
     page.wait_for_url(lambda url: "brush=" not in url)
 
 
-def test_escape_drops_a_drag_then_the_tip_then_the_brush(opened: Opened, named: Payload) -> None:
-    page = opened(named, address="#brush=funnel_ap_0.1_10_40_-0.2_0.1")
+def test_escape_drops_a_drag_then_the_tip_then_the_brush(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(tags=60), address="#brush=funnel_ap_0.1_10_40_-0.2_0.1")
     assert page.locator("input[name=dots-figure][value=ap]").is_checked()
-    page.locator("#funnel .brush").wait_for(state="attached")
     start = place(page, 0.2, 0.2)
+    page.locator("#funnel .brush").wait_for(state="attached")
     page.mouse.move(**start)
     page.mouse.down()
     page.mouse.move(start["x"] + 80, start["y"] - 80, steps=2)
@@ -124,15 +116,16 @@ def test_escape_drops_a_drag_then_the_tip_then_the_brush(opened: Opened, named: 
     assert not page.is_visible("#brush-chip")
 
 
-def test_the_address_keeps_the_brush(opened: Opened, named: Payload) -> None:
-    page = opened(named)
+def test_the_address_keeps_the_brush(page: Any) -> None:
+    near(page, "#funnel")
     page.check("input[name=dots-figure][value=ap]", force=True)
     drag(page, (0.1, 0.9), (0.6, 0.6), plot="funnel")
     told = page.inner_text("#brush-chip")
-    assert "AP a − b" in told
+    assert "AP joytag-demo − wd14-demo" in told
     page.wait_for_url("**brush=funnel_ap_0.1_**")
     page.reload()
     assert page.inner_text("#brush-chip") == told
+    near(page, "#funnel")
     page.locator("#funnel .brush").wait_for(state="attached")
     page.check("input[name=dots-figure][value=f1]", force=True)
     assert page.inner_text("#brush-chip") == told, "it goes on holding, of the figure that it was of"
@@ -144,28 +137,27 @@ UNREADABLE = [
 ]  # fmt: skip
 
 
-def test_a_brush_that_cannot_be_read_is_passed_over(opened: Opened, named: Payload) -> None:
-    page = opened(named, address=f"#brush={UNREADABLE[0]}")
+def test_a_brush_that_cannot_be_read_is_passed_over(page: Any) -> None:
     for brush in UNREADABLE:
-        page.evaluate("(hash) => { location.hash = hash; }", "brush=scatter_f1_0.1_0.2_0.7_0.3_0.9")
-        page.locator("#brush-chip").wait_for()
-        page.evaluate("(hash) => { location.hash = hash; }", f"brush={brush}")
-        page.locator("#brush-chip").wait_for(state="hidden")
+        view(page, "brush=scatter_f1_0.1_0.2_0.7_0.3_0.9")
+        assert page.locator("#brush-chip").get_attribute("hidden") is None
+        view(page, f"brush={brush}")
+        assert page.locator("#brush-chip").get_attribute("hidden") == "", brush
         assert page.text_content("#tags-status") == "150 tags", brush
 
 
-def test_numbers_set_the_same_brush_by_keyboard(opened: Opened, named: Payload) -> None:
-    page = opened(named)
+def test_numbers_set_the_same_brush_by_keyboard(page: Any, varied: Payload) -> None:
+    near(page, "#funnel")
     page.locator(".ranges summary").first.press("Enter")
     inputs = page.locator("#scatter + .ranges input")
     inputs.nth(0).fill("0.6")
     inputs.nth(0).press("Tab")
-    end = end_of_axis(named)
+    end = end_of_axis(varied)
     assert chip_ranges(page) == [0.6, end, 0, end]
     inputs.nth(1).fill("0.25")
     inputs.nth(1).press("Enter")
     assert chip_ranges(page) == [0.25, 0.6, 0, end], "the lower number is the lower end"
-    wanted = inside(named, (0.25, 0.6), (0, 1))
+    wanted = inside(varied, (0.25, 0.6), (0, 1))
     assert page.text_content("#tags-status") == f"{len(wanted)} of 150 tags"
     for i in range(4):
         inputs.nth(i).fill("")
@@ -173,27 +165,32 @@ def test_numbers_set_the_same_brush_by_keyboard(opened: Opened, named: Payload) 
     assert not page.is_visible("#brush-chip")
     page.locator(".ranges summary").nth(1).press("Enter")
     funnel = page.locator("#funnel + .ranges input")
-    assert page.locator("#funnel + .ranges legend").all_inner_texts() == ["positive images", "F1 of a − b"]
+    assert page.locator("#funnel + .ranges legend").all_inner_texts() == [
+        "positive images",
+        "F1 of joytag-demo − wd14-demo",
+    ]
     for i, value in enumerate(("20", "40", "-0.1", "0.1")):
         funnel.nth(i).fill(value)
     funnel.nth(3).press("Enter")
-    tags = named["tags"]
-    found = [i for i, (a, b) in dots(named).items() if 20 <= tags["support"][i] <= 40 and abs(round(a - b, 4)) <= 0.1]
-    assert f"support 20 to 40, F1 a − b −0.1 to 0.1 ({len(found)} tags)" in page.inner_text("#brush-chip")
+    tags = varied["tags"]
+    differences = tags["pairs"][0]["f1"]["difference"]
+    found = [i for i in dots(varied) if 20 <= tags["support"][i] <= 40 and abs(round(differences[i], 4)) <= 0.1]
+    told = f"support 20 to 40, F1 joytag-demo − wd14-demo −0.1 to 0.1 ({len(found)} tags)"
+    assert told in page.inner_text("#brush-chip")
     assert chip_ranges(page) == [20, 40, -0.1, 0.1]
     funnel.nth(3).press("Escape")
     assert not page.is_visible("#brush-chip")
 
 
-def test_by_touch_a_drag_sideways_selects_and_one_downwards_scrolls(opened: Opened, named: Payload) -> None:
-    page = opened(named, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+def test_by_touch_a_drag_sideways_selects_and_one_downwards_scrolls(opened: Opened, payload: Payload) -> None:
+    page = opened(payload, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     start = place(page, 0.2, 0.3)
     steps = [{"x": start["x"] + 12 * i, "y": start["y"] - 8 * i} for i in range(13)]
     touch(page, steps)
     page.wait_for_selector("#brush-chip:not([hidden])")
     left, right, bottom, top = chip_ranges(page)
     assert left < right
-    assert page.text_content("#tags-status") == f"{len(inside(named, (left, right), (bottom, top)))} of 150 tags"
+    assert page.text_content("#tags-status") == f"{len(inside(payload, (left, right), (bottom, top)))} of 150 tags"
     told = page.text_content("#brush-chip")
     before = page.evaluate("scrollY")
     start = place(page, 0.5, 0.3)
@@ -207,36 +204,29 @@ def test_by_touch_a_drag_sideways_selects_and_one_downwards_scrolls(opened: Open
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def test_the_funnel_has_the_dots_of_the_scatter_and_their_verdicts(opened: Opened, named: Payload) -> None:
-    told = named["tags"]["pairs"][0]["f1"]
-    decided = [i for i in dots(named) if told["higher"][i] is not None]
-    for i in decided[::3]:
-        told["higher"][i] = 1
-    counts = [sum(told["higher"][i] == model for i in dots(named)) for model in (0, 1, None)]
+def test_the_funnel_has_the_dots_of_the_scatter_and_their_verdicts(page: Any, varied: Payload) -> None:
+    told = varied["tags"]["pairs"][0]["f1"]
+    counts = [sum(told["higher"][i] == model for i in dots(varied)) for model in (0, 1, None)]
     assert all(counts)
-    page = opened(named)
+    near(page, "#funnel")
     tally = page.inner_text("#scatter-tally")
-    assert tally == f"F1 is higher for a on {counts[0]} tags, for b on {counts[1]}; undetermined on {counts[2]}."
+    higher = f"joytag-demo on {counts[0]} tags, for wd14-demo on {counts[1]}"
+    assert tally == f"F1 is higher for {higher}; undetermined on {counts[2]}."
     for plot in ("scatter", "funnel"):
         assert f"for {sum(counts)} tags" in page.locator(f"#{plot} canvas").get_attribute("aria-label")
-    assert page.locator("#funnel text.side").all_text_contents() == ["a higher", "b higher"]
+    assert page.locator("#funnel text.side").all_text_contents() == ["joytag-demo higher", "wd14-demo higher"]
     page.fill("#query", "q<0.05")
     shown = f"The table shows {counts[0] + counts[1]} of them: {counts[0]}, {counts[1]} and 0."
     page.locator(f"#scatter-tally:text('{shown}')").wait_for()
 
 
-def test_a_dot_of_the_funnel_is_read_and_opened(opened: Opened, named: Payload) -> None:
-    tags = named["tags"]
-    most = 0  # the most common tag stands alone at the right
-    tags["compared"][most] = True
-    values = {0: 0.9, 1: 0.1}
-    for m, model in enumerate(named["models"]):
-        tags["models"][model["name"]]["f1"][most] = values[m]
-    tags["pairs"][0]["f1"]["difference"][most] = 0.8
-    page = opened(named)
-    supports = [tags["support"][i] for i in dots(named)]
+def test_a_dot_of_the_funnel_is_read_and_opened(page: Any, varied: Payload) -> None:
+    tags = varied["tags"]
+    most = 0  # the most common tag is alone at the right
+    supports = [tags["support"][i] for i in dots(varied)]
     low, high = min(supports) / 1.15, max(supports) * 1.15
-    end = min(1, math.ceil(0.8 * 10 + 0.2) / 10)
+    largest = max(abs(tags["pairs"][0]["f1"]["difference"][i]) for i in dots(varied))
+    end = min(1, math.ceil(largest * 10 + 0.2) / 10)
     x = math.log(tags["support"][most] / low) / math.log(high / low)
     spot = place(page, x, (0.8 + end) / (2 * end), plot="funnel")
     page.mouse.move(**spot)
@@ -247,38 +237,29 @@ def test_a_dot_of_the_funnel_is_read_and_opened(opened: Opened, named: Payload) 
     canvas = page.locator("#funnel canvas")
     canvas.focus()
     page.keyboard.press("End")
-    assert page.text_content("#funnel .tip b") == tags["name"][most], "the largest difference comes last"
+    differences = tags["pairs"][0]["f1"]["difference"]
+    last = max(dots(varied), key=lambda i: differences[i])
+    assert page.text_content("#funnel .tip b") == tags["name"][last], "the largest difference comes last"
     page.keyboard.press("ArrowLeft")
-    assert page.text_content("#funnel .tip b") != tags["name"][most]
+    assert page.text_content("#funnel .tip b") != tags["name"][last]
 
 
-def test_a_dot_that_the_brush_hides_is_shown_when_it_is_asked_for(opened: Opened, named: Payload) -> None:
-    hidden = next(i for i in dots(named) if i not in inside(named, (0.5, 0.6), (0.5, 0.6)))
-    name = named["tags"]["name"][hidden]
-    page = opened(named, address=f"#brush=scatter_f1_0.1_0.5_0.6_0.5_0.6&tag={name}")
+def test_a_dot_that_the_brush_hides_is_shown_when_it_is_asked_for(
+    opened: Opened, payload_of: Callable[..., Payload]
+) -> None:
+    payload = payload_of(tags=60)
+    hidden = next(i for i in dots(payload) if i not in inside(payload, (0.5, 0.6), (0.5, 0.6)))
+    name = payload["tags"]["name"][hidden]
+    page = opened(payload, address=f"#brush=scatter_f1_0.1_0.5_0.6_0.5_0.6&tag={name}")
     assert page.locator('.tag[aria-expanded="true"]').text_content() == name
     assert not page.is_visible("#brush-chip")
 
 
-def test_plots_of_one_dot_of_none_and_of_tags_without_an_image(
-    opened: Opened, payload_of: Callable[..., Payload]
-) -> None:
-    assert (
-        opened(payload_of(images=20)).inner_text("#scatter-tally").startswith("F1 is higher for joytag-demo on 0 tags")
-    )
+def test_plots_of_few_dots_and_of_tags_without_an_image(opened: Opened, payload_of: Callable[..., Payload]) -> None:
     payload = payload_of(("a", "b"), tags=12, images=60)
     payload["tags"]["compared"] = [True] * 12
     payload["tags"]["support"][-1] = 0
     page = opened(payload)
-    page.locator("#funnel canvas").scroll_into_view_if_needed()
+    near(page, "#funnel")
     page.locator("#funnel .ground text", has_text="positive images").wait_for(state="attached")
     assert page.locator("#funnel .ground text").first.text_content() == "0"
-
-
-def test_without_resamples_the_sides_are_those_of_the_estimates(
-    opened: Opened, payload_of: Callable[..., Payload]
-) -> None:
-    payload = payload_of(("a", "b"), replicates=0)
-    above = sum(a > b for a, b in dots(payload).values())
-    page = opened(payload)
-    assert page.inner_text("#scatter-tally").startswith(f"F1 is higher for a on {above} tags, ")

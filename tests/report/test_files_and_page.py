@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from arena.results.headline import as_published, headline
 from arena.results.run_folder import Result, write_result
 from tests.conftest import without_plots
 
-from ..browser import Opened
+from ..browser import Opened, SharedPage, Tabs
+from .shared_pages import rendered, view
 from .test_view import small
 
 FIGURES = ("precision", "recall", "f1", "ap")
@@ -33,9 +35,20 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def _page_of_run(run: Path, tabs: Tabs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedPage]:
+    opener = Opened(tabs, tmp_path_factory.mktemp("page"))
+    yield SharedPage(opener, (run / "index.html").read_text(encoding="utf-8"))
+    opener.close()
+
+
 @pytest.fixture
-def page(run: Path, opened: Opened) -> Any:
-    return opened.show((run / "index.html").read_text(encoding="utf-8"), address="#columns=precision+recall+f1+ap")
+def page(_page_of_run: SharedPage) -> Iterator[Any]:
+    """The page of the run with its four standard columns."""
+    shown = _page_of_run.fresh()
+    view(shown, "columns=precision+recall+f1+ap")
+    yield shown
+    _page_of_run.silent()
 
 
 def test_the_leaderboard_under_every_regime_is_that_of_the_summary(run: Path, page: Any) -> None:
@@ -70,18 +83,21 @@ BOARDS = """() => {
 def test_every_row_of_the_table_is_that_of_the_files(run: Path, page: Any) -> None:
     per_tag = pd.read_parquet(run / "per_tag.parquet").set_index(["truth_tag", "model"])
     tested = pd.read_parquet(run / "tag_differences.parquet").set_index(["tag", "first", "second"])
-    rows = page.locator("#tags-box tr.row")
-    assert rows.count() == per_tag.index.get_level_values(0).nunique()
-    for row in rows.all():
-        tag = row.locator("button.tag bdi").text_content()
-        cells = row.locator("td.num").all()
-        texts = [(cell.text_content() or "").strip() for cell in cells]
+    rendered(page)
+    rows = page.evaluate(ROWS)
+    assert len(rows) == per_tag.index.get_level_values(0).nunique()
+    for tag, *texts in rows:
         assert texts[0] == count(int(per_tag.loc[(tag, "model-0"), "support"]))
         wanted = [figure(per_tag.loc[(tag, f"model-{m}"), key]) for m in range(3) for key in FIGURES]
         assert [text.split(" ")[0] for text in texts[1:13]] == wanted, tag
         pair = tested.loc[(tag, "model-0", "model-1")]
         assert texts[13].split(" ")[0] == signed(pair["f1_difference"]), tag
         assert probability(pair["f1_q"]) in texts[14], tag
+
+
+ROWS = """() => [...document.querySelectorAll("#tags-box tr.row")].map((row) =>
+    [row.querySelector("button.tag bdi"), ...row.querySelectorAll("td.num")].map((cell) => cell.textContent.trim()))"""
+"""Reads the name and the numbers of every row at once."""
 
 
 def test_the_open_row_holds_the_counts_and_intervals_of_the_files(run: Path, page: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,7 +13,7 @@ from arena.dataset.judgements import COLUMNS, read_judgements
 from arena.report.judge import Question, QuestionImage, render_questions
 
 from ..browser import Opened
-from .test_access import PHONE, colours, structure
+from .test_access import PHONE, everything
 
 
 def webp(colour: str) -> bytes:
@@ -36,7 +35,8 @@ def html() -> str:
 def test_answers_are_kept_undone_and_saved(opened: Opened, html: str, tmp_path: Path) -> None:
     page = opened.show(html, viewport=PHONE)
     assert "long hair" in page.inner_text("#question")
-    assert structure(page) + colours(page) == []
+    assert everything(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.keyboard.press("y")
     assert HOSTILE.replace("_", " ") in page.inner_text("#question")
     assert page.locator("#image.blurred").count() == 1
@@ -63,8 +63,3 @@ def test_answers_are_kept_undone_and_saved(opened: Opened, html: str, tmp_path: 
     assert rows["inclusion_probability"].tolist() == [0.5, 0.25, 1.0]
     assert set(rows["judge"]) == {"ann,a"}
     assert next(csv.reader(path.read_text().splitlines())) == list(COLUMNS)
-
-
-def test_the_page_fits_a_phone(opened: Opened, html: str) -> None:
-    page: Any = opened.show(html, viewport=PHONE)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

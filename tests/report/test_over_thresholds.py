@@ -23,9 +23,10 @@ from arena.report.view import page_view
 from arena.results.run_folder import Result
 from arena.tags import TagSpace
 
-from ..browser import Opened
+from ..browser import Opened, near
 from ..evaluate.worlds import entry, labels_of, see
 from .payloads import Payload
+from .shared_pages import view
 
 FIGURES = ("precision", "recall", "f1")
 MARGIN = {"left": 46, "right": 16, "top": 14, "bottom": 40}
@@ -49,12 +50,11 @@ def published(curves: Payload, place: int) -> list[str]:
     return macro + [figure(curves[f"micro_{name}"][place]) for name in FIGURES]
 
 
-def test_the_slider_moves_every_figure_to_the_sweeps(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
-    curves = payload["sweep"]["models"]
+def test_the_slider_moves_every_figure_to_the_sweeps(page: Any, varied: Payload) -> None:
+    curves = varied["sweep"]["models"]
     for place in (0, 35, 97, 100):
         move(page, place)
-        assert shown(page) == [published(curves[model["name"]], place) for model in payload["models"]]
+        assert shown(page) == [published(curves[model["name"]], place) for model in varied["models"]]
         assert page.text_content("#sweep-at") == f"{place / 100:.2f}"
     assert shown(page)[0][0] == "– over 89", "precision is undefined there"
     page.focus("#sweep-range")
@@ -63,13 +63,12 @@ def test_the_slider_moves_every_figure_to_the_sweeps(opened: Opened, payload: Pa
     assert shown(page)[1] == published(curves["wd14-demo"], 1)
     told = page.get_attribute("#sweep-range", "aria-valuetext")
     assert told == "0.01: macro F1 " + ", ".join(
-        f"{model['name']} {figure(curves[model['name']]['macro_f1'][1])}" for model in payload["models"]
+        f"{model['name']} {figure(curves[model['name']]['macro_f1'][1])}" for model in varied["models"]
     )
 
 
-def test_pointer_slider_and_crosshairs_are_in_step(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
-    box = page.locator("#sweep").bounding_box()
+def test_pointer_slider_and_crosshairs_are_in_step(page: Any, varied: Payload) -> None:
+    box = near(page, "#sweep")
     width = box["width"] - MARGIN["left"] - MARGIN["right"]
     page.locator("#sweep").hover(position={"x": MARGIN["left"] + 0.7 * width, "y": 100})
     assert page.text_content("#sweep-at") == "0.70"
@@ -79,7 +78,7 @@ def test_pointer_slider_and_crosshairs_are_in_step(opened: Opened, payload: Payl
     thumb = page.locator("#sweep-range").bounding_box()
     centre = thumb["x"] + 8 + 0.7 * (thumb["width"] - 16)
     assert centre == pytest.approx(box["x"] + MARGIN["left"] + 0.7 * width, abs=1), "under the crosshair"
-    curve = payload["sweep"]["models"]["wd14-demo"]
+    curve = varied["sweep"]["models"]["wd14-demo"]
     dot = page.locator("#sweep-pr .crosshair circle").nth(1)
     place = place_of(page.locator("#sweep-pr"), curve["macro_recall"][70], curve["macro_precision"][70])
     assert (float(dot.get_attribute("cx")), float(dot.get_attribute("cy"))) == pytest.approx(place, abs=0.1)
@@ -108,6 +107,7 @@ def place_in(size: tuple[float, float], x: float, y: float) -> tuple[float, floa
 
 def test_the_address_keeps_threshold_and_choices(opened: Opened, payload: Payload) -> None:
     page = opened(payload, address="#at=0.35&over=shown&average=micro&curve=recall&q=icon")
+    near(page, "#sweep")
     page.locator("#sweep-over:text('12 tags')").wait_for()
     assert page.text_content("#sweep-at") == "0.35"
     assert page.locator("#sweep .title").all_text_contents() == ["threshold", "micro recall"]
@@ -117,29 +117,32 @@ def test_the_address_keeps_threshold_and_choices(opened: Opened, payload: Payloa
     page.wait_for_url("**at=0.61&over=shown&curve=recall")
     page.reload()
     assert page.text_content("#sweep-at") == "0.61"
-    plain = opened(payload, address="#at=1.5&average=median&curve=__proto__")
-    assert plain.text_content("#sweep-at") == "0.40", "the first model's own"
+    view(page, "at=1.5&average=median&curve=__proto__")
+    assert page.text_content("#sweep-at") == "0.40", "the first model's own"
 
 
-def test_printed_it_shows_each_model_at_its_own_threshold(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
+def test_printed_it_shows_each_model_at_its_own_threshold(page: Any, varied: Payload) -> None:
     move(page, 80)
     page.emulate_media(media="print")
     page.locator("#sweep-readout thead th:text('At each tagger’s own threshold')").wait_for()
     assert shown(page) == [
         [f"{figure(model['macro'][name])} over {model['macro'][f'{name}_tags']}" for name in FIGURES]
         + [figure(model["micro"][name]) for name in FIGURES]
-        for model in payload["models"]
+        for model in varied["models"]
     ]
     assert page.text_content("#sweep-readout thead th[scope=col]") == "At each tagger’s own threshold"
     assert not page.locator("#sweep .crosshair").is_visible()
     page.emulate_media(media="screen")
     page.locator("#sweep-readout thead th:text('At each tagger’s own threshold')").wait_for(state="detached")
-    assert shown(page)[0] == published(payload["sweep"]["models"]["joytag-demo"], 80)
+    assert shown(page)[0] == published(varied["sweep"]["models"]["joytag-demo"], 80)
+    drawn = page.locator("#sweep svg").get_attribute("viewBox")
+    assert drawn == "0 0 {:.0f} {:.0f}".format(*size_of(page.locator("#sweep"))), "drawn again for the screen"
 
 
 def test_a_phone_scrolls_the_table_alone(opened: Opened, payload_of: Callable[..., Payload]) -> None:
-    page = opened(payload_of(("y" * 200, "b", "c")), viewport={"width": 360, "height": 800}, address="#tag=tree")
+    page = opened(
+        payload_of(("y" * 200, "b", "c"), tags=30), viewport={"width": 360, "height": 800}, address="#tag=tree"
+    )
     page.locator(".tag-curves .hindsight li").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert page.locator("#sweep-range").bounding_box()["width"] > 200
@@ -190,6 +193,7 @@ def test_over_the_tags_shown_figures_are_those_of_the_counts(
     compared = result.per_tag[(result.per_tag["model"] == "first") & result.per_tag["compared"]]
     page = opened(page_view(result))
     page.fill("#query", "cat:character")
+    near(page, "#sweep")
     page.check("#sweep-shown")
     chosen = compared[compared["category"] == "character"]["tag"].tolist()
     assert 3 < len(chosen) < 8
@@ -210,11 +214,12 @@ def test_over_the_tags_shown_figures_are_those_of_the_counts(
 
 def test_all_tags_shown_are_as_published_and_none_have_no_figure(opened: Opened) -> None:
     result = evaluated("joytag")
-    view = page_view(result)
-    page = opened(view, address="#over=shown")
+    drawn = page_view(result)
+    page = opened(drawn, address="#over=shown")
+    near(page, "#sweep")
     page.locator("#sweep-over:text('Over all')").wait_for()
     move(page, 37)
-    assert shown(page) == [published(view["sweep"]["models"][model], 37) for model in ("first", "second")]
+    assert shown(page) == [published(drawn["sweep"]["models"][model], 37) for model in ("first", "second")]
     even = result.sweep[on_sweep(result.sweep["threshold"].to_numpy(np.float32)) & (result.sweep["model"] == "first")]
     assert shown(page)[0][3] == figure(even["micro_precision"].iloc[37])
     page.fill("#query", "no_such_tag")
@@ -233,10 +238,16 @@ def own_mark(plot: Any, model: int) -> tuple[float, float]:
     return x + width / 2, y + width / 2
 
 
-@pytest.mark.parametrize("tag", ["tag_9", "tag_15"])
-def test_a_tags_curves_are_its_counts_and_pass_through_its_own_point(opened: Opened, tag: str) -> None:
+def test_a_tags_curves_are_its_counts_and_pass_through_its_own_point(opened: Opened) -> None:
     result = evaluated("arena")
-    page = opened(page_view(result), address=f"#tag={tag}")
+    page = opened(page_view(result), address="#tag=tag_9")
+    check_curves(page, result, "tag_9")
+    view(page, "tag=tag_15")
+    check_curves(page, result, "tag_15")
+
+
+def check_curves(page: Any, result: Result, tag: str) -> None:
+    """Compare the panel of an open tag with the counts of a result."""
     page.locator(".tag-curves .hindsight li").first.wait_for()
     plots = page.locator(".tag-curves .plot")
     own_rows = result.per_tag[result.per_tag["tag"] == tag].set_index("model")
@@ -271,11 +282,11 @@ def test_a_tags_curves_are_its_counts_and_pass_through_its_own_point(opened: Ope
     assert "(not a result)" in page.text_content(".tag-curves .hint")
 
 
-def test_a_tag_without_positives_or_that_a_model_lacks(opened: Opened, payload: Payload) -> None:
-    tags = payload["tags"]
+def test_a_tag_without_positives_or_that_a_model_lacks(page: Any, varied: Payload) -> None:
+    tags = varied["tags"]
     lacking = tags["models"]["joytag-demo"]["tp"].index(None)
     empty = tags["support"].index(0) if 0 in tags["support"] else None
-    page = opened(payload, address=f"#tag={tags['name'][lacking]}")
+    view(page, f"tag={tags['name'][lacking]}")
     page.locator(".tag-curves .hindsight li").wait_for()
     assert page.locator(".tag-curves .plot").first.locator("path.curve").nth(0).get_attribute("d") == ""
     assert len(vertices(page.locator(".tag-curves .plot").first, 1)) == 101
@@ -296,6 +307,7 @@ def test_histograms_are_unpacked_once_and_only_when_asked_for(opened: Opened, pa
     page.locator("#tags-box .tag").nth(1).click()
     page.locator(".tag-curves .hindsight li").first.wait_for()
     page.fill("#query", "icon")
+    near(page, "#sweep")
     page.check("#sweep-shown")
     page.locator("#sweep-over:text('12 tags')").wait_for()
     assert page.evaluate("window.unpacked") == at_first + 3
@@ -317,6 +329,7 @@ def test_thousands_of_tags_follow_the_slider(
     monkeypatch.setattr(histograms, "_BIN_WIDTHS", ((10**9, 2),))
     payload = payload_of(("a", "b", "c"), tags=600, images=32768)
     page = opened(payload, address="#over=shown&q=sup>120&average=micro")
+    near(page, "#sweep")
     page.locator("#sweep-over:text('in steps of 0.02')").wait_for()
     page.evaluate(EVERY_STEP)
     supports = payload["tags"]["support"]

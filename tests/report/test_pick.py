@@ -21,7 +21,7 @@ from arena.tags import TagRelations
 
 from ..browser import Opened
 from ..evaluate.test_pick import entry, world
-from .test_access import PHONE, colours, structure
+from .test_access import PHONE, everything
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -84,7 +84,7 @@ def test_the_page_is_accessible_and_fits_a_phone(opened: Opened, both: tuple[dic
     assert page.locator(".frame.veiled img").first.evaluate("one => getComputedStyle(one).filter") != "none"
     page.check("#reveal")
     assert page.locator(".frame.veiled img").first.evaluate("one => getComputedStyle(one).filter") == "none"
-    assert structure(page) + colours(page) == []
+    assert everything(page) == []
 
 
 def test_markdown_and_page_say_what_is_missing(both: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from arena.report.view import page_view
 from ..browser import Opened
 from .payloads import Payload
 from .results import result_of
+from .shared_pages import BARRED, rendered, three_taggers, until, view
 
 
 def status(page: Any) -> str:
@@ -26,16 +27,6 @@ def status(page: Any) -> str:
 
 def names(page: Any) -> list[str]:
     return list(page.locator("#tags-box .tag bdi").all_text_contents())
-
-
-def until(page: Any, condition: str) -> None:
-    """Wait for a condition; Playwright's own waiting evaluates text within the page, which its policy forbids."""
-    page.evaluate(f"async () => {{ while (!({condition})) await new Promise(requestAnimationFrame); }}")
-
-
-def rendered(page: Any) -> None:
-    """Until the rows and cells that are filled at a pause are there."""
-    until(page, "[...document.querySelectorAll('#tags-box tr.row')].every((r) => r.filled === r.children.length)")
 
 
 def placed(cell: Any) -> list[list[float]]:
@@ -54,26 +45,21 @@ def placed(cell: Any) -> list[list[float]]:
     return list(cell.evaluate(script))
 
 
-def test_a_bar_runs_from_low_to_high_with_a_tick_at_the_figure(opened: Opened, payload: Payload) -> None:
-    columns, pair = payload["tags"]["models"]["joytag-demo"], payload["tags"]["pairs"][0]["f1"]
-    columns["f1_low"][1], columns["f1"][1], columns["f1_high"][1] = 0.25, 0.4, 0.75
-    columns["f1_low"][2], columns["f1"][2], columns["f1_high"][2] = 0, 1, 1
-    pair["low"][1], pair["difference"][1], pair["high"][1] = -0.1, -0.05, 0.15
-    page = opened(payload)
+def test_a_bar_runs_from_low_to_high_with_a_tick_at_the_figure(page: Any) -> None:
     rendered(page)
-    cells = page.locator("#tags-box tr.row").nth(1).locator("td.figure")
+    part, whole = BARRED
+    cells = page.locator("#tags-box tr.row").nth(part).locator("td.figure")
     tick, bar = placed(cells.nth(2))
     assert bar == pytest.approx([0.25, 0.75], abs=0.005)
     assert sum(tick) / 2 == pytest.approx(0.4, abs=0.03)
-    assert placed(page.locator("#tags-box tr.row").nth(2).locator("td.figure").nth(2))[1] == pytest.approx([0, 1])
+    assert placed(page.locator("#tags-box tr.row").nth(whole).locator("td.figure").nth(2))[1] == pytest.approx([0, 1])
     tick, bar = placed(cells.last)
     assert bar == pytest.approx([0.25, 0.875], abs=0.005), "from -0.2 to +0.2"
     assert sum(tick) / 2 == pytest.approx(0.375, abs=0.03)
     assert "from −0.2 to +0.2" in page.locator("thead button[data-key=difference]").get_attribute("title")
 
 
-def test_what_is_undetermined_has_a_mark_that_needs_no_colour(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
+def test_what_is_undetermined_has_a_mark_that_needs_no_colour(page: Any) -> None:
     rendered(page)
     rows = page.locator("#tags-box tr.row")
     assert rows.nth(1).locator("td").last.locator(".undetermined").count() == 1
@@ -85,14 +71,21 @@ def test_what_is_undetermined_has_a_mark_that_needs_no_colour(opened: Opened, pa
     assert page.locator("#query-hint .undetermined").count() == 1
 
 
-def test_without_intervals_a_bar_is_as_long_as_the_figure(opened: Opened, plain: Payload) -> None:
-    plain["tags"]["models"]["joytag-demo"]["f1"][0] = 0.5
+def test_without_intervals_a_bar_is_as_long_as_the_figure(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    plain = payload_of(tags=12, replicates=0)
+    columns = plain["tags"]["models"]["joytag-demo"]
+    columns["f1"][0], columns["mcc"][0] = 0.5, -0.25
     page = opened(plain)
     rendered(page)
     cell = page.locator("#tags-box tr.row").first.locator("td.figure").nth(2)
     assert placed(cell)[1] == pytest.approx([0, 0.5], abs=0.005)
     assert cell.get_attribute("title") is None
     assert page.locator(".undetermined").count() == 0
+    view(page, "columns=mcc")
+    rendered(page)
+    negative = page.locator("#tags-box tr.row").first.locator("td.figure").first
+    assert negative.text_content() == "-0.2500"
+    assert placed(negative)[1] == pytest.approx([0, 0], abs=0.005), "no length"
 
 
 def queried(page: Any, queries: list[str]) -> list[list[str]]:
@@ -106,13 +99,11 @@ def queried(page: Any, queries: list[str]) -> list[list[str]]:
     return list(page.evaluate(script, queries))
 
 
-def test_the_search_language(opened: Opened, payload: Payload) -> None:
-    tags, pair = payload["tags"], payload["tags"]["pairs"][0]["f1"]
-    pair["higher"][:8] = [1, None, 1, None, None, None, None, None]
-    a, b = (tags["models"][model["name"]] for model in payload["models"])
+def test_the_search_language(page: Any, varied: Payload) -> None:
+    tags, pair = varied["tags"], varied["tags"]["pairs"][0]["f1"]
+    a, b = (tags["models"][model["name"]] for model in varied["models"])
     tested = [q is not None for q in pair["q"]]
-    tags["name"][7] = "-_-"
-    page = opened(payload)
+    assert {0, 1, None} <= set(pair["higher"])
     cases: dict[str, Callable[[int], bool]] = {
         "is:undetermined": lambda i: tested[i] and pair["higher"][i] is None,
         "is:decided": lambda i: tested[i] and pair["higher"][i] is not None,
@@ -133,20 +124,17 @@ def test_the_search_language(opened: Opened, payload: Payload) -> None:
         assert shown == f"{sum(map(passes, range(150)))} of 150 tags", query
 
 
-def test_what_cannot_be_read_is_told_and_left_out(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
-    for query, told in {
+def test_what_cannot_be_read_is_told_and_left_out(page: Any) -> None:
+    wrong = {
         "sup>": "“sup>” needs a number, such as sup>50",
         "is:good": "is: accepts undetermined, decided or compared, not “good”",
         "better:nobody": "No tagger is called “nobody”; taggers: joytag-demo and wd14-demo",
         "cat:": "cat: needs a word after the colon",
         "group:hands": "group: cannot be searched; this page has tag groups only as slices",
         "x.f1>1 q<y": "No tagger is called “x”; taggers: joytag-demo and wd14-demo. “q<y” needs a number, such as q<0.5",
-    }.items():
-        page.fill("#query", query)
-        assert page.inner_text("#query-problem") == told
-        assert status(page) == "150 tags"
-        assert page.get_attribute("#query", "aria-invalid") == "true"
+    }
+    assert queried(page, list(wrong)) == [[told, "150 tags"] for told in wrong.values()]
+    assert page.get_attribute("#query", "aria-invalid") == "true"
     page.fill("#query", "cat:nope")
     assert (
         page.inner_text("#query-problem") == "No category begins with “nope”; categories: general, meta and character"
@@ -156,16 +144,24 @@ def test_what_cannot_be_read_is_told_and_left_out(opened: Opened, payload: Paylo
     assert page.get_attribute("#query", "aria-invalid") == "false"
 
 
-def test_terms_that_need_two_taggers_say_so(opened: Opened, payload_of: Callable[..., Payload]) -> None:
-    page = opened(payload_of(("solo",)))
-    for query in ("is:decided", "better:solo"):
-        page.fill("#query", query)
-        assert "needs a run of two or more taggers with intervals" in page.inner_text("#query-problem")
-    page = opened(payload_of(("a", "ab", "ac")), address="#pair=0.1")
-    page.fill("#query", "better:ac")
-    assert page.inner_text("#query-problem") == "better:ac must name one of the two compared taggers: a − ab"
-    page.fill("#query", "a.f1>0.5")
-    assert page.inner_text("#query-problem") == "", "a whole name goes before the beginnings of others"
+def test_one_tagger_alone_has_no_scatter_and_no_terms_of_two(
+    opened: Opened, payload_of: Callable[..., Payload]
+) -> None:
+    page = opened(payload_of(("solo",), tags=40))
+    needs = "needs a run of two or more taggers with intervals"
+    problems = [problem for problem, _ in queried(page, ["q<0.05", "is:decided", "better:solo", ""])]
+    assert problems[0] == f"q {needs}"
+    assert all(needs in problem for problem in problems[1:3])
+    assert not page.locator("#scatter-section").is_visible()
+    assert page.locator("#tags-box tr.row").count() > 10
+    assert page.locator("#tags-box thead button[data-key=q]").count() == 0
+
+
+def test_a_whole_name_goes_before_the_beginnings_of_others(page_of_three: Any) -> None:
+    view(page_of_three, "pair=0.1")
+    (first, _), (second, _) = queried(page_of_three, ["better:ac", "a.f1>0.5"])
+    assert first == "better:ac must name one of the two compared taggers: a − ab"
+    assert second == ""
 
 
 def test_every_example_of_the_help_can_be_read_and_inserts_itself(
@@ -198,14 +194,14 @@ EVERY_EXAMPLE = """() => [...document.querySelectorAll("#query-examples .example
 """Presses every example of the help with an empty field."""
 
 
-def test_columns_are_chosen_and_kept_in_the_address(opened: Opened, payload_of: Callable[..., Payload]) -> None:
-    page = opened(payload_of(("a", "b", "c")))
+def test_columns_are_chosen_and_kept_in_the_address(page_of_three: Any) -> None:
+    page = page_of_three
     page.click("#columns-menu summary")
     for label in ("Precision (P)", "AP", "Category", "q and verdict"):
         page.locator("#columns-menu label", has_text=re.compile(f"^\\s*{re.escape(label)}$")).click()
-    page.locator("#others label bdi", has_text="b").click()
+    page.locator("#others label bdi", has_text="ab").click()
     page.keyboard.press("Escape")
-    heads = ["Tag", "Support", "P Precision of a", "F1 F1 of a", "P Precision of c", "F1 F1 of c", "Δ F1"]
+    heads = ["Tag", "Support", "P Precision of a", "F1 F1 of a", "P Precision of ac", "F1 F1 of ac", "Δ F1"]
     assert page.locator("#tags-box thead button").all_text_contents() == heads
     page.wait_for_url(re.compile("columns=precision\\+f1&without=1\\+category\\+q"))
     page.reload()
@@ -213,10 +209,9 @@ def test_columns_are_chosen_and_kept_in_the_address(opened: Opened, payload_of: 
     assert not page.locator("#others input[value=q]").is_checked()
 
 
-def test_further_metrics_are_offered_and_hidden_at_first(opened: Opened, payload: Payload) -> None:
-    tags = payload["tags"]
+def test_further_metrics_are_offered_and_hidden_at_first(page: Any, varied: Payload) -> None:
+    tags = varied["tags"]
     own = tags["models"]["joytag-demo"]
-    page = opened(payload)
     keys = page.locator("#figures input").evaluate_all("(all) => all.map((box) => box.value)")
     assert keys == [metric.key for metric in TAG_METRICS if metric.on_page]
     assert {"f2", "mcc", "informedness", "roc_auc", "best_f1", "break_even"} <= set(keys)
@@ -241,15 +236,6 @@ def test_further_metrics_are_offered_and_hidden_at_first(opened: Opened, payload
     assert all(text == figure(mcc[tags["name"].index(name)]) for name, text in shown.items())
 
 
-def test_a_negative_figure_has_a_bar_of_no_length(opened: Opened, plain: Payload) -> None:
-    plain["tags"]["models"]["joytag-demo"]["mcc"][0] = -0.25
-    page = opened(plain, address="#columns=mcc")
-    rendered(page)
-    cell = page.locator("#tags-box tr.row").first.locator("td.figure").first
-    assert cell.text_content() == "-0.2500"
-    assert placed(cell)[1] == pytest.approx([0, 0], abs=0.005)
-
-
 def test_the_browser_derives_the_columns_that_are_not_packed(opened: Opened) -> None:
     view = page_view(result_of(("a", "b"), images=300, replicates=20))
     page = opened(view)
@@ -260,26 +246,23 @@ def test_the_browser_derives_the_columns_that_are_not_packed(opened: Opened) -> 
         for model, own in tags["models"].items():
             for key in {*own} - {"threshold"}:
                 text, value = cells[f"{model} {key}"], own[key][tag]
-                assert text == "" if value is None else float(text) == pytest.approx(value, abs=0.0000501), (
-                    row[0],
-                    key,
-                )
+                near = pytest.approx(value, abs=0.0000501)
+                assert text == "" if value is None else float(text) == near, (row[0], key)
         for key in TESTED:
             told = float(cells[f"a minus b {key} difference"])
             assert told == pytest.approx(tags["pairs"][0][key]["difference"][tag], abs=0.0000501)
 
 
-def test_sorting_by_any_column_ends_in_its_order(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
+def test_sorting_by_any_column_ends_in_its_order(page: Any, varied: Payload) -> None:
     keys = page.locator("#tags-box thead button").evaluate_all("(all) => all.map((b) => b.dataset.key)")
     assert len(keys) == 13
-    tags = payload["tags"]
+    tags = varied["tags"]
     by_name = sorted(range(150), key=lambda i: tags["name"][i])
     told = {"name": tags["name"], "category": tags["category"], "support": tags["support"]}
     pair = tags["pairs"][0]["f1"]
     for key in keys:
         figure_name, _, model = key.partition(".")
-        values = told.get(key) or pair.get(key) or tags["models"][payload["models"][int(model)]["name"]][figure_name]
+        values = told.get(key) or pair.get(key) or tags["models"][varied["models"][int(model)]["name"]][figure_name]
         order, first_names = page.evaluate(SORTED_BY, key)
         up = order == "ascending"
         defined = sorted((i for i in by_name if values[i] is not None), key=lambda i: values[i], reverse=not up)
@@ -327,8 +310,7 @@ def saved(page: Any) -> tuple[str, list[list[str]], bytes]:
     return download.suggested_filename, list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))), content
 
 
-def test_the_rows_shown_are_saved_as_csv_in_their_order(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
+def test_the_rows_shown_are_saved_as_csv_in_their_order(page: Any, varied: Payload) -> None:
     page.fill("#query", "sup>5 tree")
     page.locator('thead button[data-key="f1.1"]').click()
     name, (head, *rows), content = saved(page)
@@ -338,21 +320,30 @@ def test_the_rows_shown_are_saved_as_csv_in_their_order(opened: Opened, payload:
     shown = [row[0] for row in rows]
     assert shown == names(page)
     assert len(shown) == int(status(page).split(" ")[0])
-    tags = payload["tags"]
+    tags = varied["tags"]
     for row in rows:
         i = tags["name"].index(row[0])
         cells = dict(zip(head, row, strict=True))
         assert cells["support"] == str(tags["support"][i])
         assert cells["compared"] == ("yes" if tags["compared"][i] else "no")
-        for model in payload["models"]:
+        for model in varied["models"]:
             own = tags["models"][model["name"]]
             for key in ("precision", "recall", "f1", "ap", "f1_low", "f1_high", "threshold", "tp", "fp", "fn", "tn"):
                 text, value = cells[f"{model['name']} {key}"], own[key][i]
-                assert text == "" if value is None else float(text) == pytest.approx(value, abs=0.00005), (row[0], key)
-                assert value is None or key not in ("precision", "f1") or float(text) == pytest.approx(value, abs=1e-12)
+                near = pytest.approx(value, abs=0.0000501)
+                assert text == "" if value is None else float(text) == near, (row[0], key)
         pair, said = tags["pairs"][0]["ap"], cells["joytag-demo minus wd14-demo ap higher"]
         assert said == ("" if pair["q"][i] is None else "joytag-demo" if pair["higher"][i] == 0 else "undetermined")
     assert page.inner_text("#tags-told").startswith(f"{len(shown)} tags saved")
+
+
+def test_what_the_browser_derives_is_saved_with_all_digits(page_of_three: Any) -> None:
+    _, (head, *rows), _ = saved(page_of_three)
+    for key in ("precision", "f1"):
+        cells = {row[0]: row[head.index(f"ab {key}")] for row in rows}
+        values = three_taggers()["tags"]["models"]["ab"][key]
+        for name, value in zip(three_taggers()["tags"]["name"], values, strict=True):
+            assert cells[name] == "" if value is None else float(cells[name]) == pytest.approx(value, abs=1e-12)
 
 
 def test_no_cell_of_the_csv_is_a_formula(opened: Opened, payload_of: Callable[..., Payload]) -> None:
@@ -403,10 +394,9 @@ def test_back_and_forward_open_and_close_tags(opened: Opened, payload: Payload) 
     assert opener.all_text_contents() == [first]
 
 
-def test_an_edited_address_is_taken_and_a_jump_keeps_the_view(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
-    page.evaluate("location.hash = 'q=icon&sort=name-up&d=ap&compared=1'")
-    until(page, "document.getElementById('query').value === 'icon'")
+def test_an_edited_address_is_taken_and_a_jump_keeps_the_view(page: Any) -> None:
+    view(page, "q=icon&sort=name-up&d=ap&compared=1")
+    assert page.input_value("#query") == "icon"
     assert names(page) == sorted(names(page))
     assert page.locator("input[name=difference][value=ap]").is_checked()
     assert page.locator("#compared-only").is_checked()
@@ -415,18 +405,15 @@ def test_an_edited_address_is_taken_and_a_jump_keeps_the_view(opened: Opened, pa
     assert page.input_value("#query") == "icon"
 
 
-def test_an_open_tag_tells_the_difference_of_the_two_compared_now(
-    opened: Opened, payload_of: Callable[..., Payload]
-) -> None:
-    page = opened(payload_of(("a", "b", "c")))
+def test_an_open_tag_tells_the_difference_of_the_two_compared_now(page_of_three: Any) -> None:
+    page = page_of_three
     page.locator("#tags-box .tag").first.click()
-    page.locator("#tags select.pair").select_option("b − c")
-    assert page.locator(".detail-box .differences li").first.inner_text().startswith("Difference in F1 (b − c)")
+    page.locator("#tags select.pair").select_option("ab − ac")
+    assert page.locator(".detail-box .differences li").first.inner_text().startswith("Difference in F1 (ab − ac)")
     assert page.locator(".detail-box").count() == 1
 
 
-def test_the_link_to_the_view_is_copied(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
+def test_the_link_to_the_view_is_copied(page: Any) -> None:
     page.fill("#query", "cat:meta")
     page.click("#copy-link")
     until(page, "document.getElementById('tags-told').textContent !== ''")

@@ -14,7 +14,7 @@ from arena.dataset.answer_book import AnswerBook
 from arena.dataset.judgements import read_judgements
 from arena.view.server import ServerOptions, listening
 from arena.view.viewed_run import ViewedRun
-from tests.report.test_access import DESK, PHONE, colours, structure
+from tests.report.test_access import DESK, PHONE, everything, structure
 
 ANSWER = """
 async ([keys, number]) => {
@@ -128,18 +128,18 @@ def test_no_answer_is_lost_when_the_server_is_killed_or_two_people_answer(server
     server.start()
     ann.evaluate(ANSWER, ["ynu", 9])
     ben = begin(browse("/judge", SMALL), "ben")
-    ben.evaluate(f"() => {{ window.finished = ({ANSWER})(['n', 100]); }}")
-    ann.evaluate(ANSWER, ["ynu", 71])
+    ben.evaluate(f"() => {{ window.finished = ({ANSWER})(['n', 40]); }}")
+    ann.evaluate(ANSWER, ["ynu", 31])
     ben.evaluate("() => window.finished")
     rows = read_judgements(server.judgements)
-    assert len(rows) == len(rows[["image_id", "tag"]].drop_duplicates()) == 200
-    words, turns = ["yes", "no", "unclear"], [*range(20), *range(9), *range(71)]
+    assert len(rows) == len(rows[["image_id", "tag"]].drop_duplicates()) == 100
+    words, turns = ["yes", "no", "unclear"], [*range(20), *range(9), *range(31)]
     assert rows[rows["judge"] == "ann"]["answer"].tolist() == [words[turn % 3] for turn in turns]
-    assert rows[rows["judge"] == "ben"]["answer"].tolist() == ["no"] * 100
-    assert "200 of" in max(page.inner_text("#count") for page in (ann, ben))
+    assert rows[rows["judge"] == "ben"]["answer"].tolist() == ["no"] * 40
+    assert any(page.inner_text("#count").startswith("100 of") for page in (ann, ben))
     assert ben.evaluate("document.querySelector('#image').naturalWidth") > 0
     ann.keyboard.press("z")
-    ann.locator("#count", has_text="199 of").wait_for()
+    ann.locator("#count", has_text="99 of").wait_for()
     ann.reload()  # the name is asked once
     ann.wait_for_selector("#ask[data-number]")
     assert ann.inner_text("#name") == "ann"
@@ -228,5 +228,5 @@ def test_axe_finds_no_violation_and_nothing_is_too_wide(server: Server, browse: 
             page.set_input_files("#file", {"name": "x.png", "mimeType": "image/png", "buffer": b"no image"})
             page.wait_for_selector("#found .problem")
             browse.reports.clear()  # type: ignore[attr-defined]  # the status of the answer, and the image that is none
-        assert structure(page) + (colours(page) if mode in COLOURED else []) == [], mode
+        assert (everything if mode in COLOURED else structure)(page) == [], mode
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], mode

@@ -130,8 +130,15 @@ def test_a_run_that_names_no_image_shows_none(joint: Result, shelf: RunThumbnail
     assert "image_1" not in html
 
 
-def test_pictures_are_blurred_until_asked_for(opened: Opened, joint: Result, shelf: RunThumbnails) -> None:
+def test_print_is_light_and_pictures_are_blurred_until_asked_for(
+    opened: Opened, joint: Result, shelf: RunThumbnails
+) -> None:
     page = opened.show(render_check(judged("hat"), joint, shelf))
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator(".links").is_visible()
+    assert page.locator(".loss").first.is_visible()
+    page.emulate_media(media="screen", color_scheme="light")
     blurred = "(all) => all.map((e) => getComputedStyle(e).filter !== 'none')"
     images = page.locator(".frame img")
     assert images.count() > 20
@@ -148,7 +155,7 @@ def test_a_tag_leads_to_its_row_of_the_comparison(opened: Opened, joint: Result)
     page = opened.show(render_check(judged("a&b #1"), joint))
     assert page.locator(".loss a").first.get_attribute("href") == "index.html#tag=a%26b%20%231"
     assert page.locator("nav a[href='index.html']").count() == 1
-    assert opened.show(render_check(unpaired())).locator("a[href^='index.html']").count() == 0
+    assert not re.search("href=[\"']?index\\.html", render_check(unpaired()))
 
 
 def test_intervals_are_drawn_where_they_are() -> None:
@@ -204,22 +211,24 @@ def test_every_kind_of_verdict_has_a_page(name: str) -> None:
     html.encode()
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESK])
 def test_axe_finds_no_violation(
-    opened: Opened, joint: Result, shelf: RunThumbnails, viewport: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    opened: Opened, joint: Result, shelf: RunThumbnails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(losses_module, "SHOWN_LOSSES", 1)
     one = judged(*TAGS[:2], causes=["the threshold is halved"], notes=["a note"], paired=False, unpaired_cost="much")
-    page = opened.show(render_check(one, joint, shelf), viewport=viewport)
-    assert (structure if viewport == PHONE else colours)(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    page = opened.show(render_check(one, joint, shelf), viewport=PHONE)
+    for viewport, found in ((PHONE, structure), (DESK, colours)):
+        page.set_viewport_size(viewport)
+        assert found(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_hostile_names_are_text_and_nothing_widens_a_phone(opened: Opened, scheme: Any) -> None:
-    page = opened.show(render_check(hostile()), viewport=PHONE, color_scheme=scheme)
+def test_hostile_names_are_text_and_nothing_widens_a_phone(opened: Opened) -> None:
+    page = opened.show(render_check(hostile()), viewport=PHONE)
     page.locator("details").evaluate_all("(all) => all.forEach((e) => (e.open = true))")
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert page.locator("script, main b:text-is('bold'), iframe").count() == 0
     assert HOSTILE[0] in page.locator(".cases h3").first.inner_text()
 
@@ -231,14 +240,6 @@ def test_500_cases_are_one_page_of_moderate_size() -> None:
     assert "<details" in html
     assert len(html) < 1_000_000
     assert render_check(many()).count('class="card loss"') == 2
-
-
-def test_print_is_light_and_shows_everything(opened: Opened, joint: Result, shelf: RunThumbnails) -> None:
-    page = opened.show(render_check(judged("hat"), joint, shelf), color_scheme="dark")
-    page.emulate_media(media="print", color_scheme="dark")
-    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
-    assert not page.locator(".links").is_visible()
-    assert page.locator(".loss").first.is_visible()
 
 
 def test_a_check_is_written_whole(tmp_path: Path, joint: Result) -> None:

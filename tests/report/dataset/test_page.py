@@ -125,8 +125,16 @@ def test_pictures_are_blurred_by_rating_until_asked(opened: Opened, page: dict[s
     assert not any(blurred(opened.show(render_dataset({**page, "blur": ()}))))
 
 
-def test_pictures_stand_side_by_side_with_their_distances(opened: Opened, page: dict[str, Any]) -> None:
+def test_pairs_are_side_by_side_and_the_page_tells_how_the_set_was_made(opened: Opened, page: dict[str, Any]) -> None:
     shown = opened.show(render_dataset(page))
+    check_pairs(shown)
+    check_making(shown)
+    page["dataset"]["included_for"] = None
+    assert "Not a random" not in render_dataset(page)
+
+
+def check_pairs(shown: Any) -> None:
+    """Check that pictures are beside each other, with their distances."""
     first = shown.locator(".pair").first
     assert first.locator(".told").inner_text() == "pHash 2 · dHash 3 · found by phash · difference 0.125"
     left, right = (first.locator("img").nth(i) for i in range(2))
@@ -148,8 +156,8 @@ def test_pictures_stand_side_by_side_with_their_distances(opened: Opened, page: 
     assert shown.locator("#distances tr.inside th").inner_text().split() == ["8", "search", "radius"]
 
 
-def test_the_page_tells_how_the_set_was_made(opened: Opened, page: dict[str, Any]) -> None:
-    shown = opened.show(render_dataset(page))
+def check_making(shown: Any) -> None:
+    """Check the steps, the warning and the tables."""
     rows = [row.split("\t") for row in shown.locator("#steps tbody tr").all_inner_texts()]
     assert rows == [["import", "1,200", "3", "truncated"], ["by hand", "–", "–", ""]]
     assert shown.locator(".warning").inner_text().startswith("Not a random sample. 1 image was chosen")
@@ -157,8 +165,6 @@ def test_the_page_tells_how_the_set_was_made(opened: Opened, page: dict[str, Any
     assert shown.locator("#ratings tbody tr").all_inner_texts() == ["g (general)\t900\t90.0 %", "unknown\t100\t10.0 %"]
     shown.locator("#card summary").click()
     assert shown.locator("#card dd").all_inner_texts() == ["a drawer", "8", "true", "a, 1"]
-    page["dataset"]["included_for"] = None
-    assert "Not a random" not in render_dataset(page)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1280)])
@@ -190,8 +196,8 @@ def test_the_page_holds_no_script_and_refers_to_nothing_outside(page: dict[str, 
 
 def test_a_set_without_pairs_or_steps_has_a_page(opened: Opened, page: dict[str, Any]) -> None:
     page["dataset"].update(steps=[], pairs=[], facts={}, included_for=None)
-    shown = opened.show(render_dataset({**page, "gallery": None}))
-    assert shown.locator("#copies, #steps, #together").count() == 0
+    html = render_dataset({**page, "gallery": None})
+    assert [part for part in ("copies", "steps", "together") if f'id="{part}"' in html] == []
     empty = {"pairs": 0, "classes": [], "distances": []}
     assert "found no pair" in opened.show(render_dataset({**page, "gallery": empty})).locator("#copies").inner_text()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from arena.report.page import pictures as pictures_module
 from arena.report.page.label_issues import shown_suspects
 from arena.report.page.pictures import RunThumbnails, embed_pictures, picture_facts
 
-from ...browser import Opened
-from ..payloads import Payload, add_pictures
+from ...browser import Opened, SharedPage, Tabs, near
+from ..payloads import Payload, add_pictures, make_payload
 
 NAMES = ("0123456789abcdef.webp", "fedcba9876543210.webp", "00000000ffffffff.webp")
-BLURRED = "(e) => getComputedStyle(e).filter !== 'none'"
+BLURRED = "(all) => all.map((e) => getComputedStyle(e).filter !== 'none')"
 
 
 def webp(colour: str = "red") -> bytes:
@@ -35,10 +35,34 @@ PICTURE = base64.b64encode(webp()).decode()
 
 
 @pytest.fixture
+def payload() -> Payload:
+    """Two models of 30 tags: fewer than the other pages have, because their number does not matter here."""
+    return make_payload(tags=30)
+
+
+@pytest.fixture
 def pictured(payload: Payload) -> Payload:
     """One picture that is open, one that is not, one whose rating nobody knows; all in the file."""
+    return with_pictures(payload)
+
+
+def with_pictures(payload: Payload) -> Payload:
     add_pictures(payload, PICTURE, ratings=["general", "questionable", "?"])
     return payload
+
+
+@pytest.fixture(scope="module")
+def _pictured_page(tabs: Tabs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedPage]:
+    opener = Opened(tabs, tmp_path_factory.mktemp("pictured"))
+    yield SharedPage(opener, render_comparison(with_pictures(make_payload(tags=30))))
+    opener.close()
+
+
+@pytest.fixture
+def pictured_page(_pictured_page: SharedPage) -> Iterator[Any]:
+    """The page of `pictured` in its first view."""
+    yield _pictured_page.fresh()
+    _pictured_page.silent()
 
 
 def open_first(page: Any) -> Any:
@@ -49,11 +73,11 @@ def open_first(page: Any) -> Any:
 
 
 def blurred(page: Any, selector: str) -> list[bool]:
-    return [image.evaluate(BLURRED) for image in page.locator(selector).all()]
+    return list(page.locator(selector).evaluate_all(BLURRED))
 
 
-def test_only_what_is_known_to_be_general_or_safe_is_shown_at_once(opened: Opened, pictured: Payload) -> None:
-    page = opened(pictured)
+def test_only_what_is_known_to_be_general_or_safe_is_shown_at_once(pictured_page: Any, pictured: Payload) -> None:
+    page = pictured_page
     found = open_first(page).first
     images = found.locator("img")
     assert images.count() == 6, "two false alarms and a miss of each tagger"
@@ -69,8 +93,8 @@ def test_only_what_is_known_to_be_general_or_safe_is_shown_at_once(opened: Opene
     assert found.locator(".veil").all_inner_texts()[:2] == ["Show\nquestionable", "Show\n?"]
 
 
-def test_a_picture_is_shown_and_hidden_by_keyboard_and_by_click(opened: Opened, pictured: Payload) -> None:
-    page = opened(pictured)
+def test_a_picture_is_shown_and_hidden_by_keyboard_and_by_click(pictured_page: Any) -> None:
+    page = pictured_page
     open_first(page)
     box = page.locator(".evidence .veiled input").first
     assert box.get_attribute("aria-label").startswith("Show people-face_02, not tagged")
@@ -88,12 +112,12 @@ def test_a_picture_is_shown_and_hidden_by_keyboard_and_by_click(opened: Opened, 
     assert page.locator(".detail-box").count() == 1, "a click on a picture does not close the row"
 
 
-def test_all_pictures_are_shown_by_one_box_that_this_browser_remembers(opened: Opened, pictured: Payload) -> None:
-    page = opened(pictured)
+def test_all_pictures_are_shown_by_one_box_that_this_browser_remembers(pictured_page: Any) -> None:
+    page = pictured_page
     open_first(page)
     boxes = page.locator(".reveal-all input")
     assert boxes.count() == 2
-    assert "2 not rated general or safe" in page.locator(".reveal-all").first.inner_text()
+    assert "2 not rated general or safe" in str(page.locator(".reveal-all").first.text_content())
     boxes.first.press("Space")
     assert [box.is_checked() for box in boxes.all()] == [True, True]
     assert not any(blurred(page, ".frame img"))
@@ -118,12 +142,15 @@ def test_where_nothing_can_be_kept_the_box_still_works(opened: Opened, pictured:
     assert not any(blurred(page, ".frame img"))
 
 
-def test_blur_is_the_style_sheets_default(opened: Opened, pictured: Payload) -> None:
+def test_without_javascript_labels_are_there_and_pictures_are_not(opened: Opened, pictured: Payload) -> None:
     page = opened(pictured, java_script_enabled=False)
+    assert page.locator("#suspects .suspect .image").first.text_content() == "<b>x</b>"
+    assert page.locator("#suspects .suspect:visible").count() == 8
+    assert page.locator("img").count() == 0
     assert page.locator(".reveal-all").first.is_hidden()
     style = page.locator("style").text_content()
     shown = opened.show(f"<style>{style}</style><title>t</title><span class=frame><img alt=x></span>", wait=False)
-    assert blurred(shown, "img") == [True]
+    assert blurred(shown, "img") == [True], "the default of the style sheet"
 
 
 def test_pictures_beside_the_page_are_loaded_when_they_are_needed(
@@ -170,10 +197,9 @@ def test_an_image_without_a_picture_has_a_plain_frame_and_no_request(opened: Ope
     assert found.locator("li").first.inner_text().split("\n") == ["no picture", "animals-bug_01", "0.9100"]
 
 
-def test_a_page_without_pictures_holds_no_image_at_all(opened: Opened, payload: Payload) -> None:
-    html = render_comparison(payload)
+def test_a_page_without_pictures_holds_no_image_at_all(page: Any, varied: Payload) -> None:
+    html = render_comparison(varied)
     assert not re.search("<img|data:image/webp|UklGR|'self'|&#39;self", html)
-    page = opened.show(html)
     assert open_first(page).locator(".image").first.inner_text() == "animals-bug_01"
     assert page.locator("img, .frame, .reveal-all").count() == 0
 
@@ -192,13 +218,13 @@ def test_a_page_may_name_no_image(opened: Opened, payload: Payload) -> None:
     assert page.locator("#suspects").count() == 0
 
 
-def test_missing_labels_lead_to_their_tags(opened: Opened, pictured: Payload) -> None:
-    page = opened(pictured)
+def test_missing_labels_lead_to_their_tags(pictured_page: Any) -> None:
+    page = pictured_page
     section = page.locator("#suspects")
+    near(page, "#suspects")
     assert section.locator("h2").inner_text() == "Likely missing labels 9 of 1,894"
     assert section.locator(".suspect").first.locator(".who").all_inner_texts() == ["joytag-demo", "wd14-demo"]
     assert section.locator("li li").first.inner_text().split() == ["joytag-demo", "0.8100", "at", "0.4"]
-    section.scroll_into_view_if_needed()
     page.wait_for_selector("#suspects img")
     assert section.locator(".suspect img").first.get_attribute("alt").startswith("<b>x</b>, not tagged ")
     assert section.locator(".suspect:visible").count() == 8, "one is folded away"
@@ -207,30 +233,22 @@ def test_missing_labels_lead_to_their_tags(opened: Opened, pictured: Payload) ->
     assert page.locator('.tag[aria-expanded="true"]').text_content() == link.inner_text()
 
 
-def test_missing_labels_are_there_without_javascript(opened: Opened, pictured: Payload) -> None:
-    page = opened(pictured, java_script_enabled=False)
-    assert page.locator("#suspects .suspect .image").first.inner_text() == "<b>x</b>"
-    assert page.locator("#suspects .suspect:visible").count() == 8
-    assert page.locator("img").count() == 0
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_hostile_names_are_text_and_nothing_widens_a_phone(
-    opened: Opened, payload_of: Callable[..., Payload], scheme: Any
-) -> None:
-    payload = payload_of(("a", "</script><b>bold</b>" + "y" * 500))
+def test_hostile_names_are_text_and_nothing_widens_a_phone(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(("a", "</script><b>bold</b>" + "y" * 500), tags=24)
     payload["tags"]["name"][:2] = ['"><img src=x onerror=alert(1)>' + "t" * 400, "x" * 500]
     for row in payload["suspects"]:
         row.update(tag=payload["tags"]["name"][row["place"]], image="i" * 300 + "<i>")
     payload["evidence"]["images"] = ["i" * 400, "\u202e<script>alert(1)</script>", "</script>"]
     add_pictures(payload, PICTURE, ratings=["general", "<b>" * 60, "explicit"])
-    page = opened(payload, viewport={"width": 360, "height": 800}, color_scheme=scheme)
+    page = opened(payload, viewport={"width": 360, "height": 800}, color_scheme="dark")
     found = open_first(page)
     assert found.first.locator(".image").all_inner_texts()[:3] == payload["evidence"]["images"]
-    page.locator("#suspects").scroll_into_view_if_needed()
+    near(page, "#suspects")
     page.wait_for_selector("#suspects img")
     page.locator("#suspects summary").first.click()
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.locator("main i:not(.out), main script, b:text-is('bold')").count() == 0
 
 

@@ -167,7 +167,7 @@ def test_the_section_as_a_reader_sees_it(opened: Opened, leak: Result) -> None:
         len(one.rows) for one in level_groups(page_view(leak))
     )
     assert section.locator(".reading li").all_text_contents() == told(leak)
-    phone = opened(page_view(leak), viewport={"width": 390, "height": 800})
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert re.search("effect", section.inner_text())
     assert np.isfinite(leak.tables[CONTAMINATION]["change"]).all()

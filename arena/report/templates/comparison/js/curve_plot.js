@@ -12,7 +12,10 @@ class CurvePlot {
   /** `across` and `up` are the titles of the x and y axes; `mark` is the size of a marker in pixels. */
   constructor(box, { across, up, mark = MARK_SIZE }) {
     Object.assign(this, { box, across, up, mark });
-    onResize(box, () => this.draw());
+    onPlotResize(box, (width, height) => {
+      this.frame = { width, height, ...CURVE_MARGIN };
+      this.draw();
+    });
   }
 
   /** `curves`: for each model [[x, y], ...] with null for a gap; `marks`: for each model [x, y] or null. */
@@ -22,9 +25,8 @@ class CurvePlot {
   }
 
   draw() {
-    const { clientWidth: width, clientHeight: height } = this.box;
-    if (!width || !height || !this.curves) return;
-    this.frame = { width, height, ...CURVE_MARGIN };
+    if (!this.frame || !this.curves) return;
+    const { width, height } = this.frame;
     const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": this.label });
     const curves = this.curves.map((points, model) => svg("path", { class: `curve m${styleOf(model)}`, d: this.path(points) }));
     const marks = this.marks.flatMap((point, model) => (point ? [markAt(styleOf(model), this.x(point[0]), this.y(point[1]), this.mark)] : []));
@@ -89,7 +91,7 @@ class CurvePlot {
   /** `x`: position of the line, null for none; `points`: for each model the position of its dot, or null. */
   point({ x = null, points }) {
     this.pointed = { x, points };
-    if (!this.frame) return;
+    if (!this.line) return;
     placed(this.line, x === null ? null : { x1: this.x(x), x2: this.x(x) });
     points.forEach((point, model) => placed(this.dots[model], point && { cx: this.x(point[0]), cy: this.y(point[1]) }));
   }

@@ -62,14 +62,38 @@ function choose(name, value) {
   for (const input of document.querySelectorAll(`input[name="${name}"]`)) input.checked = input.value === value;
 }
 
-/** Call `draw` when the size of the box changes, unless the box is hidden. */
+/** Call `draw(width, height)` with the size of a box as soon as it has one, and when it changes. The browser reports a size after
+    its own layout; asking for one in between makes it compute the layout again. */
 function onResize(box, draw) {
-  let [width, height] = [box.clientWidth, box.clientHeight];
-  new ResizeObserver(() => {
-    if (box.clientWidth === 0 || (box.clientWidth === width && box.clientHeight === height)) return;
-    [width, height] = [box.clientWidth, box.clientHeight];
-    draw();
-  }).observe(box);
+  resizeObserver(draw).observe(box);
+}
+
+/** The same for a plot, from the time when it is near the screen or printed. */
+function onPlotResize(box, draw) {
+  const observer = resizeObserver(draw);
+  whenNear(box, () => observer.observe(box));
+  // Before paper and after it: printing does not wait for the observer.
+  matchMedia("print").addEventListener("change", () => box.clientWidth && draw(box.clientWidth, box.clientHeight));
+}
+
+function resizeObserver(draw) {
+  let [width, height] = [0, 0];
+  return new ResizeObserver(([{ contentRect }]) => {
+    const [wide, high] = [Math.round(contentRect.width), Math.round(contentRect.height)];
+    if (wide === 0 || (wide === width && high === height)) return;
+    [width, height] = [wide, high];
+    draw(width, height);
+  });
+}
+
+/** Call `work` once, when a part of the page is at most a screen away. */
+function whenNear(part, work) {
+  const near = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    near.disconnect();
+    work();
+  }, { rootMargin: "100% 0px" });
+  near.observe(part);
 }
 
 /** Call `work` after the next frame is painted; at once in a hidden page, which has no frames. */

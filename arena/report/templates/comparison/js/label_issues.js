@@ -11,12 +11,7 @@ function showSuspects(reveal) {
     reveal(Number(link.dataset.tag));
   });
   if (!hasPictures) return;
-  const near = new IntersectionObserver((entries) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    near.disconnect();
-    loadImages().then(() => fillFrames(section));
-  }, { rootMargin: "100% 0px" });
-  near.observe(section);
+  whenNear(section, () => loadImages().then(() => fillFrames(section)));
 }
 
 function fillFrames(section) {

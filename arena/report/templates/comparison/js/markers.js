@@ -8,8 +8,15 @@ function traceCircle(pen, x, y, radius) {
   pen.arc(x, y, radius, 0, 2 * Math.PI);
 }
 
-/** The function trace(pen, x, y, radius) of a marker. */
+const tracers = new Map();
+
+/** The function trace(pen, x, y, radius) of a marker; made once for each marker. */
 function markerTracer(style) {
+  if (!tracers.has(style)) tracers.set(style, newTracer(style));
+  return tracers.get(style);
+}
+
+function newTracer(style) {
   const shape = byId(`mark-${style}`).firstElementChild;
   if (shape.localName === "circle") return traceCircle;
   const corners = outline(shape);

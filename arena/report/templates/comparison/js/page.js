@@ -147,7 +147,7 @@ class Page {
   /** Change the search or a filter. */
   narrow(change) {
     Object.assign(this.view, change);
-    byId("tags-box").scrollTop = 0;
+    this.table.scrollTo(0);
     this.table.arrange();
     this.remember();
   }

@@ -41,7 +41,10 @@ class DotPlot {
     this.canvas.addEventListener("pointerleave", () => this.hover(null));
     this.canvas.addEventListener("keydown", (event) => this.onKey(event));
     this.canvas.addEventListener("blur", () => this.hover(null));
-    onResize(this.box, () => this.draw());
+    onPlotResize(this.box, (width, height) => {
+      Object.assign(this, { width, height });
+      this.draw();
+    });
     // Without a pause, because printing does not wait for one.
     for (const query of ["(prefers-color-scheme: dark)", "print"]) {
       matchMedia(query).addEventListener("change", () => this.paint());
@@ -162,28 +165,34 @@ class DotPlot {
 
   paint() {
     clearTimeout(this.pending);
-    this.width = this.box.clientWidth;
-    this.height = this.box.clientHeight;
     if (!this.width || !this.height) return;
+    const looks = this.looks();
     const scale = window.devicePixelRatio || 1;
     this.canvas.width = Math.round(this.width * scale);
     this.canvas.height = Math.round(this.height * scale);
     const pen = this.canvas.getContext("2d");
     pen.scale(scale, scale);
-    this.drawDots(pen);
+    this.drawDots(pen, looks);
     this.drawGround();
     this.drawOver();
   }
 
-  /** A dot has the marker and colour of the higher tagger, or is a grey ring; tags excluded by the search are faint. */
-  drawDots(pen) {
-    const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  /** Markers and colours of both taggers, and the grey of undetermined dots. Read before anything is drawn: a later reading makes
+      the browser compute styles and layout again. */
+  looks() {
+    const root = getComputedStyle(document.documentElement);
+    const colour = (name) => root.getPropertyValue(name).trim();
+    const look = (style) => ({ trace: markerTracer(style), fill: colour(`--m${style}`) });
     const { first, second } = this.comparison;
-    const [firstLook, secondLook] = [first, second].map((model) => ({ trace: markerTracer(styleOf(model)), fill: colour(`--m${styleOf(model)}`) }));
+    return { first: look(styleOf(first)), second: look(styleOf(second)), grey: colour("--muted") };
+  }
+
+  /** A dot has the marker and colour of the higher tagger, or is a grey ring; tags excluded by the search are faint. */
+  drawDots(pen, { first, second, grey }) {
     const strength = this.points.length > MANY ? 0.45 : 0.7;
-    [pen.strokeStyle, pen.lineWidth] = [colour("--muted"), 1.2];
+    [pen.strokeStyle, pen.lineWidth] = [grey, 1.2];
     for (const { tag, side, across, up } of this.points) {
-      const look = side > 0 ? firstLook : secondLook;
+      const look = side > 0 ? first : second;
       pen.globalAlpha = this.shown(tag) ? strength : 0.07;
       pen.beginPath();
       (side === 0 ? traceCircle : look.trace)(pen, this.px(across), this.py(up), this.radius(tag));

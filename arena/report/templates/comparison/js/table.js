@@ -11,6 +11,7 @@ class TagTable {
     Object.assign(this, { view, onArrange, onOpen, onSort });
     this.box = byId("tags-box");
     this.rowHeight = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
+    [this.width, this.height, this.left, this.top] = [0, 0, 0, 0]; // of the visible part; reading them forces layout
     this.rows = new Int32Array(0);
     this.shown = new Uint8Array(tagCount);
     this.live = new Map();
@@ -32,11 +33,14 @@ class TagTable {
   }
 
   listen() {
-    this.box.addEventListener("scroll", () => this.paint(), { passive: true });
+    this.box.addEventListener("scroll", () => this.onScroll(), { passive: true });
     this.box.addEventListener("click", (event) => this.onClick(event));
     this.body.addEventListener("keydown", (event) => this.onKey(event));
     this.body.addEventListener("focusin", (event) => this.onFocus(event));
-    onResize(this.box, () => this.fit());
+    onResize(this.box, (width, height) => {
+      Object.assign(this, { width, height });
+      this.fit();
+    });
     this.box.addEventListener("grown", () => this.fit());
     window.addEventListener("beforeprint", () => this.print(true));
     window.addEventListener("afterprint", () => this.print(false));
@@ -76,8 +80,8 @@ class TagTable {
     }
     this.rows = this.order.filter((tag) => this.shown[tag]);
     if (this.open !== null && !this.has(this.open)) this.close({ asked: false });
-    this.table.setAttribute("aria-rowcount", this.rows.length + 2);
     this.paint({ hasty: true });
+    this.table.setAttribute("aria-rowcount", this.rows.length + 2);
     this.onArrange(this);
   }
 
@@ -90,14 +94,14 @@ class TagTable {
   /** The visible rows as [first, last + 1], extended by `spare` rows. */
   sight(spare) {
     if (this.printing) return [0, Math.min(PRINTED, this.rows.length)];
-    const first = this.rowAt(this.box.scrollTop) - spare;
-    const last = this.rowAt(this.box.scrollTop + this.box.clientHeight) + 1 + spare;
+    const first = this.rowAt(this.top) - spare;
+    const last = this.rowAt(this.top + this.height) + 1 + spare;
     return [Math.max(first, 0), Math.min(last, this.rows.length)];
   }
 
   /** The number of columns, from the left, that includes all visible ones. */
   columnsInSight() {
-    const right = this.box.scrollLeft + this.box.clientWidth;
+    const right = this.left + this.width;
     let reached = 0;
     const beyond = this.columns.findIndex(({ kind }) => (reached += WIDTHS[kind]) >= right);
     return beyond < 0 ? this.columns.length : beyond + 1;
@@ -120,9 +124,14 @@ class TagTable {
   }
 
   /** Put the visible rows into the document. Rows that stay are not touched, so that they keep the focus. `hasty`, between two
-      keystrokes, paints only visible cells; the rows and cells around them follow after a pause. */
+      keystrokes, paints only visible cells; the rows and cells around them follow after a pause. Before the first layout, only
+      the height of all rows is set: the browser then reports the size of the box before it paints its first frame. */
   paint({ hasty = false } = {}) {
     clearTimeout(this.pause);
+    if (!this.height && !this.printing) {
+      this.below.firstChild.style.height = `${this.topOf(this.rows.length)}px`;
+      return;
+    }
     if (hasty) this.pause = setTimeout(() => this.paint(), 60);
     const [first, last] = this.sight(hasty ? 0 : OVERSCAN);
     const cells = hasty && !this.printing ? this.columnsInSight() : this.columns.length;
@@ -133,8 +142,9 @@ class TagTable {
       if (tag === this.open) wanted.push(this.panel);
     }
     if (!this.rows.length) wanted.push(this.emptyRow());
+    const held = this.panel?.isConnected;
     this.replaceRows(wanted);
-    this.measurePanel();
+    if (!held) this.measurePanel();
     this.above.firstChild.style.height = `${this.topOf(first)}px`;
     this.below.firstChild.style.height = `${this.printing ? 0 : Math.max(0, this.topOf(this.rows.length) - this.topOf(last))}px`;
     this.setTabStop();
@@ -172,13 +182,24 @@ class TagTable {
   /** Set the width of the open panel to that of the box, and read its height, which is known only after layout. */
   measurePanel() {
     if (this.open === null || !this.panel.isConnected) return;
-    this.panel.firstChild.firstChild.style.width = `${this.box.clientWidth}px`;
+    this.panel.firstChild.firstChild.style.width = `${this.width}px`;
     this.openHeight = this.panel.offsetHeight;
   }
 
   fit() {
     this.measurePanel();
     this.paint();
+  }
+
+  onScroll() {
+    [this.left, this.top] = [this.box.scrollLeft, this.box.scrollTop];
+    this.paint();
+  }
+
+  /** Scroll to a position in pixels, as far as there are rows. */
+  scrollTo(top) {
+    this.box.scrollTop = top;
+    this.top = this.box.scrollTop;
   }
 
   print(printing) {
@@ -220,8 +241,9 @@ class TagTable {
   /** Open a tag's row and scroll to it; the caller makes sure that the filter includes the tag. */
   select(tag) {
     if (this.open !== tag) this.openRow(tag);
+    if (!this.height) [this.width, this.height] = [this.box.clientWidth, this.box.clientHeight];
     const position = this.rows.indexOf(tag);
-    this.box.scrollTop = Math.max(0, (position - 2) * this.rowHeight);
+    this.scrollTo(Math.max(0, (position - 2) * this.rowHeight));
     this.paint();
     this.focus(position);
   }
@@ -241,7 +263,7 @@ class TagTable {
 
   sortBy(key) {
     this.view.sort = nextSort(this.view.sort, this.columns.find((item) => item.key === key));
-    this.box.scrollTop = 0;
+    this.scrollTo(0);
     this.sort();
     this.onSort();
   }
@@ -255,7 +277,7 @@ class TagTable {
     if (event.key === "Escape" && this.open !== null) this.toggle(this.open);
     if (!event.target.matches("button.tag")) return;
     const here = this.rows.indexOf(this.focused);
-    const page = Math.max(1, Math.floor(this.box.clientHeight / this.rowHeight) - 3);
+    const page = Math.max(1, Math.floor(this.height / this.rowHeight) - 3);
     const targets = {
       ArrowDown: here + 1, ArrowUp: here - 1, PageDown: here + page, PageUp: here - page, Home: 0, End: this.rows.length - 1,
     };
@@ -268,9 +290,9 @@ class TagTable {
   focus(position) {
     const head = this.table.tHead.offsetHeight;
     const top = this.topOf(position);
-    const room = this.box.clientHeight - head - this.rowHeight;
-    if (top < this.box.scrollTop) this.box.scrollTop = top;
-    else if (top > this.box.scrollTop + room) this.box.scrollTop = top - room;
+    const room = this.height - head - this.rowHeight;
+    if (top < this.top) this.scrollTo(top);
+    else if (top > this.top + room) this.scrollTo(top - room);
     this.focused = this.rows[position];
     this.paint();
     this.live.get(this.focused).querySelector("button").focus({ preventScroll: true });
