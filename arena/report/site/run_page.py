@@ -22,15 +22,16 @@ _ADDED = re.compile(r"<!--arena site-->.*?<!--/arena site-->\n", re.DOTALL)
 _HEAD, _BODY = "</head>", '<header class="masthead wrap">'
 
 _DOWNLOADS = (
-    ("per_tag.csv", "metrics of every tag, for spreadsheets"),
-    ("per_tag.parquet", "the same as Parquet"),
-    ("detailed_metrics.txt", "every compared tag, as text"),
-    ("full-metrics/*.txt", "one tagger, in JoyTag's format"),
-    ("thresholds.csv", "thresholds to use, by threshold policy and tag"),
+    ("per_tag.parquet", "metrics of every tag"),
+    ("per_tag.csv", "the same, for spreadsheets"),
+    ("detailed_metrics.txt*", "every compared tag, as text"),
+    ("full-metrics/*.txt*", "one tagger, in JoyTag's format"),
+    ("thresholds.*", "thresholds to use, by threshold policy and tag"),
     ("summary.md", "for a README or a model card"),
     ("summary.json", "aggregate metrics"),
     ("run.json", "how the run was made"),
     ("plots/*", "plot"),
+    ("plots.zip", "the other plots"),
 )
 """Files for download: pattern and description."""
 
