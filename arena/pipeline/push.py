@@ -1,6 +1,7 @@
 """Push a site to a static Space on Hugging Face, in one commit of the files that changed."""
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -84,7 +85,9 @@ def push_site(folder: Path, target: str, progress: Progress = Silent()) -> Pushe
         progress.note(f"{target}: {plural(len(add), 'file', 'files')} to upload, {len(delete)} to delete")
         if add or delete:
             message = f"Site of {plural(_run_count(files), 'run', 'runs')}"
-            api.create_commit(space, [*delete, *add], commit_message=message, repo_type="space")
+            with warnings.catch_warnings():  # it warns that a Space rarely holds tables
+                warnings.filterwarnings("ignore", "It seems that you are about to commit a data file", UserWarning)
+                api.create_commit(space, [*delete, *add], commit_message=message, repo_type="space")
     except hub_failures() as error:
         raise ArenaError(_failure(target, error)) from None
     unchanged = len(files) + (_README not in files) - len(add)

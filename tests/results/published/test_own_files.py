@@ -93,7 +93,10 @@ def test_a_model_index_has_the_averages(result: Result, exports: dict[str, bytes
 def test_results_on_several_sets_of_images_are_models_of_their_own(exports: dict[str, bytes], tmp_path: Path) -> None:
     content = yaml.safe_load(exports["model-index.yaml"])
     (only,) = content["model-index"][0]["results"]
-    other = {"dataset": {"name": "others"}, "metrics": [dict(only["metrics"][0], args={"average": "macro"}), {"type": "accuracy", "value": 0.5}]}
+    other = {
+        "dataset": {"name": "others"},
+        "metrics": [dict(only["metrics"][0], args={"average": "macro"}), {"type": "accuracy", "value": 0.5}],
+    }
     content["model-index"][0]["results"].append(other)
     found = read_published(write(tmp_path, yaml.safe_dump(content), "index.yaml"))
     assert list(found) == [f"a on {only['dataset']['name']}", "a on others"]
