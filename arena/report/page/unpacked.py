@@ -39,7 +39,15 @@ def decompress(text: str) -> bytes:
     padded = text + "~" * (-len(text) % 5)
     digits = _DIGITS[np.frombuffer(padded.encode("ascii", "replace"), np.uint8) & 127].reshape(-1, 5)
     words = digits @ np.array([85**4, 85**3, 85**2, 85, 1], np.uint32)
-    packed = words.astype(">u4").tobytes()[: len(text) * 4 // 5]
+    return unzip(words.astype(">u4").tobytes()[: len(text) * 4 // 5])
+
+
+def unzip(packed: bytes) -> bytes:
+    """Return the content of a gzip file of at most `_MOST_BYTES`.
+
+    Raises:
+        ValueError: it is damaged, truncated or too large.
+    """
     reader = zlib.decompressobj(wbits=31)
     try:
         content = reader.decompress(packed, _MOST_BYTES)

@@ -47,18 +47,19 @@ def pack_text(path: str, content: bytes) -> tuple[str, bytes]:
 
 
 def pack_plots(plots: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the published files of plots by path: those of one plot as they are, and an archive with the SVG of the others.
+    """Return the published files of plots by path: those of one plot as they are, and an archive of the others.
 
-    A picture in PNG is left out if its SVG exists.
+    The archive has each of them once: a picture in PNG is left out if its SVG exists, and a dark one if the light one does.
     """
     first = next((name for name in _ALONE if f"plots/{name}.png" in plots), _ALONE[0])
     alone = {path: plots[path] for path in plots if path.startswith((f"plots/{first}.", f"plots/{first}-dark."))}
-    others = {path: content for path, content in plots.items() if path not in alone and not _has_svg(path, plots)}
+    others = {path: content for path, content in plots.items() if path not in alone and not _is_variant(path, plots)}
     return alone | ({PLOTS: _archive(others)} if others else {})
 
 
-def _has_svg(path: str, plots: Mapping[str, bytes]) -> bool:
-    return path.endswith(".png") and f"{path.removesuffix('.png')}.svg" in plots
+def _is_variant(path: str, plots: Mapping[str, bytes]) -> bool:
+    plain = path.replace(".png", ".svg"), path.replace("-dark.", ".")
+    return any(other != path and other in plots for other in plain)
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

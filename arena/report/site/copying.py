@@ -36,7 +36,10 @@ REPORTS = (SUMMARY, "summary.json", "detailed_metrics.txt", "full-metrics", "plo
 """Reports that are published beside the page. The tables of `SITE_TABLES` and the thresholds are published too."""
 
 THRESHOLDS = "thresholds"
-"""Table of the thresholds to use; a run has it as CSV, a published run as Parquet."""
+"""Table of the thresholds to use; a run has it as CSV, a published run as Parquet without `_SCORED`."""
+
+_SCORED = ("precision", "recall", "f1")
+"""Columns of the metrics of each tag at its threshold: four fifths of the table."""
 
 _TABLES = tuple(f"{name}.parquet" for name in (*SITE_TABLES, THRESHOLDS))
 
@@ -142,7 +145,8 @@ def _published_files(source: RunSource, *, images: bool) -> Iterator[tuple[str, 
         if (source.folder / f"{name}.parquet").is_file():
             yield f"{name}.parquet", compact_parquet(source.folder / f"{name}.parquet")
     if THRESHOLDS in source.result.tables:
-        yield f"{THRESHOLDS}.parquet", compact_table(source.result.tables[THRESHOLDS])
+        table = source.result.tables[THRESHOLDS]
+        yield f"{THRESHOLDS}.parquet", compact_table(table[[name for name in table if name not in _SCORED]])
     elif (source.folder / f"{THRESHOLDS}.parquet").is_file():
         yield f"{THRESHOLDS}.parquet", compact_parquet(source.folder / f"{THRESHOLDS}.parquet")
     for path, file in _files(source.folder, [THUMBNAIL_FOLDER] if images else []):

@@ -1,11 +1,12 @@
 """The runs in a site; all other pages are built from them.
 
-What the pages need of a run beside its tags is stored in `site.json` in its folder, so that a later publish reads that file
+What the pages need of a run beside its tags is stored in `site.json.gz` in its folder, so that a later publish reads that file
 instead of the run's tables. It is written again if the run, the version of arena or the format is another.
 """
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,8 +16,9 @@ from typing import Any, NamedTuple
 from arena.base.errors import ArenaError
 from arena.base.files import to_json
 from arena.base.provenance import DIGEST, digest, is_sealed, seal
-from arena.base.reading import read_json
+from arena.base.reading import parse_json, read_json
 from arena.base.version import __version__
+from arena.report.page.unpacked import unzip
 from arena.report.site.folder import Site
 from arena.report.site.tag_rows import RunTags, read_run_tags
 from arena.report.view import headline_view
@@ -28,7 +30,7 @@ SITE_TABLES = ("per_tag", "slices", "differences", "tag_differences", CONTAMINAT
 """Tables that the pages of a site need."""
 
 
-STORED = "site.json"
+STORED = "site.json.gz"
 """File of a published run that holds its `_StoredView`."""
 
 _STORED_FORMAT = 1
@@ -122,7 +124,8 @@ def write_view(site: Site, run: PublishedRun) -> None:
     of = run.result.run.get(DIGEST)
     if of is not None:
         view = _StoredView(run.payload, run.verdict, run.comparable)
-        site.write(f"runs/{run.id}/{STORED}", to_json(seal({**_source(of), **view._asdict()})))
+        text = to_json(seal({**_source(of), **view._asdict()}))
+        site.write(f"runs/{run.id}/{STORED}", gzip.compress(text.encode(), mtime=0))
 
 
 def _source(of: Any) -> dict[str, Any]:
@@ -134,8 +137,8 @@ def _read_view(folder: Path, of: Any) -> _StoredView | None:
     if of is None or not (folder / STORED).is_file():
         return None
     try:
-        stored = read_json(folder / STORED)
-    except ArenaError:
+        stored = parse_json(unzip((folder / STORED).read_bytes()), folder / STORED)
+    except (ArenaError, ValueError):
         return None
     if not isinstance(stored, dict) or not is_sealed(stored) or any(stored.get(k) != v for k, v in _source(of).items()):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -296,7 +297,7 @@ def test_a_site_of_an_earlier_version_loses_the_pages_of_tags_and_keeps_its_runs
     (tmp_path / "tags" / "cat.html").write_text(made)
     (tmp_path / "tags" / "mine.html").write_text(mine)
     for run in (tmp_path / "runs").iterdir():
-        (run / "site.json").unlink()
+        (run / "site.json.gz").unlink()
         (run / "per_tag.csv").write_text("of an earlier version")
     done = publish_site([], tmp_path)
     assert (done.runs, done.removed) == (2, 1)
@@ -314,9 +315,10 @@ def test_stored_views_of_another_run_or_version_or_changed_ones_are_not_used(
     two: Path, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
-    stored = next(tmp_path.glob("runs/*/site.json"))
-    content = json.loads(stored.read_text()) | change
-    stored.write_text(json.dumps(content if "verdict" in change else seal(content)))
+    stored = next(tmp_path.glob("runs/*/site.json.gz"))
+    content = json.loads(gzip.decompress(stored.read_bytes())) | change
+    text = json.dumps(content if "verdict" in change else seal(content))
+    stored.write_bytes(gzip.compress(text.encode()))
     publish_site([], tmp_path)
     assert files_of(tmp_path) == files_of(two)
 
