@@ -26,9 +26,9 @@ from arena.report.site.folder import Site
 from arena.report.site.names import run_id
 from arena.report.site.run_page import add_site_navigation, read_page
 from arena.report.site.runs import SITE_TABLES, PublishedRun, write_view
-from arena.results.run_folder import Result, read_result
+from arena.results.run_folder import OPTIONAL_TABLES, TABLES, Result, read_result, read_run_table
 from arena.results.shareable import shortened_texts, without_local_paths
-from arena.results.written import FILES, RUN_FILE, read_written, run_file_text
+from arena.results.written import FILES, RUN_FILE, read_written, refuse_changed_file, run_file_text
 
 SUMMARY = "summary.md"
 
@@ -51,7 +51,7 @@ _PUBLISHED = (
 
 @dataclass(frozen=True)
 class RunSource:
-    """A run folder to publish."""
+    """A run folder to publish; `result` is without tables, which are read when the run is copied."""
 
     id: str
     folder: Path
@@ -62,11 +62,17 @@ def read_run_source(folder: Path) -> RunSource:
     """Read a run folder to publish.
 
     Raises:
-        ArenaError: the folder holds no finished run, or its reports are missing.
+        ArenaError: the folder holds no finished run, a table was changed, or its reports are missing.
         IncomparableError: the run has another schema version.
     """
-    has_csv = (folder / f"{THRESHOLDS}.csv").exists()
-    result = read_result(folder, [*SITE_TABLES, *([THRESHOLDS] if has_csv else [])])
+    result = read_result(folder, ())
+    for name in (*SITE_TABLES, THRESHOLDS):
+        if f"{name}.{_kind(name)}" in result.run.get(FILES, {}):
+            refuse_changed_file(folder, f"{name}.{_kind(name)}", result.run)
+        elif name in SITE_TABLES and (
+            name in TABLES or name in result.summary
+        ):  # of an earlier version, without digests
+            read_run_table(folder, name, result.run)
     wanted = ("index.html", SUMMARY, "detailed_metrics.txt")
     missing = [name for name in wanted if not any((folder / one).is_file() for one in (name, packed_name(name)))]
     if missing:
@@ -77,6 +83,10 @@ def read_run_source(folder: Path) -> RunSource:
     if changed := changed_thumbnails(folder):
         raise ArenaError(f"{folder}: {THUMBNAIL_FOLDER}/{changed[0]} is missing or was changed; score it again")
     return RunSource(run_id(result), folder, result)
+
+
+def _kind(table: str) -> str:
+    return (TABLES | OPTIONAL_TABLES)[table]
 
 
 def _is_report(name: str) -> bool:
@@ -120,7 +130,8 @@ def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
             site.remove(file)
     shared = without_local_paths(source.result.run)
     text = run_file_text({**shared, FILES: digests}) if listed else to_json(shared)
-    run = PublishedRun(source.id, site.folder / place, replace(source.result, run=json.loads(text)))
+    tables = {name: read_run_table(source.folder, name, source.result.run) for name in _tables_of(source)}
+    run = PublishedRun(source.id, site.folder / place, replace(source.result, run=json.loads(text), tables=tables))
     site.write(f"{place}/index.html", add_site_navigation(_without_paths(source, page, escape), run, site))
     write_view(site, run)
     site.write(f"{place}/{RUN_FILE}", text)
@@ -141,16 +152,19 @@ def _published_files(source: RunSource, *, images: bool) -> Iterator[tuple[str, 
         else:
             yield pack_text(path, content)
     yield from pack_plots(plots).items()
-    for name in SITE_TABLES:
-        if (source.folder / f"{name}.parquet").is_file():
-            yield f"{name}.parquet", compact_parquet(source.folder / f"{name}.parquet")
-    if THRESHOLDS in source.result.tables:
-        table = source.result.tables[THRESHOLDS]
+    for name in _tables_of(source):
+        yield f"{name}.parquet", compact_parquet(source.folder / f"{name}.parquet")
+    if (source.folder / f"{THRESHOLDS}.csv").is_file():
+        table = read_run_table(source.folder, THRESHOLDS, source.result.run)
         yield f"{THRESHOLDS}.parquet", compact_table(table[[name for name in table if name not in _SCORED]])
     elif (source.folder / f"{THRESHOLDS}.parquet").is_file():
         yield f"{THRESHOLDS}.parquet", compact_parquet(source.folder / f"{THRESHOLDS}.parquet")
     for path, file in _files(source.folder, [THUMBNAIL_FOLDER] if images else []):
         yield path, file.read_bytes()
+
+
+def _tables_of(source: RunSource) -> list[str]:
+    return [name for name in SITE_TABLES if name in TABLES or name in source.result.summary]
 
 
 def _without_paths(source: RunSource, text: str, formatted: Callable[[str], str]) -> str:

@@ -73,8 +73,9 @@ def _rebuild(site: Site, progress: Progress) -> PublishedSite:
     """Write all pages except those of runs, and update the navigation of those. The front page is last: its links must work."""
     shelf = read_site_runs(site)
     for run in shelf.all:
-        if (page := read_page(run.folder)) is not None:
-            site.write(f"runs/{run.id}/index.html", add_site_navigation(page, run, site))
+        page = read_page(run.folder)
+        if page is not None and (changed := add_site_navigation(page, run, site)) is not page:
+            site.write(f"runs/{run.id}/index.html", changed)
     models, tags = models_over_runs(shelf.runs), index_entries(shelf.runs)
     made: set[str] = set()
     pages = (

@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from arena.base.errors import ArenaError
 from arena.base.files import to_json
 from arena.base.provenance import DIGEST, digest, is_sealed, seal
@@ -24,7 +26,8 @@ from arena.report.site.tag_rows import RunTags, read_run_tags
 from arena.report.view import headline_view
 from arena.report.view_model.uncertainty import run_verdict
 from arena.results.content import RUN
-from arena.results.run_folder import CONTAMINATION, Result, read_result
+from arena.results.run_folder import CONTAMINATION, Result, read_result, read_run_table
+from arena.results.written import load_run_file, refuse_changed_file, refuse_changed_run
 
 SITE_TABLES = ("per_tag", "slices", "differences", "tag_differences", CONTAMINATION)
 """Tables that the pages of a site need."""
@@ -50,7 +53,7 @@ class PublishedRun:
     """A run in the site.
 
     Attributes:
-        result: the run and its summary; with its tables unless `stored` is known.
+        result: the run; its summary and its tables only if `stored` is None.
         stored: its views, if they were read from `STORED`.
     """
 
@@ -71,7 +74,7 @@ class PublishedRun:
         Raises:
             ArenaError: a table is damaged, or was changed after the run.
         """
-        return read_run_tags(self.folder, self.result.run, self.result.models)
+        return read_run_tags(self.folder, self.result.run, [str(model["name"]) for model in self.payload["models"]])
 
     @property
     def created(self) -> str:
@@ -113,10 +116,10 @@ class PublishedRun:
         }  # fmt: skip
         return digest(content)
 
-    def table(self, name: str) -> Any:
-        """Return a table of `SITE_TABLES` as a data frame."""
-        tables = self.result.tables
-        return tables[name] if name in tables else read_result(self.folder, (name,)).tables[name]
+    @cached_property
+    def per_tag(self) -> pd.DataFrame:
+        """The metrics of every tag and tagger, read from its folder."""
+        return read_run_table(self.folder, "per_tag", self.result.run)
 
 
 def write_view(site: Site, run: PublishedRun) -> None:
@@ -202,14 +205,19 @@ def read_site_runs(site: Site) -> SiteRuns:
 
 
 def _read(site: Site, folder: Path) -> PublishedRun:
-    """Read a published run. Its cached views are computed now, so that damage raises here, and its tables are let go."""
-    result = read_result(folder, ())
-    view = _read_view(folder, result.run.get(DIGEST))
-    if view is None:
-        run = PublishedRun(folder.name, folder, read_result(folder, SITE_TABLES))
+    """Read a published run. Its views and tags are read now, so that damage raises here, and its tables are let go."""
+    content = load_run_file(folder)
+    refuse_changed_run(folder, content)
+    view = _read_view(folder, content.get(DIGEST))
+    if view is not None:  # of this very run, which was checked when they were stored
+        refuse_changed_file(folder, "summary.json", content)
+        result = Result(content, {}, {})
+    else:
+        result = read_result(folder, SITE_TABLES)
+        run = PublishedRun(folder.name, folder, result)
         view = _StoredView(run.payload, run.verdict, run.comparable)
         write_view(site, run)
-    run = PublishedRun(folder.name, folder, result, view)
+    run = PublishedRun(folder.name, folder, Result(result.run, {}, {}), view)
     assert run.tags
     return run
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from arena.base.format import probability
 from arena.metrics.registry import TESTED
 from arena.report.page.packed import (
     PackedColumn,
@@ -32,8 +33,8 @@ from arena.report.site.tag_rows import FIGURES, Ints, RunTags
 TAGS_PER_SHARD, MOST_SHARDS = 100, 64
 """Number of tags that a shard should hold, and largest number of shards, so that a site has few files."""
 
-_LEVEL = 6
-"""Gzip level of a shard; level 9 takes three times as long for 1 %."""
+_LEVEL = 3
+"""Gzip level of a shard; level 6 takes half as long again for 2 %."""
 
 _Table = Mapping[str, Any]
 """Columns of one length; `tag` is the index of a tag in `_Order.tags`."""
@@ -99,27 +100,38 @@ def tag_shards(names: Sequence[str], runs: Sequence[PublishedRun]) -> Iterator[T
     """
     order = _ordered(names)
     place = {name: number for number, name in enumerate(order.tags)}
-    models = sorted({model for run in runs for model in run.tags.models})
-    tables = _joined(runs, place, models)
+    listed = _Listed(
+        [run.id for run in runs],
+        sorted({model for run in runs for model in run.tags.models}),
+        sorted({category for run in runs for category in set(run.tags.categories)}),
+    )
+    tables = _joined(runs, place, listed)
     newest = _newest(tables["in"], len(names))
     details = cache(lambda run: read_tag_details(runs[run].folder))
     for shard in range(len(order.starts) - 1):
         first, last = order.starts[shard : shard + 2].tolist()
         parts = {name: _rows_of(table, first, last) for name, table in tables.items()}
-        columns = _packed(parts, [run.id for run in runs], models)
+        columns = _packed(parts, listed)
         columns |= {"name": pack_values(order.tags[first:last]), "slug": pack_values(order.slugs[first:last])}
         of_tags = [(order.tags[tag], runs[newest[tag]], details(newest[tag])) for tag in range(first, last)]
         yield TagShard(shard_path(shard), _script(columns | _curves(of_tags) | _images(of_tags)), len(of_tags))
 
 
-def _joined(runs: Sequence[PublishedRun], place: Mapping[str, int], models: Sequence[str]) -> dict[str, _Table]:
+class _Listed(NamedTuple):
+    """Values that columns refer to by index."""
+
+    runs: Sequence[str]
+    models: Sequence[str]
+    categories: Sequence[str]
+
+
+def _joined(runs: Sequence[PublishedRun], place: Mapping[str, int], listed: _Listed) -> dict[str, _Table]:
     """Return the rows of all runs by tag, then by run, the newest first."""
     parts: dict[str, list[_Table]] = {"in": [], "row": [], "difference": []}
     for number, run in enumerate(runs):
         own = run.tags
         tag = np.array([place.get(name, -1) for name in own.names] or [-1], np.int64)
-        model = np.array([models.index(name) for name in own.models], np.int64)
-        for name, table in _tables(own, model).items():
+        for name, table in _tables(own, listed).items():
             here = tag[table["tag"]]
             kept = here >= 0
             columns = {**table, "tag": here, "run": np.full(len(here), number)}
@@ -127,18 +139,21 @@ def _joined(runs: Sequence[PublishedRun], place: Mapping[str, int], models: Sequ
     return {name: _by_tag(tables) for name, tables in parts.items()}
 
 
-def _tables(own: RunTags, model: Ints) -> dict[str, _Table]:
-    """Return the tables of one run; `model` maps its taggers to those of the site."""
+def _tables(own: RunTags, listed: _Listed) -> dict[str, _Table]:
+    """Return the tables of one run."""
     rows, found = own.taggers, own.differences
+    model = np.array([listed.models.index(name) for name in own.models], np.int64)
+    place = {name: number for number, name in enumerate(listed.categories)}
     return {
         "in": {
-            "tag": np.arange(len(own.names)), "category": np.array(own.categories, object), "support": own.support,
+            "tag": np.arange(len(own.names)), "category": np.array([place[name] for name in own.categories], np.int64),
+            "support": own.support,
             "compared": own.compared.astype(np.int64), "open": own.open,
         },
         "row": {"tag": rows.tag, "model": model[rows.model], "threshold": rows.threshold, **rows.codes},
         "difference": {
             "tag": found.tag, "metric": found.metric, "higher": model[found.higher], "lower": model[found.lower],
-            **found.codes, "q": np.array(found.q, object),
+            **found.codes, "q": found.q,
         },
     }  # fmt: skip
 
@@ -167,26 +182,28 @@ def _rows_of(table: _Table, first: int, last: int) -> _Table:
     return {name: values[start:end] for name, values in table.items()} | {"tag": table["tag"][start:end] - first}
 
 
-def _packed(parts: Mapping[str, _Table], run_ids: Sequence[str], models: Sequence[str]) -> dict[str, PackedColumn]:
+def _packed(parts: Mapping[str, _Table], listed: _Listed) -> dict[str, PackedColumn]:
     """Return the columns of a shard under names such as `row.tag`."""
-    listed = {"run": run_ids, "model": models, "higher": models, "lower": models}
-    listed["metric"] = list(TESTED.values())
-    found = {}
-    for table, columns in parts.items():
-        for name, values in columns.items():
-            found[f"{table}.{name}"] = _column(name, values, listed)
-    return found
+    names = {
+        "run": listed.runs, "category": listed.categories, "metric": list(TESTED.values()),
+        **dict.fromkeys(("model", "higher", "lower"), listed.models),
+    }  # fmt: skip
+    return {
+        f"{table}.{name}": _column(name, values, names)
+        for table, columns in parts.items()
+        for name, values in columns.items()
+    }
 
 
-def _column(name: str, values: Any, listed: Mapping[str, Sequence[str]]) -> PackedColumn:
-    if name in listed:
-        return pack_places(listed[name], values)
+def _column(name: str, values: Any, names: Mapping[str, Sequence[str]]) -> PackedColumn:
+    if name in names:
+        return pack_places(names[name], values)
     if name in (*FIGURES, "value", "low", "high"):
         return pack_ratio_codes(values)
-    if name == "threshold":
+    if name in ("threshold", "q"):
         used, places = np.unique(values, return_inverse=True)
-        return pack_places(used.tolist(), places)
-    return pack_values(values.tolist()) if values.dtype == object else pack_integers(values)
+        return pack_places([probability(one) for one in used] if name == "q" else used.tolist(), places)
+    return pack_integers(values)
 
 
 _OfTag = tuple[str, PublishedRun, TagDetails | None]

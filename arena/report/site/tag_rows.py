@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from arena.base.format import probability
 from arena.base.tables import Kind, read_table
 from arena.metrics.registry import TAG_TABLE, TESTED
 from arena.report.page.packed import ratio_codes
@@ -60,7 +59,7 @@ class DifferenceRows:
     Attributes:
         tag, metric, higher, lower: indices of the tag, of the metric in `TESTED`, and of both taggers.
         codes: `ratio_codes` of `value`, `low` and `high`, the difference of the higher tagger from the lower one.
-        q: q value as text.
+        q: q value, rounded to the digits that `probability` shows.
     """
 
     tag: Ints
@@ -68,7 +67,7 @@ class DifferenceRows:
     higher: Ints
     lower: Ints
     codes: Mapping[str, NDArray[np.uint16]]
-    q: Sequence[str]
+    q: Floats
 
 
 @dataclass(frozen=True)
@@ -175,16 +174,34 @@ def _differences(table: pa.Table, names: Sequence[str], models: Sequence[str]) -
     order = np.lexsort((joined["metric"], joined["row"], joined["tag"]))
     joined = {name: values[order] for name, values in joined.items()}
     codes = {name: ratio_codes(joined[name]).astype(np.uint16) for name in ("value", "low", "high")}
-    q_texts = [probability(one) for one in joined["q"].tolist()]
-    rows = DifferenceRows(joined["tag"], joined["metric"], joined["higher"], joined["lower"], codes, q_texts)
-    return rows, undetermined
+    q = shown_probabilities(joined["q"])
+    return DifferenceRows(joined["tag"], joined["metric"], joined["higher"], joined["lower"], codes, q), undetermined
+
+
+def shown_probabilities(values: Floats) -> Floats:
+    """Return each value rounded to two significant digits, so that few are distinct; `probability` shows both alike.
+
+    A value near a tie or near a limit of `probability` stays as it is.
+
+    >>> shown_probabilities(np.array([0.01234, 2e-23, 0.049999])).tolist()
+    [0.012, 0.0, 0.049999]
+    """
+    plain = (values >= 0.0001) & (values < 0.0495)
+    unit = 10.0 ** (np.floor(np.log10(np.where(plain, values, 1.0))) - 1)
+    scaled = values / unit
+    near_tie = np.abs(scaled - np.floor(scaled) - 0.5) < 1e-6
+    rounded = np.round(np.rint(scaled) * unit, 6)
+    return np.where(values < 0.0001, 0.0, np.where(plain & ~near_tie, rounded, values))
 
 
 def _factorized(table: pa.Table, column: str) -> tuple[Ints, list[str]]:
     """Return the index of each value, and the distinct values in order of appearance; a missing value is empty text."""
-    values = table[column].combine_chunks().fill_null("")
+    values = table[column].combine_chunks()
     coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-    return np.asarray(coded.indices, np.int64), list(map(str, coded.dictionary.to_pylist()))
+    names = [*map(str, coded.dictionary.to_pylist())]
+    if not coded.null_count:
+        return np.asarray(coded.indices, np.int64), names
+    return np.asarray(coded.indices.fill_null(len(names)), np.int64), [*names, ""]
 
 
 def _places(table: pa.Table, column: str, names: Sequence[str]) -> Ints:
