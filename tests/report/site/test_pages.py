@@ -384,6 +384,8 @@ def test_an_address_of_an_earlier_version_leads_to_what_has_replaced_it(opened: 
     page.wait_for_url(f"{host}runs/nothing/index.html")
     assert page.locator("h1").text_content() == "Not found", "and it is not sent on for ever"
     page.unroute("http://site.test/**")
+    assert all(report.startswith(host) for report in opened.reports), "requests to the host, and nothing else"
+    opened.reports.clear()
 
 
 def test_without_a_script_everything_is_there(opened: Opened, site: Path) -> None:
