@@ -77,8 +77,10 @@ def pack_places(values: Sequence[Any], places: NDArray[np.int64]) -> PackedColum
     >>> pack_places(["a", "b", "c"], np.array([2, 0, 2]))
     PackedColumn(told={'type': 'listed', 'of': ['a', 'c'], 'length': 3, 'bytes': 1}, data=b'\\x02\\x01\\x02')
     """
-    used, coded = np.unique(places, return_inverse=True)
-    return _planes({"type": "listed", "of": [values[place] for place in used.tolist()]}, coded.astype(np.int64) + 1)
+    used = np.flatnonzero(np.bincount(places, minlength=len(values)))
+    codes = np.zeros(len(values), np.int64)
+    codes[used] = np.arange(1, len(used) + 1)
+    return _planes({"type": "listed", "of": [values[place] for place in used.tolist()]}, codes[places])
 
 
 def pack_values(values: PageColumn) -> PackedColumn:

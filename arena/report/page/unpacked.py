@@ -101,10 +101,12 @@ def decode_varints(data: bytes) -> Integers:
     >>> decode_varints(b"\\x05\\xac\\x02").tolist()
     [5, 300]
     """
-    groups = np.frombuffer(data, np.uint8).astype(np.int64)
-    is_last = groups < 128
-    starts = np.concatenate([[True], is_last[:-1]]) if len(groups) else np.zeros(0, bool)
-    first = np.flatnonzero(starts)
-    place = np.arange(len(groups)) - np.repeat(first, np.diff(np.append(first, len(groups))))
-    found: Integers = np.add.reduceat((groups & 127) << (7 * place), first) if len(first) else groups
+    groups = np.frombuffer(data, np.uint8)
+    first = np.flatnonzero(np.concatenate([[True], groups[:-1] < 128])) if len(groups) else np.zeros(0, np.int64)
+    if len(first) == len(groups):
+        return groups.astype(np.int64)
+    place = np.arange(len(groups), dtype=np.int32) - np.repeat(first, np.diff(np.append(first, len(groups)))).astype(
+        np.int32
+    )
+    found: Integers = np.add.reduceat((groups & 127).astype(np.int64) << (7 * place), first)
     return found

@@ -127,7 +127,7 @@ class _Listed(NamedTuple):
 
 def _joined(runs: Sequence[PublishedRun], place: Mapping[str, int], listed: _Listed) -> dict[str, _Table]:
     """Return the rows of all runs by tag, then by run, the newest first."""
-    parts: dict[str, list[_Table]] = {"in": [], "row": [], "difference": []}
+    parts: dict[str, list[dict[str, Any]]] = {"in": [], "row": [], "difference": []}
     for number, run in enumerate(runs):
         own = run.tags
         tag = np.array([place.get(name, -1) for name in own.names] or [-1], np.int64)
@@ -158,12 +158,13 @@ def _tables(own: RunTags, listed: _Listed) -> dict[str, _Table]:
     }  # fmt: skip
 
 
-def _by_tag(tables: Sequence[_Table]) -> _Table:
+def _by_tag(tables: Sequence[dict[str, Any]]) -> _Table:
+    """Return the rows of all tables by tag; the columns are taken out of them one by one, to save memory."""
     if not tables:
         return {}
-    joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    order = np.argsort(joined["tag"], kind="stable")
-    return {name: values[order] for name, values in joined.items()}
+    tag = np.concatenate([table["tag"] for table in tables])
+    order = np.argsort(tag.astype(np.uint16) if len(tag) and tag.max() < 1 << 16 else tag, kind="stable")  # radix sort
+    return {name: np.concatenate([table.pop(name) for table in tables])[order] for name in list(tables[0])}
 
 
 def _newest(table: _Table, tags: int) -> list[int]:

@@ -114,7 +114,7 @@ def read_run_tags(folder: Path, run: Mapping[str, Any], models: Sequence[str]) -
     tables = {}
     for name, columns in (("per_tag", _PER_TAG), ("tag_differences", _TESTED)):
         refuse_changed_file(folder, f"{name}.parquet", run)
-        tables[name] = read_table(folder / f"{name}.parquet", columns, fix=SCORE_AGAIN)
+        tables[name] = read_table(folder / f"{name}.parquet", columns, coded=True, fix=SCORE_AGAIN)
     return _run_tags(tables["per_tag"], tables["tag_differences"], models)
 
 
@@ -125,12 +125,13 @@ def _run_tags(per_tag: pa.Table, tested: pa.Table, models: Sequence[str]) -> Run
     rows = _one_row_each(codes, model, compared)
     tag = codes[rows]
     first = np.searchsorted(tag, np.arange(len(names)))  # row of the first tagger that knows the tag
-    category = per_tag["category"].take(pa.array(rows[first])).to_pylist()
+    category, categories = _factorized(per_tag, "category")
     is_compared = np.zeros(len(names), bool)
     np.logical_or.at(is_compared, tag, compared[rows])
+    support = _plain(per_tag, "support")[rows][first].astype(np.int64)
     differences, undetermined = _differences(tested, names, models)
     return RunTags(
-        names, [str(one or "") for one in category], _plain(per_tag, "support")[rows][first].astype(np.int64), is_compared,
+        names, [categories[one] for one in category[rows][first].tolist()], support, is_compared,
         undetermined, models, _tagger_rows(per_tag, rows, tag, model), differences,
     )  # fmt: skip
 
