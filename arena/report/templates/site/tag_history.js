@@ -32,8 +32,11 @@ function historyAxes(end, runs) {
   });
   const number = Math.min(runs.length, HISTORY.dates);
   const places = new Set(Array.from({ length: number }, (_, i) => Math.round((i * (runs.length - 1)) / Math.max(number - 1, 1))));
-  const dates = [...places].map((place) =>
-    svg("text", { x: historyX(place, runs.length), y: HISTORY.height - 8, "text-anchor": "middle" }, runs[place].date));
+  const dates = [...places].map((place) => {
+    const x = historyX(place, runs.length);
+    const anchor = x > HISTORY.width - HISTORY.right - 24 ? "end" : "middle"; // the last date would be cut
+    return svg("text", { x, y: HISTORY.height - 8, "text-anchor": anchor }, runs[place].date);
+  });
   return [...lines, ...dates];
 }
 
