@@ -1,4 +1,4 @@
-"""Read text, JSON and TOML that others may have written: within limits, and with every fault in one line."""
+"""Read text, JSON, YAML and TOML that others may have written: within limits, and with every fault in one line."""
 
 import json
 import math
@@ -124,6 +124,31 @@ def parse_json(
         raise error(f"{where}: not readable JSON ({_reason(failure)}); {fix}") from None
     if schema is not None:
         schema.check(content, where, fix=fix, error=error)
+    return content
+
+
+def parse_yaml(text: str, where: object, schema: Schema, *, fix: str) -> Any:
+    """Return the content of YAML text without anchors, which could make it far larger than the text.
+
+    Args:
+        where: file, for the message.
+        fix: what a user can do, for the end of the message.
+
+    Raises:
+        ArenaError: it is not YAML, has an anchor, is beyond a limit, or does not fit the schema.
+    """
+    import yaml
+
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise _LimitError("it has an alias")
+        content = yaml.safe_load(text)
+        check_limits(content)
+    except TypeError:
+        raise ArenaError(f"{where}: not readable YAML (a key is not text); {fix}") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as failure:
+        raise ArenaError(f"{where}: not readable YAML ({_reason(failure)}); {fix}") from None
+    schema.check(content, where, fix=fix)
     return content
 
 

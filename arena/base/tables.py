@@ -43,6 +43,7 @@ def read_table(
     *,
     optional: Mapping[str, Kind] | None = None,
     others: bool = False,
+    coded: bool = False,
     fix: str = "restore the file",
     most_rows: int = MAX_ROWS,
 ) -> pa.Table:
@@ -52,6 +53,7 @@ def read_table(
         columns: required columns with their kinds.
         optional: columns that are read if they exist.
         others: also read all other columns, whatever they hold.
+        coded: read the required columns of text as dictionaries, which is faster where values repeat.
         fix: what a user can do, for the end of a message.
         most_rows: largest number of rows.
 
@@ -60,8 +62,9 @@ def read_table(
     Raises:
         ArenaError: no such file, damaged, a column is missing, occurs twice or holds another kind of values, or too many rows.
     """
+    dictionaries = [name for name, kind in columns.items() if kind is Kind.TEXT] if coded else None
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, read_dictionary=dictionaries) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
             wanted = _wanted(path, schema, columns, optional or {}, fix)
             if rows > most_rows:

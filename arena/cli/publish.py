@@ -20,6 +20,10 @@ _MAX_DIFFERENCES = 10
     "--url", show_default=False,
     help="Public address of the site, for canonical links and the sitemap. Kept for later calls; `none` removes it.",
 )  # fmt: skip
+@option(
+    "--push", metavar="hf:ORG/SPACE", show_default=False,
+    help="Push the site of --to to a static Space on Hugging Face, which is created if it does not exist.",
+)  # fmt: skip
 @option("--no-images", is_flag=True, show_default=False, help="Leave out the thumbnails of the runs.")
 @option(
     "--forms", type=click.Path(path_type=Path), show_default=False,
@@ -52,13 +56,17 @@ def publish(
 
     --forms writes full-metrics.txt, CSV, Parquet, JSON, model-index, model card, citation and signature.
 
+    --push uploads the files of the site that changed in one commit. Log in before: hf auth login, or HF_TOKEN.
+
     --verify recomputes every metric from the stored scores and compares every file; with --forms, the exports too. Exits with
     1 if a file differs, with 4 if the dataset is not the run's.
 
     The same input always gives the same bytes.
 
-    Example: arena publish runs/demo --to site --url https://example.org/arena
+    Example: arena publish runs/demo --to site --url https://example.org/arena --push hf:me/arena
     """
+    if settings["push"] is not None and to is None:
+        raise ArenaError("arena publish --push: name the site with --to SITE")
     if to is None and forms is None and not verify:
         raise ArenaError("arena publish: give --to SITE, --forms FOLDER or --verify")
     if verify:
@@ -67,7 +75,7 @@ def publish(
     elif forms is not None:
         _forms(_only(runs, "--forms"), forms, settings["model"])
     if to is not None:
-        _site(runs, to, settings["url"], images=not settings["no_images"])
+        _site(runs, to, settings["url"], images=not settings["no_images"], push=settings["push"])
 
 
 def _only(runs: tuple[Path, ...], wanted: str) -> Path:
@@ -101,12 +109,16 @@ def _forms(run: Path, to: Path, models: tuple[str, ...]) -> None:
     click.echo(f"{to}: {len(done.files):,} files, {len(done.changed):,} written")
 
 
-def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool) -> None:
+def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool, push: str | None) -> None:
     from arena.base.format import plural
     from arena.cli.terminal.console import Terminal
     from arena.report.site.publish import publish_site as publish_runs
 
     terminal = Terminal()
+    if push is not None:
+        from arena.pipeline.push import push_site, space_of
+
+        space_of(push)  # a mistyped target is refused before anything is written
     done = publish_runs(runs, to, url=url, images=images, progress=terminal)
     for line in done.told:
         terminal.note(f"not in the indexes: {line}")
@@ -116,3 +128,10 @@ def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool) ->
         (plural(done.runs, "run", "runs"), plural(done.models, "tagger", "taggers"), plural(done.tags, "tag", "tags"))
     )
     click.echo(f"{holds}: {plural(done.written, 'file', 'files')} written, {done.unchanged:,} unchanged{removed}")
+    if push is not None:
+        pushed = push_site(done.folder, push, terminal)
+        new = " (new)" if pushed.created else ""
+        click.echo(
+            f"{pushed.url}{new}: {plural(pushed.added, 'file', 'files')} uploaded, {pushed.unchanged:,} unchanged, "
+            f"{pushed.deleted:,} deleted"
+        )

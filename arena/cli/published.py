@@ -33,7 +33,7 @@ _FORMS = ("full-metrics",)
 def published(
     entrants: tuple[str, ...], as_json: bool, convention: str | None, to: tuple[str, Path] | None, baselines: Path
 ) -> None:
-    """Read metrics that others published: full-metrics.txt, detailed_metrics.txt, report.csv, selected_tags.csv and more.
+    """Read published metrics: full-metrics.txt, detailed_metrics.txt, report.csv, results.json, a model-index and more.
 
     {entrants} This verb needs entrants with metrics: published files, finished runs and baselines.
 
@@ -64,7 +64,7 @@ def _facts(one: "Published", convention: str | None) -> dict[str, object]:
 
 
 def _show(one: "Published", convention: str | None) -> None:
-    from arena.base.format import one_line
+    from arena.base.format import figure, one_line
     from arena.metrics.registry import AGGREGATES
     from arena.report.view_model.published import aggregate_text
 
@@ -77,6 +77,9 @@ def _show(one: "Published", convention: str | None) -> None:
         over = facts.get(f"{key}_tags")
         tags = f"  over {aggregate_text(f'{key}_tags', over)} tags" if over and facts[key] is not None else ""
         click.echo(f"  {key.replace('_', ' '):<16}{aggregate_text(key, facts[key])}{tags}")
+    for key in () if convention else one.figures:
+        if key not in AGGREGATES and not key.endswith("_tags"):
+            click.echo(f"  {key.replace('_', ' '):<16}{figure(one.figures[key])}")
     if unknown := facts["unknown"]:
         click.echo(f"  unknown: {', '.join(map(str, unknown))}")  # type: ignore[call-overload]
     for note in one.notes:

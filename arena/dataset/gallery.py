@@ -18,7 +18,7 @@ from arena.base.progress import Progress, Silent
 from arena.base.tables import Kind, read_frame
 from arena.dataset.copies.at_hand import find_image_files
 from arena.dataset.files import DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, is_inside
-from arena.dataset.frozen import read_image_table
+from arena.dataset.frozen import HeldOut, random_order, read_image_table
 from arena.dataset.listing import list_source
 from arena.images.thumbnails import webp_thumbnail
 
@@ -27,6 +27,9 @@ DISPLAY_CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
 
 _SHOWN_TAGS = 8
 """Number of tags shown under a picture."""
+
+SAMPLE_PICTURES = 24
+"""Number of pictures that show what a dataset holds: about 100 kB."""
 
 _NAMED_COLUMNS = ("left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits")
 """Columns of `duplicates.parquet` that are fields of `DuplicateRow`; every other numeric column goes to `Pair.figures`."""
@@ -81,6 +84,23 @@ class _PictureFolder(NamedTuple):
 
     folder: Path
     rows: Mapping[str, Mapping[str, Any]]
+
+
+def sample_pictures(
+    heldout: HeldOut, *, most: int = SAMPLE_PICTURES, progress: Progress | None = None
+) -> list[dict[str, Any]]:
+    """Return some images of a dataset as plain values, see `PairPicture`; images without a readable file are left out.
+
+    Which images they are depends only on the digests of the files.
+    """
+    ids = heldout.image_ids
+    order = random_order(heldout.images["sha256"], ids, seed=0)[:most]
+    shelf = _shelf(heldout.card.folder, {ids[row] for row in order})
+    with (progress or Silent()).count("pictures", len(order), 0) as advance:
+        loaded = in_threads(
+            lambda row: _picture([shelf], ids[row]), sorted(order), workers=default_workers(), advance=advance
+        )
+        return [one._asdict() for one in loaded if one.thumbnail]
 
 
 def gallery(

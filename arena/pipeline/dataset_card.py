@@ -11,7 +11,7 @@ from arena.base.version import __version__
 from arena.cards import find_dataset
 from arena.dataset.describe import summarise_dataset
 from arena.dataset.frozen import read_frozen
-from arena.dataset.gallery import gallery
+from arena.dataset.gallery import gallery, sample_pictures
 from arena.report.dataset.page import BLURRED_RATINGS, parse_blurred_ratings, render_dataset
 
 
@@ -45,7 +45,13 @@ def write_card(
     with lock_output(output, "dataset card"):
         shown = gallery(heldout.card.folder, sources, most=pairs, progress=progress)
         page = render_dataset(
-            {"dataset": summarise_dataset(heldout), "gallery": shown, "blur": blurred, "arena_version": __version__}
+            {
+                "dataset": summarise_dataset(heldout),
+                "pictures": sample_pictures(heldout, progress=progress),
+                "gallery": shown,
+                "blur": blurred,
+                "arena_version": __version__,
+            }
         )
         write_whole(output, page)
     return output

@@ -65,11 +65,15 @@ def rounded_column(values: Iterable[float | int | None]) -> list[Number]:
     >>> rounded_column([0.123456, -0.00001, None, 1.0])
     [0.1235, -1e-05, None, 1]
     """
-    exact = _numbers(values)
+    return _plain(rounded_values(_numbers(values)))
+
+
+def rounded_values(exact: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each value through `rounded_number`, as an array; NaN stays NaN."""
     short = _rounded(exact, 4)
     moved = np.isin(short, (-1.0, 0.0, 1.0)) & (short != exact)
     short[moved] = np.copysign(np.where(short[moved] == 0, NEARLY[0], NEARLY[1]), exact[moved])
-    return _plain(short)
+    return short
 
 
 def _numbers(values: Iterable[float | int | None]) -> NDArray[np.float64]:

@@ -81,6 +81,7 @@ PAGE_SCRIPTS = (
     "funnel.js",
     "columns.js",
     "cells.js",
+    "veil.js",
     "pictures.js",
     "evidence.js",
     "tag_curves.js",
@@ -241,15 +242,19 @@ def embedded_json(payload: Mapping[str, Any]) -> str:
     return text.translate(_JSON_ESCAPES)
 
 
-def content_security_policy(*, scripts: Iterable[str], styles: Iterable[str], beside: bool = False) -> str:
+def content_security_policy(
+    *, scripts: Iterable[str], styles: Iterable[str], beside: bool = False, scripts_beside: bool = False
+) -> str:
     """Return a content security policy that allows only these inline scripts and styles, and inline pictures.
 
     Args:
         scripts, styles: the exact text of each inline element.
         beside: also allow pictures from the page's own origin (`'self'`); for a page on disk, from that disk.
+        scripts_beside: the same for scripts.
     """
+    allowed = [*map(_csp_hash, scripts), *([_OWN_ORIGIN] if scripts_beside else [])]
     return (
-        f"default-src 'none'; script-src {' '.join(map(_csp_hash, scripts))}; style-src {' '.join(map(_csp_hash, styles))}; "
+        f"default-src 'none'; script-src {' '.join(allowed)}; style-src {' '.join(map(_csp_hash, styles))}; "
         f"img-src data:{' ' + _OWN_ORIGIN if beside else ''}; base-uri 'none'; form-action 'none'"
     )
 

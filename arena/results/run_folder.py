@@ -207,6 +207,19 @@ def read_result(folder: Path, tables: Collection[str] | None = None, *, unfinish
     return Result(run, summary, {name: _read_table(folder, f"{name}.{kind}", run) for name, kind in wanted.items()})
 
 
+def read_run_table(folder: Path, name: str, run: Mapping[str, Any]) -> pd.DataFrame:
+    """Read one table of a run folder, compared with its digest.
+
+    Args:
+        name: name of the table.
+        run: content of `run.json`.
+
+    Raises:
+        ArenaError: the table is damaged, or was changed after the run.
+    """
+    return _read_table(folder, f"{name}.{(TABLES | OPTIONAL_TABLES)[name]}", run)
+
+
 def _read_table(folder: Path, name: str, run: Mapping[str, Any]) -> pd.DataFrame:
     """Read a table. In a CSV only an empty cell of a column of numbers is missing, so that a tag may be called `nan`."""
     path = folder / name

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from arena.base.errors import ArenaError
-from arena.dataset.gallery import DISPLAY_CLASSES, DuplicateRow, gallery, read_pairs, sample_duplicates
+from arena.cards import find_dataset
+from arena.dataset.frozen import read_frozen
+from arena.dataset.gallery import DISPLAY_CLASSES, DuplicateRow, gallery, read_pairs, sample_duplicates, sample_pictures
 
 from ..conftest import write_dataset
 
@@ -60,6 +62,20 @@ def test_nothing_is_shown_of_nothing(tmp_path: Path) -> None:
     assert gallery(folder, [], most=9) is None
     write_pairs(folder, [row("0000", "0001")])
     assert gallery(folder, [], most=0)["classes"][0]["shown"] == 0
+
+
+def test_some_images_of_a_dataset_are_always_the_same_ones(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "drawn", images=9)
+    heldout = read_frozen(find_dataset(str(folder)))
+    found = sample_pictures(heldout, most=4)
+    assert found == sample_pictures(heldout, most=4)
+    ids = [one["image_id"] for one in found]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 4
+    assert all(Image.open(io.BytesIO(base64.b64decode(one["thumbnail"]))).format == "WEBP" for one in found)
+    gone = heldout.paths[heldout.image_ids.index(ids[0])]
+    gone.unlink()
+    assert [one["image_id"] for one in sample_pictures(heldout, most=4)] == ids[1:]
 
 
 def test_pictures_of_an_index_come_from_a_folder_of_images(tmp_path: Path) -> None:

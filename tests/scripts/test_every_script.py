@@ -31,6 +31,7 @@ TINY = {
     "bench_pages": "pages",
     "bench_scaling": "scaling",
     "bench_score": "score",
+    "bench_site": "site",
     "bench_taggers": "taggers",
     "bench_view": "view",
     "compare_pick_estimate": "pick",

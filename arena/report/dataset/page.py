@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from arena.base.format import UNDEFINED, count, encodable, plural
+from arena.report.dataset.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, support_chart
 from arena.report.dataset.text import (
     category_rows,
     group_sentence,
@@ -43,10 +44,11 @@ def render_dataset(payload: Mapping[str, Any]) -> str:
     """Return the page of a dataset as one self-contained HTML document.
 
     Args:
-        payload: `dataset` (result of `describe`), `gallery` (result of `gallery`, or None), `blur` (some of `BLURRED_RATINGS`)
-            and `arena_version`.
+        payload: `dataset` (result of `describe`), `pictures` (result of `sample_pictures`), `gallery` (result of `gallery`, or
+            None), `blur` (some of `BLURRED_RATINGS`) and `arena_version`.
     """
     dataset, images = payload["dataset"], payload["dataset"]["images"]
+    supports = [tag["images"] for tag in dataset["tags"]]
     style = template_text("page.css") + template_text("dataset/page.css")
     page = (
         environment()
@@ -55,6 +57,16 @@ def render_dataset(payload: Mapping[str, Any]) -> str:
             dataset=dataset,
             facts=fact_rows(dataset["facts"]),
             gallery=_gallery_view(payload["gallery"], frozenset(payload["blur"])),
+            pictures=[_picture(one, frozenset(payload["blur"])) for one in payload["pictures"]],
+            chart=support_chart(supports, dataset["min_positives"]),
+            drawn={
+                "width": WIDTH,
+                "height": HEIGHT,
+                "left": LEFT,
+                "right": WIDTH - RIGHT,
+                "top": TOP,
+                "bottom": HEIGHT - BOTTOM,
+            },
             radius=dataset["facts"].get("phash_radius_bits"),
             meaning=CLASS_MEANING,
             arena_version=payload["arena_version"],
@@ -124,6 +136,12 @@ def _gallery_view(gallery: Mapping[str, Any] | None, blur: frozenset[str]) -> di
     ]
     blurred = sum(pair["blurred"] for group in classes for part in group["slices"] for pair in part["pairs"])
     return {**gallery, "classes": classes, "blurred": blurred, "shown": sum(group["shown"] for group in classes)}
+
+
+def _picture(picture: Mapping[str, Any], blur: frozenset[str]) -> dict[str, Any]:
+    """Return a picture with its alternative text, and whether it is blurred."""
+    is_blurred = bool(picture["thumbnail"]) and rating_class(picture["rating"]) in blur
+    return {**picture, "alt": _alt(picture), "blurred": is_blurred}
 
 
 def _pair(pair: Mapping[str, Any], blur: frozenset[str]) -> dict[str, Any]:

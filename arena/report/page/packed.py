@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.report.columns import NEARLY, rounded_column
+from arena.report.columns import NEARLY, rounded_column, rounded_values
 
-PageColumn = Sequence[Any]
+PageColumn = Sequence[Any] | NDArray[Any]
 
 
 class PackedColumn(NamedTuple):
@@ -26,10 +26,15 @@ class PackedColumn(NamedTuple):
 
 
 def pack_columns(columns: Mapping[str, PackedColumn]) -> str:
-    """Return columns as one compressed block: a line of JSON with the headers in order, then the bytes of all columns."""
+    """Return columns as one block: `join_columns`, compressed."""
+    return compress(join_columns(columns))
+
+
+def join_columns(columns: Mapping[str, PackedColumn]) -> bytes:
+    """Return a line of JSON with the headers of the columns in order, then the bytes of all columns."""
     head = [{"name": name, **one.told} for name, one in columns.items()]
     text = json.dumps(head, allow_nan=False, separators=(",", ":"))
-    return compress(text.encode() + b"\n" + b"".join(one.data for one in columns.values()))
+    return text.encode() + b"\n" + b"".join(one.data for one in columns.values())
 
 
 BASE85_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%]()*+-;[=:?@^_`{|}~"
@@ -61,6 +66,23 @@ def pack_ratios(values: PageColumn) -> PackedColumn:
     return _planes({"type": "figure"}, _figure_codes(values), width=2)
 
 
+def pack_ratio_codes(codes: NDArray[np.int64]) -> PackedColumn:
+    """Pack the result of `ratio_codes`."""
+    return _planes({"type": "figure"}, codes, width=2)
+
+
+def pack_places(values: Sequence[Any], places: NDArray[np.int64]) -> PackedColumn:
+    """Pack a column of entries of `values`, each given by its index; only entries that occur are stored.
+
+    >>> pack_places(["a", "b", "c"], np.array([2, 0, 2]))
+    PackedColumn(told={'type': 'listed', 'of': ['a', 'c'], 'length': 3, 'bytes': 1}, data=b'\\x02\\x01\\x02')
+    """
+    used = np.flatnonzero(np.bincount(places, minlength=len(values)))
+    codes = np.zeros(len(values), np.int64)
+    codes[used] = np.arange(1, len(used) + 1)
+    return _planes({"type": "listed", "of": [values[place] for place in used.tolist()]}, codes[places])
+
+
 def pack_values(values: PageColumn) -> PackedColumn:
     """Pack JSON values as a list of distinct values and a column of indices: for few distinct values, or text.
 
@@ -73,8 +95,23 @@ def pack_values(values: PageColumn) -> PackedColumn:
 
 
 def _figure_codes(values: PageColumn) -> NDArray[np.int64]:
-    """Return the code of each value: 0 for None, 1 and up for the values of `NEARLY`, then one for each 0.0001 from -1 up."""
-    short = np.array([np.nan if value is None else value for value in rounded_column(values)], np.float64)
+    """Return the codes of values in -1 to 1, or None; see `ratio_codes`."""
+    return _codes_of_rounded(
+        np.array([np.nan if value is None else value for value in rounded_column(values)], np.float64)
+    )
+
+
+def ratio_codes(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the code of each value in -1 to 1, as `pack_ratios` stores it; NaN is undefined.
+
+    >>> ratio_codes(np.array([0.25, np.nan, -1.0])).tolist()
+    [12505, 0, 5]
+    """
+    return _codes_of_rounded(rounded_values(values))
+
+
+def _codes_of_rounded(short: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return codes: 0 for undefined, 1 and up for the values of `NEARLY`, then one for each 0.0001 from -1 up."""
     codes = np.nan_to_num(np.rint(short * 10_000) + 1 + len(NEARLY) + 10_000)
     for code, value in enumerate(NEARLY, 1):
         codes[short == value] = code
@@ -84,6 +121,8 @@ def _figure_codes(values: PageColumn) -> NDArray[np.int64]:
 
 def _integer_codes(values: PageColumn) -> NDArray[np.int64]:
     """Return the code of each integer of 0 or more: 0 for None, else the integer plus 1."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.int64) + 1
     return np.array([-1 if value is None else value for value in values], np.int64) + 1
 
 

@@ -82,7 +82,7 @@ class Site:
 
     def sweep(self, made: set[str]) -> None:
         """Remove pages of arena that are not in `made`, and temporary files of a killed process."""
-        for pattern in ("tags/**/*.html", "models/*/index.html", "sitemap*.xml", "robots.txt"):
+        for pattern in ("tags/**/*.html", "tags/data/*.js", "models/*/index.html", "sitemap*.xml", "robots.txt"):
             for path in sorted(self.folder.glob(pattern)):
                 if path.relative_to(self.folder).as_posix() not in made and _made_by_arena(path):
                     self.remove(path)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from arena.base.format import plural
 from arena.metrics.registry import HEADLINES
+from arena.report.html import template_text
 from arena.report.site.folder import Site
 from arena.report.site.models import ModelOverRuns
 from arena.report.site.render import render_site_page
@@ -83,8 +84,11 @@ def _slugs(models: Sequence[ModelOverRuns]) -> dict[str, str]:
 
 
 def render_missing(site: Site) -> str:
-    """Return the page `404.html`. A host shows it at any address, so its link to the site must be an absolute URL."""
+    """Return the page `404.html`, which leads from an address of an earlier version to the page that has replaced it.
+
+    A host shows it at any address, so its link to the site must be an absolute URL.
+    """
     return render_site_page(
         site, "missing.html.j2", "404.html", title="Not found", said="This page does not exist.",
-        home=site.address("index.html"),
+        home=site.address("index.html"), script=template_text("site/missing.js"),
     )  # fmt: skip

@@ -108,7 +108,7 @@ def best_and_worst(run: PublishedRun, name: str) -> tuple[list[TaggerTag], list[
     The best have the highest lower ends of their intervals, the worst the lowest upper ends, so a tag with few images is not
     listed by chance. Without an interval the AP itself counts. No tag is in both lists.
     """
-    table = run.result.per_tag
+    table = run.per_tag
     rows = table[(table["model"] == name) & table["compared"] & table["ap"].notna()]
     placed = rows.assign(low=rows["ap_low"].fillna(rows["ap"]), high=rows["ap_high"].fillna(rows["ap"]))
     best = placed.sort_values(["low", "truth_tag"], ascending=[False, True]).head(TAGS_SHOWN)

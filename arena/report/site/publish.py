@@ -6,9 +6,8 @@ written atomically: after an interruption no page is incomplete, and the next ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from arena.base.progress import Progress, Silent
@@ -19,12 +18,10 @@ from arena.report.site.front import render_front, render_missing
 from arena.report.site.models import ModelOverRuns, models_over_runs, render_model
 from arena.report.site.run_page import add_site_navigation, read_page
 from arena.report.site.runs import SiteRuns, read_site_runs
-from arena.report.site.tags import TagsOverRuns, render_index, render_tag, tag_path, tags_over_runs
+from arena.report.site.shards import tag_shards
+from arena.report.site.tags import TAG_PAGE, IndexEntry, index_entries, render_index, render_tag_page
 
 FRONT = "index.html"
-
-Page = tuple[str, Callable[[], str]]
-"""Path of a page, and the function that renders it."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +73,20 @@ def _rebuild(site: Site, progress: Progress) -> PublishedSite:
     """Write all pages except those of runs, and update the navigation of those. The front page is last: its links must work."""
     shelf = read_site_runs(site)
     for run in shelf.all:
-        if (page := read_page(run.folder)) is not None:
-            site.write(f"runs/{run.id}/index.html", add_site_navigation(page, run, site))
-    models, tags = models_over_runs(shelf.runs), tags_over_runs(shelf.runs)
+        page = read_page(run.folder)
+        if page is not None and (changed := add_site_navigation(page, run, site)) is not page:
+            site.write(f"runs/{run.id}/index.html", changed)
+    models, tags = models_over_runs(shelf.runs), index_entries(shelf.runs)
     made: set[str] = set()
-    with progress.count("pages", len(tags) + len(models), 0) as advance:
-        for path, content in _pages(site, models, tags):
-            site.write(path, content())
-            made.add(path)
-            advance(1)
-    made |= _indexes(site, shelf, models, tags, made)
+    pages = (
+        *((model.path, render_model(site, model)) for model in models),
+        (TAG_PAGE, render_tag_page(site, shelf.runs, len(tags))),
+    )
+    for path, content in pages:
+        site.write(path, content)
+        made.add(path)
+    data = _write_tags(site, shelf, tags, progress)
+    made |= data | _indexes(site, shelf, models, tags, made)
     site.sweep(made)
     messages = [run.reason for run in shelf.others]
     messages += [
@@ -96,15 +97,19 @@ def _rebuild(site: Site, progress: Progress) -> PublishedSite:
     )
 
 
-def _pages(site: Site, models: Sequence[ModelOverRuns], tags: TagsOverRuns) -> Iterator[Page]:
-    for name, runs in tags.items():
-        yield tag_path(name), partial(render_tag, site, name, runs)
-    for model in models:
-        yield model.path, partial(render_model, site, model)
+def _write_tags(site: Site, shelf: SiteRuns, tags: Sequence[IndexEntry], progress: Progress) -> set[str]:
+    """Write the data of the tag page. Return the paths."""
+    made = set()
+    with progress.count("tags", len(tags), 0) as advance:
+        for shard in tag_shards([entry.name for entry in tags], shelf.runs):
+            site.write(shard.path, shard.content)
+            made.add(shard.path)
+            advance(shard.tags)
+    return made
 
 
 def _indexes(
-    site: Site, shelf: SiteRuns, models: Sequence[ModelOverRuns], tags: TagsOverRuns, made: set[str]
+    site: Site, shelf: SiteRuns, models: Sequence[ModelOverRuns], tags: Sequence[IndexEntry], made: set[str]
 ) -> set[str]:
     """Write front page, tag index, feed, sitemap and `404.html`. Return their paths."""
     pages: Mapping[str, str] = render_index(site, tags)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -17,17 +17,31 @@ _STYLES = ("page.css", "comparison/css/site.css", "site/site.css")
 """Style sheets of the site in order of inclusion; `page.css` is the one of every page."""
 
 _SCRIPTS = ("comparison/js/dom.js", "comparison/js/packed.js", "site/search.js")
-"""Scripts of the tag index, the only page with a script."""
+"""Scripts of the tag index."""
 
-_TAG_STYLE_COLOURS = ("page", "surface", "sunken", "ink", "muted", "line", "accent")
-"""Colour variables of `page.css` that the small style of a tag page needs."""
+_TAG_STYLES = ("comparison/css/curves.css", "comparison/css/pictures.css", "site/tag.css")
+"""Style sheets of the tag page, after those of the site."""
+
+_TAG_SCRIPTS = (
+    "comparison/js/dom.js", "comparison/js/format.js", "comparison/js/packed.js", "comparison/js/curve_plot.js",
+    "comparison/js/veil.js", "site/shards.js", "site/tag_curves.js", "site/tag_history.js", "site/tag.js",
+)  # fmt: skip
+"""Scripts of the tag page."""
 
 _MAX_DESCRIPTION_LENGTH = 300
 """Largest length of the title and the description in the metadata of a link, in characters."""
 
 
 def render_site_page(
-    site: Site, template: str, path: str, *, title: str, said: str, picture: str | None = None, **more: Any
+    site: Site,
+    template: str,
+    path: str,
+    *,
+    title: str,
+    said: str,
+    picture: str | None = None,
+    beside: bool = False,
+    **more: Any,
 ) -> str:
     """Return a page of the site.
 
@@ -37,6 +51,7 @@ def render_site_page(
         title: title of the page.
         said: description of the page in one sentence.
         picture: path of a preview picture in the site.
+        beside: whether the page loads scripts and pictures of the site.
         more: variables of the template; `style` and `script` replace those of the site.
     """
     style, script = more.pop("style", None) or site_style(), more.pop("script", "")
@@ -48,7 +63,9 @@ def render_site_page(
             path=path,
             title=title,
             head=Markup(link_metadata(site, path, title, said, picture)),
-            csp=content_security_policy(scripts=[script] if script else [], styles=[style]),
+            csp=content_security_policy(
+                scripts=[script] if script else [], styles=[style], beside=beside, scripts_beside=beside
+            ),
             style=Markup(style),
             script=Markup(script),
             arena_version=__version__,
@@ -74,24 +91,21 @@ def site_style() -> str:
 @cache
 def search_script() -> str:
     """Return the script of the tag index, inside a function scope."""
-    body = "\n".join(map(template_text, _SCRIPTS))
+    return _in_scope(_SCRIPTS)
+
+
+@cache
+def tag_script() -> str:
+    """Return the script of the tag page, inside a function scope."""
+    return _in_scope(_TAG_SCRIPTS)
+
+
+def _in_scope(names: Sequence[str]) -> str:
+    body = "\n".join(map(template_text, names))
     return f'(async () => {{\n"use strict";\n{body}}})();\n'
 
 
 @cache
 def tag_style() -> str:
-    """Return the style of a tag page. There are thousands of them, so it has a tenth of the size of `site_style`."""
-    light, dark = (
-        "".join(
-            f"--{name}:{value};"
-            for name, value in re.findall(r"--([a-z]+): ([^;]+);", block)
-            if name in _TAG_STYLE_COLOURS
-        )
-        for block in re.findall(r":root \{(.*?)\}", template_text("page.css"), re.DOTALL)[:2]
-    )
-    text = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", template_text("site/tag.css"), flags=re.DOTALL))
-    small = re.sub(r"\s*([{};:,])\s*", r"\1", text).strip()
-    return (
-        f":root{{color-scheme:light;{light}}}@media screen and (prefers-color-scheme:dark)"
-        f"{{:root{{color-scheme:dark;{dark}}}}}{small}"
-    )
+    """Return the style of the tag page."""
+    return "\n".join([site_style(), *map(template_text, _TAG_STYLES)])

@@ -18,19 +18,21 @@ from arena.report.site.render import link_metadata
 from arena.report.site.runs import OtherRun, PublishedRun
 from arena.report.view_model.cost import megabytes
 
-_ADDED = re.compile(r"<!--arena site-->.*?<!--/arena site-->\n", re.DOTALL)
+_START = "<!--arena site-->"
+_ADDED = re.compile(rf"{_START}.*?<!--/arena site-->\n", re.DOTALL)
 _HEAD, _BODY = "</head>", '<header class="masthead wrap">'
 
 _DOWNLOADS = (
-    ("per_tag.csv", "metrics of every tag, for spreadsheets"),
-    ("per_tag.parquet", "the same as Parquet"),
-    ("detailed_metrics.txt", "every compared tag, as text"),
-    ("full-metrics/*.txt", "one tagger, in JoyTag's format"),
-    ("thresholds.csv", "thresholds to use, by threshold policy and tag"),
+    ("per_tag.parquet", "metrics of every tag"),
+    ("per_tag.csv", "the same, for spreadsheets"),
+    ("detailed_metrics.txt*", "every compared tag, as text"),
+    ("full-metrics/*.txt*", "one tagger, in JoyTag's format"),
+    ("thresholds.*", "thresholds to use, by threshold policy and tag"),
     ("summary.md", "for a README or a model card"),
     ("summary.json", "aggregate metrics"),
     ("run.json", "how the run was made"),
     ("plots/*", "plot"),
+    ("plots.zip", "the other plots"),
 )
 """Files for download: pattern and description."""
 
@@ -53,20 +55,25 @@ def read_page(folder: Path) -> str | None:
 
 
 def add_site_navigation(page: str, run: PublishedRun | OtherRun, site: Site) -> str:
-    """Return the page with metadata and navigation of the site; earlier additions are replaced."""
-    plain = _ADDED.sub("", page)
-    if _HEAD not in plain or _BODY not in plain:
-        return plain
+    """Return the page with metadata and navigation of the site; earlier additions are replaced.
+
+    A page that has them already is returned itself.
+    """
     path = f"runs/{run.id}/index.html"
     description = run.verdict if isinstance(run, PublishedRun) else run.title
     head = link_metadata(site, path, run.title, description, preview_picture(run))
     body = environment().get_template("site/run_nav.html.j2").render(files=downloads(run.folder))
-    plain = plain.replace(_BODY, f"{_wrapped(body)}{_BODY}", 1)
-    return encodable(plain.replace(_HEAD, f"{_wrapped(head)}{_HEAD}", 1))
+    head, body = encodable(f"{_wrapped(head)}{_HEAD}"), encodable(f"{_wrapped(body)}{_BODY}")
+    if page.count(_START) == 2 and head in page and body in page:
+        return page
+    plain = _ADDED.sub("", page)
+    if _HEAD not in plain or _BODY not in plain:
+        return plain
+    return encodable(plain.replace(_BODY, body, 1).replace(_HEAD, head, 1))
 
 
 def _wrapped(markup: str) -> str:
-    return f"<!--arena site-->{markup}<!--/arena site-->\n"
+    return f"{_START}{markup}<!--/arena site-->\n"
 
 
 def downloads(folder: Path) -> list[Download]:

@@ -1,38 +1,80 @@
-"""The runs in a site; all other pages are built from them."""
+"""The runs in a site; all other pages are built from them.
+
+What the pages need of a run beside its tags is stored in `site.json.gz` in its folder, so that a later publish reads that file
+instead of the run's tables. It is written again if the run, the version of arena or the format is another.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gzip
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from arena.base.errors import ArenaError
-from arena.base.provenance import digest
-from arena.base.reading import read_json
+from arena.base.files import to_json
+from arena.base.provenance import DIGEST, digest, is_sealed, seal
+from arena.base.reading import parse_json, read_json
+from arena.base.version import __version__
+from arena.report.page.unpacked import unzip
 from arena.report.site.folder import Site
+from arena.report.site.tag_rows import RunTags, read_run_tags
 from arena.report.view import headline_view
 from arena.report.view_model.uncertainty import run_verdict
 from arena.results.content import RUN
-from arena.results.run_folder import CONTAMINATION, Result, read_result
+from arena.results.run_folder import CONTAMINATION, Result, read_result, read_run_table
+from arena.results.written import load_run_file, refuse_changed_file, refuse_changed_run
 
 SITE_TABLES = ("per_tag", "slices", "differences", "tag_differences", CONTAMINATION)
 """Tables that the pages of a site need."""
 
 
+STORED = "site.json.gz"
+"""File of a published run that holds its `_StoredView`."""
+
+_STORED_FORMAT = 1
+"""Version of `STORED`; change it with `headline_view` or `PublishedRun.comparable`."""
+
+
+class _StoredView(NamedTuple):
+    """What the pages of a site need of a run, beside its tags; see `PublishedRun`."""
+
+    payload: Mapping[str, Any]
+    verdict: str
+    comparable: str
+
+
 @dataclass(frozen=True)
 class PublishedRun:
-    """A run in the site."""
+    """A run in the site.
+
+    Attributes:
+        result: the run; its summary and its tables only if `stored` is None.
+        stored: its views, if they were read from `STORED`.
+    """
 
     id: str
     folder: Path
     result: Result
+    stored: _StoredView | None = None
 
     @cached_property
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> Mapping[str, Any]:
         """The view of the run with its headline metrics."""
-        return headline_view(self.result)
+        return self.stored.payload if self.stored else headline_view(self.result)
+
+    @cached_property
+    def tags(self) -> RunTags:
+        """Its tags, read from its folder.
+
+        Raises:
+            ArenaError: a table is damaged, or was changed after the run.
+        """
+        return read_run_tags(self.folder, self.result.run, [str(model["name"]) for model in self.payload["models"]])
 
     @property
     def created(self) -> str:
@@ -47,6 +89,8 @@ class PublishedRun:
     @cached_property
     def verdict(self) -> str:
         """The verdict in one sentence, or that nothing was tested."""
+        if self.stored:
+            return self.stored.verdict
         return (
             run_verdict(self.payload)
             or "Nothing was tested: the run has one tagger only, no compared tag or no bootstrap."
@@ -58,6 +102,8 @@ class PublishedRun:
 
         A run without a digest of its dataset is comparable with no other run.
         """
+        if self.stored:
+            return self.stored.comparable
         summary, dataset = self.result.summary, self.result.recipe.dataset
         if not dataset.digest:
             return self.id
@@ -69,6 +115,37 @@ class PublishedRun:
             "tags": sorted(set(table.loc[table["compared"], "truth_tag"])),
         }  # fmt: skip
         return digest(content)
+
+    @cached_property
+    def per_tag(self) -> pd.DataFrame:
+        """The metrics of every tag and tagger, read from its folder."""
+        return read_run_table(self.folder, "per_tag", self.result.run)
+
+
+def write_view(site: Site, run: PublishedRun) -> None:
+    """Store the views of a run in its folder; not for a run without a digest, whose later change nothing would notice."""
+    of = run.result.run.get(DIGEST)
+    if of is not None:
+        view = _StoredView(run.payload, run.verdict, run.comparable)
+        text = to_json(seal({**_source(of), **view._asdict()}))
+        site.write(f"runs/{run.id}/{STORED}", gzip.compress(text.encode(), mtime=0))
+
+
+def _source(of: Any) -> dict[str, Any]:
+    return {"arena_site_run": _STORED_FORMAT, "arena": __version__, "of": of}
+
+
+def _read_view(folder: Path, of: Any) -> _StoredView | None:
+    """Read the stored views; None if there are none, or those of another run or version, or they were changed."""
+    if of is None or not (folder / STORED).is_file():
+        return None
+    try:
+        stored = parse_json(unzip((folder / STORED).read_bytes()), folder / STORED)
+    except (ArenaError, ValueError):
+        return None
+    if not isinstance(stored, dict) or not is_sealed(stored) or any(stored.get(k) != v for k, v in _source(of).items()):
+        return None
+    return _StoredView(*(stored[name] for name in _StoredView._fields))
 
 
 @dataclass(frozen=True)
@@ -107,7 +184,7 @@ class SiteRuns:
 
 
 def read_site_runs(site: Site) -> SiteRuns:
-    """Read all runs of a site."""
+    """Read all runs of a site, and store the views of those that have none."""
     runs: list[PublishedRun] = []
     others: list[OtherRun] = []
     unfinished: list[str] = []
@@ -119,7 +196,7 @@ def read_site_runs(site: Site) -> SiteRuns:
             unfinished.append(folder.name)
             continue
         try:
-            runs.append(_read(folder))
+            runs.append(_read(site, folder))
         except (ArenaError, LookupError, TypeError, ValueError, AttributeError) as error:
             others.append(_other(folder, str(error) if isinstance(error, ArenaError) else f"{folder}: damaged run"))
     runs.sort(key=lambda run: (run.created, run.id), reverse=True)
@@ -127,11 +204,21 @@ def read_site_runs(site: Site) -> SiteRuns:
     return SiteRuns(runs, others, unfinished)
 
 
-def _read(folder: Path) -> PublishedRun:
-    """Read a published run. Its cached views are computed now, so that damage raises here."""
-    run = PublishedRun(folder.name, folder, read_result(folder, SITE_TABLES))
-    assert run.comparable
-    assert run.verdict
+def _read(site: Site, folder: Path) -> PublishedRun:
+    """Read a published run. Its views and tags are read now, so that damage raises here, and its tables are let go."""
+    content = load_run_file(folder)
+    refuse_changed_run(folder, content)
+    view = _read_view(folder, content.get(DIGEST))
+    if view is not None:  # of this very run, which was checked when they were stored
+        refuse_changed_file(folder, "summary.json", content)
+        result = Result(content, {}, {})
+    else:
+        result = read_result(folder, SITE_TABLES)
+        run = PublishedRun(folder.name, folder, result)
+        view = _StoredView(run.payload, run.verdict, run.comparable)
+        write_view(site, run)
+    run = PublishedRun(folder.name, folder, Result(result.run, {}, {}), view)
+    assert run.tags
     return run
 
 

@@ -1,30 +1,32 @@
-"""Tags over runs: one page for each tag that at least one run compared, and the tag index.
+"""Tags over runs: the tag page, which shows any tag that at least one run compared, and the tag index.
 
-Other tags have no page: they have too few positives, or a tagger does not know them. Their metrics are in the tables and files
-of the runs. So a site with 70,000 tags has a few thousand pages of a few kilobytes.
+The tag page is one file; it reads the tag that its address names from a shard of data (`shards.py`). Other tags have no page:
+they have too few positives, or a tagger does not know them. Their metrics are in the tables and files of the runs.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from markupsafe import Markup
 
-from arena.base.format import UNDEFINED, clipped, figure, interval, plural, probability, signed
-from arena.metrics.registry import TAG_TABLE, TESTED
+from arena.base.format import UNDEFINED, figure, plural
+from arena.metrics.registry import METRICS, TAG_TABLE, TESTED
+from arena.report.html import embedded_json
 from arena.report.page.packed import compress
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
-from arena.report.site.render import render_site_page, search_script, tag_style
+from arena.report.site.render import render_site_page, search_script, tag_script, tag_style
 from arena.report.site.runs import PublishedRun
-from arena.report.site.series import FormattedValue
+from arena.report.site.series import group_comparable_runs
+from arena.report.site.shards import shard_count
+from arena.report.view_model.leaderboard import MODEL_STYLES
 
-_PAIRS_SHOWN = 12
-"""Largest number of significant differences listed on a tag page; the others are counted."""
+TAG_PAGE = "tag.html"
+"""Path of the tag page. `tag.html#SLUG` is the address of a tag, and `404.html` leads from `tags/SLUG.html` to it."""
 
 _TAGS_PER_PAGE = 1000
 """Number of tags on one page of the list."""
@@ -33,47 +35,8 @@ FIRST_SHOWN = 100
 """Number of tags that the index page shows, those with the most images."""
 
 
-class TaggerOnTag(NamedTuple):
-    """Threshold and metrics of one tagger on a tag."""
-
-    model: str
-    threshold: str
-    figures: Sequence[FormattedValue]
-
-
-class SignificantDifference(NamedTuple):
-    """A significant difference between two taggers; `told` is its size with interval and q."""
-
-    figure: str
-    higher: str
-    lower: str
-    told: str
-
-
-@dataclass(frozen=True)
-class TagInRun:
-    """A tag in one run.
-
-    Attributes:
-        support: number of images with the tag.
-        compared: whether the run compared the tag.
-        ap: defined AP values of the taggers.
-        decided: significant differences.
-        open: number of tested differences that are undetermined.
-    """
-
-    run: PublishedRun
-    category: str
-    support: int
-    compared: bool
-    models: Sequence[TaggerOnTag]
-    ap: Sequence[float]
-    decided: Sequence[SignificantDifference]
-    open: int
-
-
 class IndexEntry(NamedTuple):
-    """A tag in the index; `runs` is the number of runs that know it."""
+    """A tag in the index; category, images and AP are those of the newest run that knows it, `runs` is the number of runs."""
 
     name: str
     slug: str
@@ -83,94 +46,66 @@ class IndexEntry(NamedTuple):
     runs: int
 
 
-TagsOverRuns = Mapping[str, Sequence[TagInRun]]
-"""Maps each tag, sorted by name, to its runs, the newest first."""
-
-
-def tags_over_runs(runs: Sequence[PublishedRun]) -> TagsOverRuns:
-    """Return every tag that at least one run compared, with all runs that know it.
+def index_entries(runs: Sequence[PublishedRun]) -> list[IndexEntry]:
+    """Return every tag that at least one run compared, sorted by name.
 
     Args:
         runs: the newest first.
     """
-    tables = [run.result.per_tag for run in runs]
-    names = sorted({name for table in tables for name in table.loc[table["compared"], "truth_tag"]})
-    found: dict[str, list[TagInRun]] = {name: [] for name in names}
+    compared: set[str] = set()
     for run in runs:
-        for name, one in _of_run(run, frozenset(names)):
-            found[name].append(one)
-    return found
+        compared.update(run.tags.names[place] for place in np.flatnonzero(run.tags.compared).tolist())
+    number = dict.fromkeys(compared, 0)
+    newest: dict[str, IndexEntry] = {}
+    for run in runs:
+        own, (low, high) = run.tags, run.tags.ap_range()
+        for place, name in enumerate(own.names):
+            if name not in number:
+                continue
+            number[name] += 1
+            if number[name] == 1:
+                ap = value_range([low[place], high[place]] if low[place] == low[place] else [])
+                newest[name] = IndexEntry(name, slug(name), own.categories[place], int(own.support[place]), ap, 0)
+    return [newest[name]._replace(runs=number[name]) for name in sorted(newest)]
 
 
-def _of_run(run: PublishedRun, names: frozenset[str]) -> Iterator[tuple[str, TagInRun]]:
-    table = run.result.per_tag
-    table = table[table["truth_tag"].isin(names)].sort_values("compared", ascending=False, kind="stable")
-    table = table.drop_duplicates(["model", "truth_tag"])
-    of_tag: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in _rows(table):
-        of_tag[row["truth_tag"]].append(row)
-    tested: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in _rows(run.result.tables["tag_differences"]):
-        tested[row["tag"]].append(row)
-    order = {model: place for place, model in enumerate(run.result.models)}
-    for name, rows in of_tag.items():
-        rows.sort(key=lambda row: order.get(row["model"], len(order)))
-        yield name, _tag(run, rows, tested[name])
+def tag_address(name: str) -> str:
+    """Return the address of a tag from the folder of the site."""
+    return f"{TAG_PAGE}#{slug(name)}"
 
 
-def _rows(table: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the rows of a data frame as dictionaries, faster than pandas does."""
-    columns = {str(name): table[name].tolist() for name in table.columns}
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
+def render_tag_page(site: Site, runs: Sequence[PublishedRun], tags: int) -> str:
+    """Return the tag page, which shows the tag of its address.
 
-
-def _tag(run: PublishedRun, rows: Sequence[Mapping[str, Any]], tested: Sequence[Mapping[str, Any]]) -> TagInRun:
-    models = [
-        TaggerOnTag(
-            row["model"],
-            f"{row['threshold']:g}",
-            [FormattedValue(figure(row[key]), interval(row[f"{key}_low"], row[f"{key}_high"])) for key in TAG_TABLE],
-        )
-        for row in rows
-    ]
-    pairs = [_difference(row, key) for row in tested for key in TESTED if row[f"{key}_q"] == row[f"{key}_q"]]
-    decided = [pair for pair in pairs if pair is not None]
-    return TagInRun(
-        run, str(rows[0]["category"]), int(rows[0]["support"]), any(row["compared"] for row in rows), models,
-        [row["ap"] for row in rows if row["ap"] == row["ap"]], decided, len(pairs) - len(decided),
-    )  # fmt: skip
-
-
-def _difference(row: Mapping[str, Any], key: str) -> SignificantDifference | None:
-    """Return the difference of the higher tagger from the lower one; None if it is undetermined."""
-    higher = row[f"{key}_higher"]
-    if higher not in (row["first"], row["second"]):
-        return None
-    value, low, high = (row[f"{key}_{part}"] for part in ("difference", "low", "high"))
-    lower = row["second"]
-    if higher == row["second"]:
-        lower, value, low, high = row["first"], -value, -high, -low
-    size = f"{signed(value)} {interval(low, high, signed)}".rstrip()
-    return SignificantDifference(TESTED[key], higher, lower, f"{size}, q {probability(row[f'{key}_q'])}")
-
-
-def tag_path(name: str) -> str:
-    """Return the path of the page of a tag."""
-    return f"tags/{slug(name)}.html"
-
-
-def render_tag(site: Site, name: str, runs: Sequence[TagInRun]) -> str:
-    """Return the page of a tag: the metrics of all taggers, run by run."""
-    newest = runs[0]
-    description = (
-        f"{plural(newest.support, 'image', 'images')} of {newest.run.payload['dataset']['name']} with the tag; "
-        f"AP {value_range(newest.ap)}."
-    )
+    Args:
+        runs: the newest first.
+        tags: number of tags that have a page.
+    """
     return render_site_page(
-        site, "tag.html.j2", tag_path(name), title=f"{clipped(name, 100)} · tag", said=f"{clipped(name, 100)}: {description}",
-        style=tag_style(), name=name, runs=runs, tested=list(TESTED.values()), most=_PAIRS_SHOWN,
+        site, "tag.html.j2", TAG_PAGE, title="Tag", said=f"One of {plural(tags, 'tag', 'tags')}, in every run that knows it.",
+        style=tag_style(), script=tag_script(), beside=True, data=Markup(embedded_json(_page_data(runs, tags))),
     )  # fmt: skip
+
+
+def _page_data(runs: Sequence[PublishedRun], tags: int) -> dict[str, Any]:
+    """Return what the tag page needs of all runs, the oldest first, and of all taggers."""
+    models = sorted({name for run in runs for name in run.tags.models})
+    group = {run.id: number for number, one in enumerate(group_comparable_runs(runs)) for run in one.runs}
+    return {
+        "shards": shard_count(tags),
+        "metrics": [{"key": key, "short": METRICS[key].short, "name": METRICS[key].heading} for key in TAG_TABLE],
+        "tested": list(TESTED.values()),
+        "styles": {name: place % MODEL_STYLES for place, name in enumerate(models)},
+        "runs": [_run_facts(run, group[run.id]) for run in reversed(runs)],
+    }
+
+
+def _run_facts(run: PublishedRun, group: int) -> Mapping[str, Any]:
+    dataset = run.payload["dataset"]
+    return {
+        "id": run.id, "models": run.tags.models, "date": run.created[:10] or "undated", "dataset": dataset["title"],
+        "images": dataset["images"], "group": group,
+    }  # fmt: skip
 
 
 def value_range(values: Sequence[float]) -> str:
@@ -185,12 +120,8 @@ def value_range(values: Sequence[float]) -> str:
     return low if low == high else f"{low}–{high}"
 
 
-def render_index(site: Site, tags: TagsOverRuns) -> dict[str, str]:
+def render_index(site: Site, entries: Sequence[IndexEntry]) -> dict[str, str]:
     """Return the index pages by path: the search page, and the list with `_TAGS_PER_PAGE` tags a page."""
-    entries = [
-        IndexEntry(name, slug(name), runs[0].category, runs[0].support, value_range(runs[0].ap), len(runs))
-        for name, runs in tags.items()
-    ]
     parts = [entries[start : start + _TAGS_PER_PAGE] for start in range(0, len(entries), _TAGS_PER_PAGE)]
     links = [(f"list/{number}.html", part[0].name, part[-1].name) for number, part in enumerate(parts, 1)]
     description = f"{plural(len(entries), 'tag', 'tags')} that at least one run compared."

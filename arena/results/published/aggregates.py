@@ -13,6 +13,7 @@ CONVENTION_OF: Mapping[str, str] = {
     "full-metrics": "joytag",
     "detailed-metrics": "joytag",
     "report-csv": "smilingwolf",
+    "runs-csv": "smilingwolf",
     "selected-tags": "animetimm",
     "metrics-json": "animetimm",
 }
@@ -28,7 +29,7 @@ def aggregates_of(published: Published, convention: str | None = None) -> dict[s
     Args:
         convention: a name of `CONVENTIONS`. None takes aggregates in the file if there are any, else the format's convention.
     """
-    named = convention or CONVENTION_OF.get(published.format, "arena")
+    named = convention or published.convention or CONVENTION_OF.get(published.format, "arena")
     found: dict[str, Any] = {"convention": named, "tags": len(published.tags)} | dict.fromkeys(AGGREGATES)
     if convention is None and published.figures:
         return found | {"made_of": "file"} | dict(published.figures)

@@ -36,6 +36,8 @@ def published_entry(published: Published) -> dict[str, Any]:
 
 def _threshold_text(published: Published) -> str:
     """The threshold as text: `0.4`, `per tag`, or `unknown`."""
+    if published.threshold is not None:
+        return f"{published.threshold:g}"
     values = published.tags["threshold"].dropna().unique()
     if len(values) == 1 and published.tags["threshold"].notna().all():
         return f"{values[0]:g}"
@@ -44,5 +46,6 @@ def _threshold_text(published: Published) -> str:
 
 def unknown_columns(published: Published) -> list[str]:
     """Names of the columns that are unknown for all tags, and `images` if the number of images is unknown."""
-    columns = [name for name in published.tags.columns if name != "tag" and published.tags[name].isna().all()]
+    known = {"tag"} if published.threshold is None else {"tag", "threshold"}
+    columns = [name for name in published.tags.columns if name not in known and published.tags[name].isna().all()]
     return columns + ([] if published.images is not None else ["images"])

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from arena.base.errors import ArenaError
 from arena.base.files import digest_file
 from arena.base.reading import parse_json
-from arena.results.published.record import PUBLISHED_COLUMNS, Published
-from arena.results.published.rows import FLOATS, INTEGERS, read_published_text
+from arena.results.published.record import Published
+from arena.results.published.rows import no_tags, read_published_text
 
 _FORMAT = "metrics-json"
 
@@ -41,10 +39,10 @@ def read_metrics_json(path: Path) -> dict[str, Published]:
         metrics[name] = float(value)
     if not metrics:
         raise ArenaError(f"{path}: no aggregate in it; it needs one of {', '.join(_AGGREGATE_KEYS)}")
-    kinds = dict.fromkeys(INTEGERS, "Int64") | dict.fromkeys(FLOATS, "float64")
-    empty = pd.DataFrame({name: [] for name in PUBLISHED_COLUMNS}).astype(kinds)
     notes = (f"metrics of the {split} images",) if split else ()
-    return {path.stem: Published(path.stem, path.name, _FORMAT, digest_file(path), empty, None, metrics, notes=notes)}
+    return {
+        path.stem: Published(path.stem, path.name, _FORMAT, digest_file(path), no_tags(), None, metrics, notes=notes)
+    }
 
 
 def _table(path: Path) -> tuple[str, dict[str, Any]]:

@@ -7,13 +7,17 @@ from arena.base.errors import ArenaError, nearest
 from arena.results.published.detailed_metrics import DETAILED_METRICS_LINE, read_detailed_metrics
 from arena.results.published.full_metrics import FULL_METRICS_FIRST_LINE, read_full_metrics
 from arena.results.published.metrics_json import is_metrics_json, read_metrics_json
+from arena.results.published.model_index import is_model_index, read_model_index
 from arena.results.published.record import Published
+from arena.results.published.results_json import is_results_json, read_results_json
 from arena.results.published.rows import read_published_text
+from arena.results.published.runs_table import is_runs_table, read_runs_table
 from arena.results.published.tables import is_published_table, read_published_table
 
 FORMATS = (
-    "JoyTag's full-metrics.txt and detailed_metrics.txt, a report.csv, animetimm's selected_tags.csv and metrics.json, "
-    "or a CSV file with tags and their counts or metrics"
+    "JoyTag's full-metrics.txt and detailed_metrics.txt, SmilingWolf's report.csv and table of runs, animetimm's "
+    "selected_tags.csv and metrics.json, arena's results.json, a model-index, or a CSV file with tags and their counts or "
+    "metrics"
 )
 
 _BEGINNING = 1 << 16
@@ -65,8 +69,14 @@ def _reader(text: str) -> _Reader | None:
     lines = text.lstrip("\n").split("\n", 2)
     if FULL_METRICS_FIRST_LINE.fullmatch(lines[0]):
         return read_full_metrics
+    if is_results_json(text):
+        return read_results_json
+    if is_model_index(text):
+        return read_model_index
     if is_metrics_json(text):
         return read_metrics_json
+    if is_runs_table(text):
+        return read_runs_table
     if len(lines) > 1 and DETAILED_METRICS_LINE.fullmatch(lines[1]):
         return read_detailed_metrics
     return read_published_table if is_published_table(text) else None

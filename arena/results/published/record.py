@@ -22,13 +22,15 @@ class Published:
         name: name of the model; the file's name if the file does not name it.
         source: the file's name; for a model of a run, the name of the dataset.
         format: `full-metrics`, `detailed-metrics`, `report-csv`, `selected-tags`, `metrics-json`, `counts-csv`, `per-tag-csv`,
-            or `result` for a model of a run.
+            `runs-csv`, `results-json`, `model-index`, or `result` for a model of a run.
         digest: SHA-256 of the file; for a model of a run, that of its scores.
         tags: `PUBLISHED_COLUMNS`, one row per tag, in the order of the file.
         images: number of images; None if unknown.
         figures: aggregates in the file by the arena's names: `macro_f1`, `micro_f1`, `map`, ...
         digits: decimals that the metrics are rounded to; None if counts make them exact.
         notes: remarks for the reader, one sentence each.
+        threshold: the threshold of all tags, if the file has no tags; None if unknown.
+        convention: rule for undefined metrics that the file names; empty: that of its format.
     """
 
     name: str
@@ -40,3 +42,5 @@ class Published:
     figures: Mapping[str, float] = field(default_factory=dict)
     digits: int | None = None
     notes: Sequence[str] = ()
+    threshold: float | None = None
+    convention: str = ""

@@ -82,6 +82,12 @@ def publish_rows(
     )
 
 
+def no_tags() -> pd.DataFrame:
+    """Return the table of tags of a file without tags."""
+    kinds = dict.fromkeys(INTEGERS, "Int64") | dict.fromkeys(FLOATS, "float64")
+    return pd.DataFrame({name: [] for name in PUBLISHED_COLUMNS}).astype(kinds)
+
+
 def published_of(result: Result, model: str) -> Published:
     """One model of a run as a published result, at the model's own thresholds.
 

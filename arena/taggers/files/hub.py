@@ -96,10 +96,10 @@ def _pull_patiently(card: ModelCard, name: str, revision: str | None, progress: 
     for tried in count(1):
         before = arrived.bytes
         try:
-            _refuse_unreachable_hub()
+            refuse_unreachable_hub()
             return _pull(card, name, revision, arrived, progress)
-        except _failures() as error:
-            reason = _reason_of(error)
+        except hub_failures() as error:
+            reason = failure_reason(error)
             waits = iter(WAITS_SECONDS) if arrived.bytes > before else waits
             wait = next(waits, None) if _is_temporary(error) and tried < MAX_TRIES else None
             if wait is None:
@@ -273,14 +273,15 @@ def _refuse_altered(path: Path, etag: str, what: str) -> None:
         )
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def hub_failures() -> tuple[type[Exception], ...]:
+    """Return what the hub's client raises if a request fails."""
     from httpx2 import HTTPError
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
     return OSError, HTTPError, HfHubHTTPError, EntryNotFoundError, HFValidationError
 
 
-def _status(error: BaseException) -> int | None:
+def hub_status(error: BaseException) -> int | None:
     """Return the HTTP status of the hub's answer; None if there was no answer."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     return status if isinstance(status, int) else None
@@ -290,7 +291,7 @@ def _is_temporary(error: Exception) -> bool:
     """Return whether a retry of the same request may succeed."""
     import httpx2
 
-    status = _status(error)
+    status = hub_status(error)
     if status is not None:
         return status in (408, 425, 429) or status >= 500
     if isinstance(error, httpx2.HTTPError):
@@ -298,11 +299,11 @@ def _is_temporary(error: Exception) -> bool:
     return isinstance(error, OSError) and "Consistency check failed" in str(error)
 
 
-def _reason_of(error: BaseException) -> str:
-    """Return the reason of a failed download in a few words."""
+def failure_reason(error: BaseException) -> str:
+    """Return the reason of a failed request in a few words."""
     import httpx2
 
-    status = _status(error)
+    status = hub_status(error)
     if status is not None:
         return f"the hub answered {status}"
     if isinstance(error, httpx2.TimeoutException):
@@ -332,7 +333,7 @@ def _failure_message(card: ModelCard, name: str, error: Exception, reason: str) 
             f"model {card.name}: {card.hub} is gated; request access at {page}, then run hf auth login, or set HF_TOKEN"
         )
     by_hand = f"Or download {', '.join(card.files)} from {page}/tree/{at} into {card.folder}"
-    if isinstance(error, RepositoryNotFoundError) or _status(error) in (401, 403):
+    if isinstance(error, RepositoryNotFoundError) or hub_status(error) in (401, 403):
         return (
             f"model {card.name}: the hub has no {card.hub}, or it is private ({reason}); check the card's hub; if it is "
             f"private, run hf auth login, or set HF_TOKEN. {by_hand}"
@@ -344,7 +345,7 @@ def _failure_message(card: ModelCard, name: str, error: Exception, reason: str) 
     return f"model {card.name}: not on this machine, and the download of {name} failed ({reason}); try again later. {by_hand}"
 
 
-def _refuse_unreachable_hub() -> None:
+def refuse_unreachable_hub() -> None:
     """Raise OSError at once if the hub's host does not answer; its client would try for half a minute.
 
     With a proxy nothing is checked, because the host may not be reachable directly.

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from arena.report.dataset.chart import LEFT, RIGHT, WIDTH, support_chart
 from arena.report.dataset.page import parse_blurred_ratings, render_dataset
 from arena.report.dataset.text import DATASET_TEXT_WIDTH, dataset_text
 
@@ -55,6 +56,7 @@ def page() -> dict[str, Any]:
     return {
         "arena_version": "0.1.0",
         "blur": ("q", "e"),
+        "pictures": [],
         "gallery": {
             "pairs": 80, "classes": [near, candidate],
             "distances": [{"bits": None, "pairs": {"candidate": 40}}, {"bits": 8, "pairs": {"near": 40}}],
@@ -192,6 +194,36 @@ def test_the_page_holds_no_script_and_refers_to_nothing_outside(page: dict[str, 
     targets = {reference[1:] for reference in references if reference.startswith("#")}
     assert targets <= set(re.findall(r'\bid="([^"]+)"', html))
     assert len(re.findall(r'\bid="([^"]+)"', html)) == len(set(re.findall(r'\bid="([^"]+)"', html)))
+
+
+def test_some_images_are_shown_and_blurred_by_rating(opened: Opened, page: dict[str, Any]) -> None:
+    page["gallery"] = None
+    page["pictures"] = [picture("safe"), picture("risky", "e"), picture(HOSTILE[1], "g", tags=tuple(HOSTILE))]
+    shown = opened.show(render_dataset(page), viewport={"width": 320, "height": 800})
+    assert blurred(shown) == [False, True, False]
+    assert shown.locator("#pictures p").first.inner_text() == "3 of 1,000 images, drawn at random."
+    shown.get_by_label("Show 1 blurred image").check()
+    assert not any(blurred(shown))
+    assert shown.locator("#pictures bdi").all_inner_texts()[:4] == ["safe", "cat", "risky", "cat"]
+    assert shown.locator("script").count() == 0
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_the_chart_has_every_tag_in_its_place() -> None:
+    chart = support_chart([1000, 10, 0, 100, 1], min_positives=10)
+    assert chart
+    points = [tuple(map(float, point.split())) for point in chart.path.removeprefix("M").split("L")]
+    assert [y for _, y in points] == [tick.at for tick in reversed(chart.images)], "1000, 100, 10 and 1 image"
+    assert [tick.text for tick in chart.images] == ["1", "10", "100", "1,000"]
+    assert chart.threshold == points[2][1]
+    assert (points[0][0], points[-1][0]) == (LEFT, WIDTH - RIGHT)
+    assert support_chart([5, 0], min_positives=10) is None
+
+
+def test_nothing_of_a_table_or_a_caption_is_cut(page: dict[str, Any]) -> None:
+    html = render_dataset(page)
+    assert html.count('<tr><th scope="row"><bdi>tag_') >= 60
+    assert "max-height: 32rem" not in html
 
 
 def test_a_set_without_pairs_or_steps_has_a_page(opened: Opened, page: dict[str, Any]) -> None:

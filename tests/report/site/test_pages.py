@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 import uuid
 from html.parser import HTMLParser
@@ -13,13 +15,17 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from arena.base.format import figure, interval
+from arena.report.columns import rounded_number
+from arena.report.page.unpacked import PackedColumns
 from arena.report.site import feed as feed_module
+from arena.report.site import shards
 from arena.report.site.folder import Site
-from arena.report.site.names import slug
+from arena.report.site.names import run_id, slug
 from arena.report.site.publish import publish_site
 from arena.report.site.runs import PublishedRun
 from arena.report.site.series import ComparableRuns, group_comparable_runs
-from arena.report.site.tags import tag_path
+from arena.report.site.tag_rows import FIGURES
+from arena.report.site.tags import TAG_PAGE, tag_address
 from arena.results.run_folder import read_result
 
 from ...browser import Opened
@@ -27,6 +33,7 @@ from ..test_access import PHONE, everything, structure
 from .conftest import write_run
 
 URL = "https://example.org/arena"
+ROW = ("tag", "run", "model", "threshold", *FIGURES)
 ATOM = {"a": feed_module.ATOM}
 HOSTILE = [
     "../../x", "CON", "x" * 500, "\u202ertl\u202c \u05d0\u05d1\u05d2", "🐈‍⬛ emoji", "<script>alert(1)</script>",
@@ -50,6 +57,17 @@ class Links(HTMLParser):
             self.ids.add(name)
 
 
+def shards_of(folder: Path) -> list[PackedColumns]:
+    """The data of the tag page."""
+    found = [path.read_text() for path in sorted((folder / "tags/data").iterdir())]
+    blocks = [re.fullmatch(r'// made by arena\narenaTags\("([A-Za-z0-9+/=]*)"\);\n', text) for text in found]
+    return [PackedColumns(gzip.decompress(base64.b64decode(block[1]))) for block in blocks if block]
+
+
+def slugs_of(folder: Path) -> set[str]:
+    return {name for shard in shards_of(folder) for name in shard.column("slug")}
+
+
 @pytest.fixture(scope="module")
 def site(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
@@ -63,7 +81,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     top = tmp_path_factory.mktemp("hostile")
     run = write_run(top / "run", models=(HOSTILE[0], HOSTILE[5], HOSTILE[2]), tags=HOSTILE)
     (run / "full-metrics" / "<b>'\"&# %.txt").write_text("a name of a file")
-    publish_site([run], top / "site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "TAGS_PER_SHARD", 1)
+        publish_site([run], top / "site")
     return top / "site"
 
 
@@ -71,6 +91,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_link_leads_to_a_file_and_every_page_can_be_reached(which: str, request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(which)
     pages = {path: Links(path) for path in folder.rglob("*.html")}
+    slugs = slugs_of(folder)
     reached = {folder / "index.html", folder / "404.html"}
     for page, links in pages.items():
         for address in links.addresses:
@@ -80,33 +101,41 @@ def test_every_link_leads_to_a_file_and_every_page_can_be_reached(which: str, re
             assert not parts.path.startswith("/"), "a site works from any folder"
             target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
             assert target.is_file(), (page, address)
-            assert not parts.fragment or parts.fragment in pages[target].ids
+            assert not parts.fragment or parts.fragment in pages[target].ids | (
+                slugs if target.name == TAG_PAGE else set()
+            )
             reached.add(target)
     assert set(pages) <= reached
 
 
 def test_hostile_names_are_text_and_leave_no_folder(hostile: Path) -> None:
     assert {path.name for path in hostile.parent.iterdir()} == {"run", "site"}
-    tags = {path.name for path in (hostile / "tags").glob("*.html")} - {"index.html"}
-    assert tags == {f"{slug(name)}.html" for name in HOSTILE[:-1]}  # the last one is too thin to be compared
+    assert slugs_of(hostile) == {slug(name) for name in HOSTILE[:-1]}  # the last one is too thin to be compared
     for path in hostile.rglob("*.html"):
         markup = path.read_text().split("<script")[0]
         assert "<img src=x" not in markup
         assert "<script>alert" not in path.read_text()
 
 
-def test_every_figure_of_a_tag_and_a_tagger_is_the_runs_own(site: Path, runs: list[Path]) -> None:
+def test_every_figure_of_a_tag_is_the_runs_own(site: Path, runs: list[Path]) -> None:
+    (shard,) = shards_of(site)
+    rows = [
+        dict(zip(ROW, values, strict=True)) for values in zip(*(shard.column(f"row.{key}") for key in ROW), strict=True)
+    ]
+    for run in runs:
+        result = read_result(run)
+        table = result.per_tag[result.per_tag["truth_tag"] != "thin"]
+        own = [row for row in rows if row["run"] == run_id(result)]
+        assert len(own) == len(table)
+        for row in table.to_dict("records"):
+            place = shard.column("name").index(row["truth_tag"])
+            (found,) = (one for one in own if (one["tag"], one["model"]) == (place, row["model"]))
+            assert found["threshold"] == 0.5
+            assert [found[key] for key in FIGURES] == [rounded_number(row[key]) for key in FIGURES]
+
+
+def test_the_headline_metrics_of_a_tagger_are_the_runs_own(site: Path, runs: list[Path]) -> None:
     result = read_result(runs[1])
-    for row in result.per_tag[result.per_tag["compared"]].to_dict("records"):
-        page = (site / tag_path(str(row["truth_tag"]))).read_text()
-        part = page.split("<section>")[1]  # the newest run
-        cells = re.search(rf'<th scope="row"><bdi>{row["model"]}</bdi></th>(.*?)</tr>', part)
-        assert cells
-        shown = [
-            f"<td>{figure(row[key])}<small>{interval(row[f'{key}_low'], row[f'{key}_high'])}</small></td>"
-            for key in ("precision", "recall", "f1", "ap") if figure(row[key]) != "–"
-        ]  # fmt: skip
-        assert all(cell in cells[1] for cell in shown)
     own = result.summary["models"]["poor"]["regimes"]["own"]
     for page in (site / "index.html", site / "models" / "poor" / "index.html"):
         for key in ("map", "macro_f1", "micro_f1"):
@@ -239,22 +268,20 @@ def test_the_policy_of_every_page_is_strict(site: Path) -> None:
         assert not re.search(r"<[^>]+\s(style|on\w+)=", page.split("<script")[0])
 
 
-def test_a_page_of_a_tag_is_small(site: Path) -> None:
-    assert all((site / tag_path(tag)).stat().st_size < 8_000 for tag in ("cat", "1girl"))
-
-
 @pytest.mark.parametrize("which", ["site", "hostile"])
 def test_pages_open_from_disk_in_silence_and_fit(opened: Opened, which: str, request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(which)
     opened.folder = folder
     page = opened.show((folder / "index.html").read_text(), viewport={"width": 360, "height": 800})
     models = sorted((folder / "models").rglob("index.html"))
-    tags = sorted((folder / "tags").glob("*.html"))
+    tags = [f"{(folder / TAG_PAGE).as_uri()}#{name}" for name in sorted(slugs_of(folder))[:4]]
     runs = sorted((folder / "runs").rglob("index.html"))
-    others = (*models[:2], *runs[:1], *tags[:4], folder / "tags/index.html", folder / "404.html")
-    for number, path in enumerate((folder / "index.html", *others)):
+    others = (folder / "index.html", *models[:2], *runs[:1], folder / "tags/index.html", folder / "404.html")
+    for number, path in enumerate((*(other.as_uri() for other in others), *tags)):
         if number:
-            page.goto(path.as_uri())
+            page.goto(path)
+        if path in tags:
+            page.wait_for_selector("#tag section")
         widths = (360, 1280) if number % 2 == 0 else (1280, 360)  # a page starts with the width that the last one had
         for width in widths:
             page.set_viewport_size({"width": width, "height": 800})
@@ -264,10 +291,12 @@ def test_pages_open_from_disk_in_silence_and_fit(opened: Opened, which: str, req
 def test_axe_finds_no_violation_on_any_kind_of_page(opened: Opened, site: Path) -> None:
     opened.folder = site
     page = opened.show((site / "index.html").read_text(), viewport=PHONE)
-    model, tag = next((site / "models").rglob("index.html")), next((site / "tags").glob("c*.html"))
+    model, tag = next((site / "models").rglob("index.html")), site / TAG_PAGE
     for path in (site / "index.html", model, tag, site / "tags/index.html", site / "404.html"):
         if path != site / "index.html":
-            page.goto(path.as_uri())
+            page.goto(f"{path.as_uri()}#cat" if path == tag else path.as_uri())
+        if path == tag:
+            page.wait_for_selector(".tag-curves path.curve", state="attached")
         assert (everything if path in (model, tag) else structure)(page) == [], path
 
 
@@ -284,13 +313,81 @@ def test_the_search_finds_tags_and_their_pages(opened: Opened, hostile: Path) ->
     page.fill("#query", "alert(1)</script <SCRIPT")
     assert rows.count() == 1
     page.locator("#found a").first.click()
-    page.wait_for_url(f"**/{slug(HOSTILE[5])}.html")
+    page.wait_for_url(f"**/{tag_address(HOSTILE[5])}")
+    page.wait_for_selector("#tag section")
     assert page.locator("h1").text_content() == HOSTILE[5]
+    assert page.locator("#tag img, #tag script").count() == 0
     page.goto((hostile / "tags/index.html").as_uri())
     page.fill("#query", "nothing is called so")
     assert page.locator("#status").text_content() == f"0 of {len(HOSTILE) - 1}"
     page.fill("#query", "")
     assert rows.all_text_contents() == everything
+
+
+def test_a_tag_has_its_curves_its_history_and_leads_to_the_tag_in_the_run(opened: Opened, site: Path) -> None:
+    opened.folder = site
+    page = opened.show((site / "index.html").read_text())
+    page.goto(f"{(site / TAG_PAGE).as_uri()}#cat")
+    page.wait_for_selector(".tag-curves path.curve", state="attached")
+    assert page.title() == "cat · tag · arena"
+    assert page.locator(".tag-curves svg").count() == 2
+    assert page.locator(".tag-curves path.curve").count() == 4, "two taggers in the newest run"
+    assert page.locator("#tag section h2").all_text_contents() == [
+        "good vs poor", "History", "good vs poor vs new", "good vs poor",
+    ]  # fmt: skip
+    lines = [
+        line.get_attribute("d") or ""
+        for line in page.locator(".over-time").get_by_role("img").first.locator("path").all()
+    ]
+    assert sorted(line.count("L") for line in lines) == [0, 0, 0, 1, 1], "a line joins the two comparable runs"
+    page.evaluate("location.hash = '#dog'")
+    page.wait_for_function("document.querySelector('h1').textContent === 'dog'")
+    page.get_by_text("this tag in the run").first.click()
+    page.wait_for_selector("#tags-box .detail-box")
+    assert page.url.endswith("#tag=dog")
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [("", "The address names no tag."), ("#nothing", "No run of this site"), ("#%zz", "No run of this site")],
+)
+def test_an_address_without_a_tag_says_so(opened: Opened, site: Path, address: str, text: str) -> None:
+    opened.folder = site
+    page = opened.show((site / "index.html").read_text())
+    page.goto(f"{(site / TAG_PAGE).as_uri()}{address}")
+    page.wait_for_selector("#subject:not(:empty)")
+    assert text in (page.locator("#subject").text_content() or "")
+
+
+def test_an_address_of_an_earlier_version_leads_to_what_has_replaced_it(opened: Opened, site: Path) -> None:
+    """A host answers with `404.html` at an address that does not exist."""
+    host = "http://site.test/arena/"
+
+    def answer(route: Any) -> None:
+        path = site / unquote(urlsplit(route.request.url).path.removeprefix("/arena/"))
+        route.fulfill(path=path if path.is_file() else site / "404.html")
+
+    opened.folder = site
+    page = opened.show((site / "index.html").read_text())
+    page.route("http://site.test/**", answer)
+    run = next((site / "runs").iterdir()).name
+    for old, new in (
+        ("tags/cat.html", "tag.html#cat"),
+        ("tags/hatsune_miku_(vocaloid).html", "tag.html#hatsune_miku_(vocaloid)"),
+        ("tags/cat%7E48735c4fae42d150.html", "tag.html#cat~48735c4fae42d150"),
+        (f"runs/{run}/per_tag.csv", f"runs/{run}/index.html"),
+        (f"runs/{run}/full-metrics/good.txt", f"runs/{run}/index.html"),
+    ):
+        page.goto(f"{host}{old}")
+        page.wait_for_url(f"{host}{new}")
+    page.goto(f"{host}tags/nothing/x.html")
+    assert page.locator("h1").text_content() == "Not found"
+    page.goto(f"{host}runs/nothing/per_tag.csv")
+    page.wait_for_url(f"{host}runs/nothing/index.html")
+    assert page.locator("h1").text_content() == "Not found", "and it is not sent on for ever"
+    page.unroute("http://site.test/**")
+    assert all(report.startswith(host) for report in opened.reports), "requests to the host, and nothing else"
+    opened.reports.clear()
 
 
 def test_without_a_script_everything_is_there(opened: Opened, site: Path) -> None:
@@ -310,7 +407,9 @@ def test_the_page_of_a_run_leads_back_and_to_its_files(opened: Opened, site: Pat
     page.wait_for_selector("#tags-box tbody tr.row")
     page.get_by_text("Files of this run").click()
     names = page.locator("nav.site li bdi").all_text_contents()
-    assert {"per_tag.csv", "per_tag.parquet", "summary.md", "summary.json", "full-metrics/model-0.txt"} <= set(names)
+    assert {"thresholds.parquet", "per_tag.parquet", "summary.md", "summary.json", "full-metrics/model-0.txt"} <= set(
+        names
+    )
     page.get_by_text("All runs").click()
     page.wait_for_url("**/index.html")
     assert page.locator("h1").text_content() == "Comparisons of image taggers"

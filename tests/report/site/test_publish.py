@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -15,10 +18,14 @@ from arena import cli
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import digest_file, write_whole
 from arena.base.locks import lock_output
+from arena.base.provenance import seal
 from arena.report.exports.tables import spreadsheet_csv
 from arena.report.site import folder
+from arena.report.site import runs as site_runs
 from arena.report.site.folder import MARKER, Site, check_url
 from arena.report.site.publish import publish_site
+from arena.report.view import headline_view as view
+from arena.results.run_folder import read_result
 from arena.results.written import begin_reports, finish_reports
 
 from .conftest import change_json, files_of
@@ -52,7 +59,7 @@ def test_another_run_leaves_the_old_ones_files_as_they_are(runs: list[Path], tmp
         name: content for name, content in before.items() if name.startswith("runs/")
     }
     changed = {name for name in before if before[name] != after[name]}
-    assert changed <= {name for name in before if name.startswith(("tags/", "models/", "index.html", "feed.xml"))}
+    assert changed <= {name for name in before if name.startswith(("tag", "models/", "index.html", "feed.xml"))}
 
 
 def cut(path: Path) -> None:
@@ -79,7 +86,8 @@ def test_a_run_with_a_changed_report_is_not_published(
     reports = ("index.html", "summary.md", "detailed_metrics.txt", "full-metrics/model-0.txt", "plots/sweep.svg")
     finish_reports(run, {report: digest_file(run / report) for report in reports})
     publish_site([run], tmp_path / "whole")
-    assert [path.name for path in (tmp_path / "whole").glob("runs/*/plots/*")] == ["sweep.svg"]
+    (archive,) = (tmp_path / "whole").glob("runs/*/plots.zip")
+    assert ZipFile(archive).namelist() == ["sweep.svg"]
     damage(run / name)
     with pytest.raises(
         ArenaError,
@@ -262,20 +270,67 @@ def test_thumbnails_come_along_unless_they_are_not_wanted(runs: list[Path], tmp_
         publish_site([run], site, images=False)
 
 
-def test_the_spreadsheet_has_every_figure_and_no_formula(runs: list[Path], tmp_path: Path) -> None:
+def test_tables_are_stored_smaller_and_hold_the_same(runs: list[Path], tmp_path: Path) -> None:
     publish_site(runs[:1], tmp_path)
     (folder,) = (tmp_path / "runs").iterdir()
-    exact = pd.read_parquet(folder / "per_tag.parquet")
-    read = pd.read_csv(folder / "per_tag.csv", keep_default_na=False, na_values={"ap": ""}, dtype={"ap": float})
-    assert read["tag"].tolist() == exact["tag"].tolist()
-    assert read["ap"].to_numpy() == pytest.approx(exact["ap"].to_numpy(), nan_ok=True, rel=0, abs=0)
-    offered = pd.read_csv(folder / "thresholds.csv", keep_default_na=False)
-    assert offered["tag"].tolist() == pd.read_csv(runs[0] / "thresholds.csv", keep_default_na=False)["tag"].tolist()
+    names = ("per_tag", "tag_differences", "slices", "differences")
+    before, after = (read_result(where, names).tables for where in (runs[0], folder))
+    for name in names:
+        pd.testing.assert_frame_equal(before[name], after[name])
+    offered, own = pd.read_parquet(folder / "thresholds.parquet"), pd.read_csv(runs[0] / "thresholds.csv")
+    assert offered["tag"].tolist() == own["tag"].tolist()
+    assert offered["threshold"].tolist() == own["threshold"].tolist()
+    assert not list(folder.glob("*.csv"))
+
+
+def test_text_that_runs_as_a_formula_is_guarded_in_a_spreadsheet() -> None:
     hostile = ["=1+1", "+1", "-1", "@x", "\t=1", "\uff1d1", 'a"b,c', "nan"]
     text = spreadsheet_csv(pd.DataFrame({"tag": hostile, "f1": [-0.5] * len(hostile)}))
     lines = text.split("\r\n")
     assert [line.startswith(("'", "\"'")) for line in lines[1:-1]] == [True] * 6 + [False] * 2
     assert all(line.endswith(",-0.5") for line in lines[1:-1])
+
+
+def test_a_site_of_an_earlier_version_loses_the_pages_of_tags_and_keeps_its_runs(two: Path, tmp_path: Path) -> None:
+    shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+    made, mine = '<meta name="generator" content="arena 0.0.9">', "<html>not made here</html>"
+    (tmp_path / "tags" / "cat.html").write_text(made)
+    (tmp_path / "tags" / "mine.html").write_text(mine)
+    for run in (tmp_path / "runs").iterdir():
+        (run / "site.json.gz").unlink()
+        (run / "per_tag.csv").write_text("of an earlier version")
+    done = publish_site([], tmp_path)
+    assert (done.runs, done.removed) == (2, 1)
+    assert not (tmp_path / "tags" / "cat.html").exists()
+    assert (tmp_path / "tags" / "mine.html").read_text() == mine
+    assert len(list(tmp_path.glob("runs/*/per_tag.csv"))) == 2, "links to it keep working"
+    kept = {name: content for name, content in files_of(two).items() if not re.match("runs/.*/index.html", name)}
+    assert kept.items() <= files_of(tmp_path).items()
+
+
+@pytest.mark.parametrize(
+    "change", [{"arena": "0.0.0"}, {"arena_site_run": 0}, {"verdict": "changed"}, {"of": "another run"}]
+)
+def test_stored_views_of_another_run_or_version_or_changed_ones_are_not_used(
+    two: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+    stored = next(tmp_path.glob("runs/*/site.json.gz"))
+    content = json.loads(gzip.decompress(stored.read_bytes())) | change
+    text = json.dumps(content if "verdict" in change else seal(content))
+    stored.write_bytes(gzip.compress(text.encode()))
+    publish_site([], tmp_path)
+    assert files_of(tmp_path) == files_of(two)
+
+
+def test_a_publish_reads_the_tables_of_new_runs_only(
+    runs: list[Path], two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+    seen: list[str] = []
+    monkeypatch.setattr(site_runs, "headline_view", lambda result: seen.append(result.recipe.created) or view(result))
+    publish_site(runs[2:], tmp_path)
+    assert seen == ["2026-11-21T10:00:00Z"]
 
 
 def test_a_run_that_was_rendered_again_keeps_its_address(runs: list[Path], tmp_path: Path) -> None:

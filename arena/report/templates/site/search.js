@@ -19,7 +19,7 @@ function found(text) {
 }
 
 function row([name, slug, category, support, ap, runs]) {
-  const link = el("a", { class: "cut", href: `${slug || name}.html` }, isolated(name));
+  const link = el("a", { class: "cut", href: `../tag.html#${slug || name}` }, isolated(name));
   const number = (text) => el("td", { class: "num" }, text);
   return el(
     "tr", {}, el("th", { scope: "row" }, link), el("td", {}, isolated(category)), number(support.toLocaleString("en")), number(ap),

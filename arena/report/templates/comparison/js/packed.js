@@ -5,8 +5,11 @@ const NEARLY = [0.00001, 0.99999, -0.00001, -0.99999]; // as in columns.py
 const SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%]()*+-;[=:?@^_`{|}~"; // as in packed.py
 
 /** The decompressed bytes of a block in this page. */
-async function inflated(id) {
-  const bytes = bytesOf(byId(id).textContent);
+function inflated(id) {
+  return unzipped(bytesOf(byId(id).textContent));
+}
+
+async function unzipped(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
