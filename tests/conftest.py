@@ -30,6 +30,15 @@ __all__ = ["chromium", "opened", "tabs"]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """A worker runs on every core; threads of torch and BLAS within each of them would only wait for one another."""
 
+
+def _no_fsync(descriptor: int) -> None:
+    pass
+
+
+os.fsync = _no_fsync
+"""No file of a test must survive a loss of power. A call waits for the disk for 2 to 12 ms, and a run has three; processes that
+tests start make real calls."""
+
 settings.register_profile("arena", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=500)  # pytest --hypothesis-profile=thorough
 settings.load_profile("arena")

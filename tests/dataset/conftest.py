@@ -1,6 +1,5 @@
 """A board on loopback, and pictures with tags beside them, for every test that asks."""
 
-import os
 import ssl
 from collections.abc import Iterator
 from functools import partial
@@ -14,13 +13,12 @@ from tests.dataset.sources.kinds import put
 
 @pytest.fixture
 def booru(monkeypatch: pytest.MonkeyPatch) -> Iterator[Booru]:
-    """An empty board, asked without a proxy; in this process nothing waits for the disk, which others may keep busy."""
+    """An empty board, asked without a proxy."""
     from arena.dataset.fetch import client as fetch_client
 
     # Reading the certificates of the system takes a tenth of a second a client; the board has none.
     plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     monkeypatch.setattr(fetch_client, "Client", partial(fetch_client.Client, verify=plain, trust_env=False))
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     with serving() as board:
         yield board
 
