@@ -52,7 +52,7 @@ def test_a_broken_package_keeps_its_own_error() -> None:
 def test_a_verb_that_meets_it_later_ends_with_the_same_line(monkeypatch: pytest.MonkeyPatch) -> None:
     from arena.pipeline import report
 
-    def needs_torch(*all: object) -> None:
+    def needs_torch(*given: object) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
     monkeypatch.setattr(report, "rewrite_reports", needs_torch)
