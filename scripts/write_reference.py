@@ -28,14 +28,27 @@ MADE_BY = "<!-- Written by scripts/write_reference.py; do not edit. -->"
 
 _ENDINGS = ("_low", "_high", "_bias", "_corrected", "_tags", "_standard_error")
 
+CLI_START = """
+This page is the output of `--help`. Every option can also be set by a variable: `--min-positives` is `ARENA_MIN_POSITIVES`.
+Verbs with `--config` read their options from a TOML file too.
+""".strip()
+
+SCHEMA_START = f"""
+Schema version {RUN_SCHEMA}. [Run folder and file formats](files.md) says what each file is for. Readers check exactly what is
+listed here. A file may have further fields and columns. An empty (null) value is undefined.
+
+In a path, `*` stands for any name, such as that of a model or of a threshold policy, and `[]` for each item of a list. Fields
+that are named like another field with one of the endings {", ".join(f"`{ending}`" for ending in _ENDINGS)}
+are not listed: ends of the interval, known bias, value without bias, number of tags in the mean, standard error.
+""".strip()
+
 
 def command_reference() -> str:
     """Return the page with the help of every verb."""
     parts = [
         MADE_BY,
         "# Command line",
-        "This page is the output of `--help`. Every option can also be set by a variable: `--min-positives` is "
-        "`ARENA_MIN_POSITIVES`. Verbs with `--config` read their options from a TOML file too.",
+        CLI_START,
     ]
     for command, context in _verbs(arena, "arena"):
         parts += [f"## {context.command_path}", f"```text\n{command.get_help(context).rstrip()}\n```"]
@@ -57,12 +70,7 @@ def schema_reference() -> str:
     parts = [
         MADE_BY,
         "# Schema of a run folder",
-        f"Schema version {RUN_SCHEMA}. [files.md](files.md) says what each file is for. Readers check exactly what is listed here. "
-        "A file may have further fields and columns. An empty (null) value is undefined.",
-        "In a path, `*` stands for any name, such as that of a model or of a threshold policy, and `[]` for each item of a list. "
-        "Fields named like another field with one of the endings "
-        f"{', '.join(f'`{ending}`' for ending in _ENDINGS)} are not listed: ends of the interval, known bias, value without bias, "
-        "number of tags in the mean, standard error.",
+        SCHEMA_START,
     ]
     for name, schema in (("run.json", RUN), ("summary.json", SUMMARY)):
         rows = "\n".join(f"| `{path}` | {kind} | {always} |" for path, kind, always in _fields(schema.definition))
