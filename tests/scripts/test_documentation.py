@@ -1,5 +1,7 @@
 """The commands of the README and of docs/ run; generated pages are those that the program writes today."""
 
+import ast
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from arena.base.version import __version__
 from tests.conftest import REPOSITORY, arena_here
 from tests.scripts.test_ci_recipes import validated
 
+import write_notebook  # isort: skip
 import write_outputs  # isort: skip
 import write_reference  # isort: skip
 
@@ -180,3 +183,22 @@ def test_the_version_stands_in_one_place() -> None:
     heading = re.search(r"(?m)^## (.*)$", (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"))
     assert heading is not None
     assert heading[1].split()[0] == __version__
+
+
+def test_the_notebook_has_the_output_of_every_cell_that_shows_something() -> None:
+    cells = json.loads((DOCS / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    shows = [isinstance(ast.parse("".join(cell["source"])).body[-1], ast.Expr) for cell in code]
+    assert [bool(cell["outputs"]) for cell in code] == shows
+    assert sum(shows) >= 4
+
+
+def test_the_cells_of_a_notebook_are_run(tmp_path: Path) -> None:
+    path = tmp_path / "n.ipynb"
+    sources = (["import pandas as pd"], ["pd.DataFrame({'a': [7]})"])
+    cells = [{"cell_type": "code", "source": source, "outputs": ["old"]} for source in sources]
+    path.write_text(json.dumps({"cells": [*cells, {"cell_type": "markdown", "source": ["text"]}]}))
+    assert write_notebook.main([str(path)]) == 0
+    first, second, third = json.loads(path.read_text())["cells"]
+    assert (first["outputs"], third["source"]) == ([], ["text"])
+    assert "<td>7</td>" in "".join(second["outputs"][0]["data"]["text/html"])

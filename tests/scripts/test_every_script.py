@@ -46,7 +46,7 @@ TINY = {
 
 OTHERS = (
     "build_demo_dataset", "check_intervals", "compare_joytag_reference", "publish_demo", "rebuild_joytag_metrics",
-    "train_demo_models", "write_outputs", "write_reference",
+    "train_demo_models", "write_notebook", "write_outputs", "write_reference",
 )  # fmt: skip
 """Scripts that need what cannot be made here: packages of drawings, a run, hours."""
 
