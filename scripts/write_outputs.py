@@ -100,16 +100,18 @@ def _output(command: str, folder: Path) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pages", nargs="*", default=list(PAGES), metavar="PAGE")
+    parser.add_argument(
+        "--folder", type=Path, help="where the commands run; it is kept, so that a later page can continue in it"
+    )
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        make_photos(folder / "photos")
-        for name in PAGES:
+        folder: Path = asked.folder or Path(made)
+        if not (folder / "photos").is_dir():
+            make_photos(folder / "photos")
+        for name in asked.pages:
             page = ROOT / "docs" / f"{name}.md"
-            text = with_outputs(page.read_text(encoding="utf-8"), folder)
-            if name in asked.pages:
-                page.write_text(text, encoding="utf-8")
-                print(f"docs/{name}.md: written")
+            page.write_text(with_outputs(page.read_text(encoding="utf-8"), folder), encoding="utf-8")
+            print(f"docs/{name}.md: written")
     return 0
 
 
