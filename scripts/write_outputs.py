@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pages", nargs="*", default=list(PAGES), metavar="PAGE")
     parser.add_argument(
-        "--folder", type=Path, help="where the commands run; it is kept, so that a later page can continue in it"
+        "--folder", type=Path, help="where the commands run; it is kept for a later page"
     )
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as made:

@@ -79,7 +79,7 @@ def test_the_examples_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         for example in write_outputs.examples((DOCS / f"{page}.md").read_text(encoding="utf-8")):
             words = words_of(example.command)[1:]
             if page == "../README":
-                if words == ["run"] or words[0] == "dataset":
+                if words[0] in ("run", "dataset"):
                     continue  # the whole demo, which .ci/run runs, and the commands of the first page
                 words = [word.replace("runs/demo", "runs/mine") for word in words]
                 words = [f"{word}-readme" if word in ("checks/demo", "site", "forms") else word for word in words]
