@@ -36,9 +36,12 @@ def run_cells(notebook: dict[str, Any]) -> dict[str, Any]:
 def _run(source: str, names: dict[str, Any]) -> Any:
     """Run a cell and return the value of its last line; None if that is a statement."""
     tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "cell", "exec"), names)
-    return None if last is None else eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        exec(compile(tree, "cell", "exec"), names)
+        return None
+    exec(compile(ast.Module(tree.body[:-1], []), "cell", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names)
 
 
 def _output(value: Any, count: int) -> dict[str, Any]:

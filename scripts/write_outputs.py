@@ -66,13 +66,13 @@ def mentioned(text: str) -> Iterator[str]:
 
 def make_photos(folder: Path, step: int = 4) -> None:
     """Write every `step`-th drawing of the demo with its tags in a text file."""
-    pictures = pd.read_parquet(DEMO / "images.parquet", columns=["path", "tags"])
+    pictures = pd.read_parquet(DEMO / "images.parquet", columns=["path", "tags"]).iloc[::step]
     kohya = folder / "10_drawings"
     kohya.mkdir(parents=True)
-    for row in pictures.iloc[::step].itertuples():
-        image = DEMO / str(row.path)
+    for path, tags in zip(pictures["path"], pictures["tags"], strict=True):
+        image = DEMO / path
         shutil.copyfile(image, kohya / image.name)
-        text = ", ".join(tag.replace("_", " ") for tag in list(row.tags))
+        text = ", ".join(tag.replace("_", " ") for tag in tags)
         (kohya / image.name).with_suffix(".txt").write_text(text + "\n", encoding="utf-8")
 
 
@@ -100,9 +100,7 @@ def _output(command: str, folder: Path) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pages", nargs="*", default=list(PAGES), metavar="PAGE")
-    parser.add_argument(
-        "--folder", type=Path, help="where the commands run; it is kept for a later page"
-    )
+    parser.add_argument("--folder", type=Path, help="where the commands run; it is kept for a later page")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as made:
         folder: Path = asked.folder or Path(made)
