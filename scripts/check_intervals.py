@@ -87,17 +87,17 @@ def in_text(where: str, text: str) -> Iterator[Found]:
 def in_terminal(text: str) -> Iterator[Found]:
     """Yield the values of a row of the leaderboard with the intervals of the next row, and the differences.
 
-    >>> [one[1:] for one in in_terminal("a  0.5  0.3000  9/9\\n  0.2000–0.4000\\nF1: a - b = +0.1000 (-0.1000 to +0.2000)")]
+    >>> [one[1:] for one in in_terminal("a  0.5  0.3000  9/9\\n  [0.2000, 0.4000]\\nF1: a - b = +0.1000 [-0.1000, +0.2000]")]
     [(0.3, 0.2, 0.4), (0.1, -0.1, 0.2)]
     """
     values: list[str] = []
     for line in text.splitlines():
-        ends = re.findall(rf"({NUMBER})–({NUMBER})", line)
+        ends = [] if " = " in line else re.findall(rf"\[({NUMBER}), ({NUMBER})\]", line)
         for value, (low, high) in zip(values, ends, strict=False):
-            yield Found(f"terminal: {value} {low}–{high}", *map(number_of, (value, low, high)))
+            yield Found(f"terminal: {value} [{low}, {high}]", *map(number_of, (value, low, high)))
         values = re.findall(rf"(?<!\S){NUMBER}(?!\S)", line)
-    for value, low, high in re.findall(rf"= ({NUMBER}) \(({NUMBER}) to ({NUMBER})\)", text):
-        yield Found(f"terminal: {value} ({low} to {high})", *map(number_of, (value, low, high)))
+    for value, low, high in re.findall(rf"= ({NUMBER}) \[({NUMBER}), ({NUMBER})\]", text):
+        yield Found(f"terminal: {value} [{low}, {high}]", *map(number_of, (value, low, high)))
 
 
 def number_of(text: str) -> float:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import click
 
 from arena.base.errors import ArenaError, ExitCode, is_out_of_memory
+from arena.base.extras import describe_missing, missing_extra
 
 STOPPED = "stopped; the same command continues where it was"
 """What a user is told after Ctrl-C and other signals that stop a process."""
@@ -132,6 +133,8 @@ def ending_of(error: BaseException, received: Sequence[int], command: click.Comm
         return _ending_of_exit(error)
     if is_out_of_memory(error):
         return Ending(ExitCode.BAD_INPUT, _memory_line(error, command))
+    if isinstance(error, ImportError) and (extra := missing_extra(error)) is not None:
+        return Ending(ExitCode.BAD_INPUT, describe_missing(error, extra))
     if isinstance(error, ImportError) and not (error.name or "arena").startswith("arena"):
         fix = "install the packages of arena again in this environment"
         return Ending(ExitCode.BAD_INPUT, f"{error.name}: cannot be loaded ({_first_line(error)}); {fix}")

@@ -111,7 +111,7 @@ def _forms(run: Path, to: Path, models: tuple[str, ...]) -> None:
 
 def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool, push: str | None) -> None:
     from arena.base.format import plural
-    from arena.cli.terminal.console import Terminal
+    from arena.cli.terminal.console import Terminal, show_path
     from arena.report.site.publish import publish_site as publish_runs
 
     terminal = Terminal()
@@ -122,7 +122,6 @@ def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool, pu
     done = publish_runs(runs, to, url=url, images=images, progress=terminal)
     for line in done.told:
         terminal.note(f"not in the indexes: {line}")
-    click.echo(f"{done.folder / 'index.html'}")
     removed = f", {done.removed:,} removed" if done.removed else ""
     holds = ", ".join(
         (plural(done.runs, "run", "runs"), plural(done.models, "tagger", "taggers"), plural(done.tags, "tag", "tags"))
@@ -135,3 +134,4 @@ def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool, pu
             f"{pushed.url}{new}: {plural(pushed.added, 'file', 'files')} uploaded, {pushed.unchanged:,} unchanged, "
             f"{pushed.deleted:,} deleted"
         )
+    show_path(done.folder / "index.html")

@@ -26,15 +26,14 @@ def report(
 
     Example: arena report runs/demo --judgements judgements.parquet
     """
+    from arena.cli.terminal.console import Terminal, show_path, show_summary
     from arena.pipeline.report import rewrite_reports
 
     if not judgements:
         for folder in runs:
             rewrite_reports(folder, display_options_of(settings))
-            click.echo(f"{folder / 'index.html'}")
+            show_path(folder / "index.html")
         return
-    from arena.cli.terminal.console import Terminal, show_summary
-
     for folder in runs:
         rewrite_reports(
             folder, display_options_of(settings), judgements=judgements, dataset=dataset, root=root, progress=Terminal()

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from PIL import features
 
+from arena.base.extras import install_command
+
 IMAGE_SUFFIXES = frozenset({
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif",
     ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif", ".jxl", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".tga",
@@ -73,8 +75,8 @@ def _check_avif() -> None:
 
 
 _DECODERS = {
-    "heif": Decoder("HEIF", "pillow-heif", 'pip install "arena[heif]"', _register_heif),
-    "jxl": Decoder("JPEG XL", "pillow-jxl-plugin", 'pip install "arena[jxl]"', lambda: importlib.import_module("pillow_jxl")),
+    "heif": Decoder("HEIF", "pillow-heif", install_command("heif"), _register_heif),
+    "jxl": Decoder("JPEG XL", "pillow-jxl-plugin", install_command("jxl"), lambda: importlib.import_module("pillow_jxl")),
     "avif": Decoder("AVIF", "pillow", 'pip install -U "pillow>=11.3"', _check_avif),
 }  # fmt: skip
 

@@ -126,7 +126,8 @@ def score(
 
     Args:
         threshold: the model's threshold, 0 to 1; None means 0.5.
-        weights, known: as in `compare`.
+        weights: as in `compare`.
+        known: as in `compare`.
         settings: fields of `Settings`: `min_positives`, `convention`, `replicates`, `seed`, `slices`, `tag_groups`,
             `imply`; and `against`, `pictures` and `judgements` as in `compare`.
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from arena.base.extras import extras_for
 from arena.base.files import digest_files
 from arena.cards import ADAPTERS, ModelCard, find_plugin, package_of
 from arena.taggers.adapters import adapter_module
@@ -61,7 +62,8 @@ def load(
     import_resize_library(card.preprocess.library)
     if card.adapter not in ADAPTERS and (point := find_plugin(card.adapter)) is not None:
         return load_plugin(point, card, files, device=device, precision=precision)
-    tagger: Tagger = adapter_module(card.adapter).load(card, files, device=device, precision=precision)
+    with extras_for(card.name):
+        tagger: Tagger = adapter_module(card.adapter).load(card, files, device=device, precision=precision)
     return tagger
 
 
@@ -130,6 +132,7 @@ def _precision(card: ModelCard, device: str, precision: str) -> str:
         return "of the file"
     if card.adapter not in ADAPTERS:
         return f"{precision} on {device}"  # a plugin resolves `auto` itself
-    from arena.taggers.torch_runtime import choose_runtime
+    with extras_for(card.name):
+        from arena.taggers.torch_runtime import choose_runtime
 
     return choose_runtime(device, precision).precision

@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.base.errors import ArenaError
+from arena.base.extras import install_command
 from arena.base.progress import Progress, Silent
-
-INSTALL = 'pip install "arena[view]"'
-"""Command that installs what the server needs."""
-
 
 _BACKLOG = 128
 """Connections that wait at most."""
@@ -71,7 +68,9 @@ def serve(
     try:
         import uvicorn
     except ImportError:
-        raise ArenaError(f"arena view needs starlette and uvicorn, which are not installed; run: {INSTALL}") from None
+        raise ArenaError(
+            f"arena view needs starlette and uvicorn, which are not installed; run: {install_command('view')}"
+        ) from None
     from arena.dataset.answer_book import AnswerBook
     from arena.view.access import Access, is_loopback
     from arena.view.app import create_app

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,8 +110,8 @@ def test_score_prints_a_leaderboard_and_the_page(tmp_path: Path, capsys: pytest.
     own = json.loads((tmp_path / "run" / "summary.json").read_text())["models"]["m"]["regimes"]["own"]
     value, ends, plain = out.splitlines()[1:4]
     assert value.split()[2:5] == [f"{own[f'{key}_corrected']:.4f}" for key in ("macro_f1", "micro_f1", "map")]
-    assert ends.split() == [
-        f"{own[f'{key}_low']:.4f}–{own[f'{key}_high']:.4f}" for key in ("macro_f1", "micro_f1", "map")
+    assert re.findall(r"\[.*?\]", ends) == [
+        f"[{own[f'{key}_low']:.4f}, {own[f'{key}_high']:.4f}]" for key in ("macro_f1", "micro_f1", "map")
     ]
     assert plain.split() == ["as", "published", *(f"{own[key]:.4f}" for key in ("macro_f1", "map"))]
 

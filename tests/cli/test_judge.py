@@ -75,7 +75,7 @@ def test_a_plan_is_answered_in_two_waves_and_gives_metrics(run: Path, tmp_path: 
     status = arena_here("judge", "status", run, plan, "--judgements", judgements)
     assert status.returncode == 0, status.stderr
     assert "a - b" in status.stdout
-    complete = re.search(r"([\d.]+) % \(.*\) of the true tags are\s+recorded", status.stdout)
+    complete = re.search(r"([\d.]+) % \[.*\] of the true tags are\s+recorded", status.stdout)
     assert complete is not None
     assert float(complete[1]) == pytest.approx(100, abs=3)
 

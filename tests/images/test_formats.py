@@ -59,8 +59,8 @@ def test_a_link_counts_by_its_target_and_what_cannot_be_read_by_its_suffix(tmp_p
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (HEIC, r'no decoder: HEIF; run: pip install "arena\[heif\]"'),
-        (JXL, r'no decoder: JPEG XL; run: pip install "arena\[jxl\]"'),
+        (HEIC, r'no decoder: HEIF; run: pip install "tagger-arena\[heif\]"'),
+        (JXL, r'no decoder: JPEG XL; run: pip install "tagger-arena\[jxl\]"'),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0a", "a Git LFS pointer, not its file; run: git lfs pull"),
         (b"../../blobs/0a1b", "the text of a link, not its target"),
         (b"\n<!DOCTYPE html><html>", "an HTML page"),

@@ -102,7 +102,7 @@ def test_pairs_of_three_models_are_named(payload_of: Callable[..., Payload]) -> 
     ("change", "sentence"),
     [
         ({}, "2,959 clear answers, 41 unclear; agreement (Krippendorff's alpha) 0.95 on 290 cells answered twice."),
-        ({}, "70.1 % (66.0 % to 74.2 %) of the true tags are recorded; 99.0 % (98.0 % to 100.0 %) of the recorded tags are "),
+        ({}, "70.1 % [66.0 %, 74.2 %] of the true tags are recorded; 99.0 % [98.0 %, 100.0 %] of the recorded tags are "),
         ({}, "About 3.0 % of the answers are wrong (standard error 1.0 %), which would shift macro F1 by about −0.0700 and "),
         ({}, "(B); the difference A − B in macro F1 by about +0.0040. This is corrected, and the intervals are wider for it."),
         ({"error_rate": None, "agreement": None}, "2,959 clear answers, 41 unclear."),

@@ -72,4 +72,4 @@ def test_texts_are_read_as_a_reader_sees_them() -> None:
         True,
         False,
     ]
-    assert [one[1:] for one in in_terminal("m 0.6 0.3000 –\n 0.2000–0.4000 –")] == [(0.3, 0.2, 0.4)]
+    assert [one[1:] for one in in_terminal("m 0.6 0.3000 –\n [0.2000, 0.4000] –")] == [(0.3, 0.2, 0.4)]

@@ -48,12 +48,12 @@ TINY = {
 
 OTHERS = (
     "build_demo_dataset", "check_intervals", "compare_joytag_reference", "publish_demo", "rebuild_joytag_metrics",
-    "train_demo_models",
+    "train_demo_models", "write_notebook", "write_outputs", "write_reference",
 )  # fmt: skip
 """Scripts that need what cannot be made here: packages of drawings, a run, hours."""
 
-WITHOUT_OPTIONS = ("build_canary", "disturbed", "reporting")
-"""A script without options, and modules that the others share."""
+WITHOUT_OPTIONS = ("build_canary", "disturbed", "docs_site", "reporting")
+"""A script without options, the hook of MkDocs, and modules that the others share."""
 
 PEERS = {"bench_copies": "imagededup", "bench_duplicates": "faiss"}
 """Libraries of the extra `bench` without which a script cannot run."""

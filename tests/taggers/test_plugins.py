@@ -95,8 +95,8 @@ def test_a_plugin_is_compared_with_other_models(
     assert read_result(folder).run["models"]["b"]["adapter"] == "mean-colour"
 
 
-def test_the_snippets_of_the_readme_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+def test_the_snippets_of_the_documentation_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (REPOSITORY / "docs/adding/tagger.md").read_text(encoding="utf-8")
     section = text[text.index("To add an adapter of your own") :]
     blocks = {kind: re.findall(rf"```{kind}\n(.*?)```", section, re.DOTALL) for kind in ("python", "toml")}
     source, (project, card) = blocks["python"][0], blocks["toml"][:2]

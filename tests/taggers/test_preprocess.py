@@ -50,7 +50,7 @@ def test_the_model_zoos_input_is_the_references() -> None:
 
 def test_a_library_that_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(ArenaError, match=r'library = "opencv": needs .*pip install "arena\[opencv\]"'):
+    with pytest.raises(ArenaError, match=r'library = "opencv": needs .*pip install "tagger-arena\[opencv\]"'):
         square(np.asarray(draw(1, (200, 100))), MODEL_ZOO)
     with pytest.raises(ArenaError, match="opencv-python-headless"):
         import_resize_library("opencv")

@@ -50,7 +50,7 @@ def test_a_used_port_and_a_folder_without_a_run(tmp_path: Path) -> None:
 
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(ArenaError, match=r'not installed; run: pip install "arena\[view\]"'):
+    with pytest.raises(ArenaError, match=r'not installed; run: pip install "tagger-arena\[view\]"'):
         serve(ViewOptions(tmp_path), ServerOptions(), print)
 
 

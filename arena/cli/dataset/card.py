@@ -23,10 +23,10 @@ def card(folder: str, output: Path, pictures: tuple[str, ...], blur: str, pairs:
 
     Example: arena dataset card datasets/mine-1 -o card.html
     """
-    from arena.cli.terminal.console import Terminal
+    from arena.cli.terminal.console import Terminal, show_path
     from arena.pipeline.dataset_card import write_card
 
     page = write_card(
         folder, output, pictures=pictures, blur=split_names(blur), pairs=pairs, root=root, progress=Terminal()
     )
-    click.echo(f"{page}")
+    show_path(page)

@@ -24,8 +24,8 @@ def page(run: Path, plan: Path, output: Path, judgements: Path, dataset: str | N
 
     Example: arena judge page runs/demo plan.parquet -o judge.html
     """
-    from arena.cli.terminal.console import Terminal
+    from arena.cli.terminal.console import Terminal, show_path
     from arena.pipeline.judge import write_page
 
     write_page(run, plan, output, judgements, dataset=dataset, root=root, progress=Terminal())
-    click.echo(str(output))
+    show_path(output)

@@ -6,18 +6,18 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from arena.cli.terminal.console import results_console
+from arena.cli.terminal.console import results_console, show_path
 from arena.gate.verdict import Verdict
 from arena.report.check import github
 from arena.report.check.text import styled_lines
 
 
 def show_verdict(verdict: Verdict, page: Path) -> None:
-    """Print the verdict at 80 columns, with colours if supported, and the path of its page."""
+    """Print the verdict in the width there is, with colours if supported, and the path of its page."""
     console = results_console()
-    for line in styled_lines(verdict):
+    for line in styled_lines(verdict, console.width):
         console.print(Text(line.text, style=line.style), soft_wrap=True)
-    console.print(Text(str(page)), soft_wrap=True)
+    show_path(page)
 
 
 def report_to_ci(verdict: Verdict) -> None:

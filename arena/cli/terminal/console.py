@@ -1,12 +1,13 @@
 """Terminal output: progress on standard error, results on standard output."""
 
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -23,7 +24,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from arena.base.format import UNDEFINED, figure, one_line, signed
+from arena.base.format import UNDEFINED, figure, interval, one_line, signed
 from arena.base.progress import Unit
 from arena.cli.terminal.judged import show_judged
 from arena.evaluate.power import Power
@@ -45,11 +46,14 @@ if TYPE_CHECKING:
 MIN_WIDTH = 80
 """Smallest width of a table of results, in columns."""
 
+_UNLIMITED = 100_000
+"""Width of output that is no terminal: nothing is wrapped."""
+
 FACTS_WIDTH = 40
 """Width of a model's facts below its name; the numbers in the same row then fit `MIN_WIDTH`."""
 
 _MAX_DIFFERENCES = 9
-"""Largest number of differences listed; three models have this many."""
+"""Largest number of differences listed; three models have this many. For more models the ranks are printed."""
 
 _MAX_SKIPPED = 5
 """Largest number of unreadable images listed; the rest are counted."""
@@ -121,10 +125,36 @@ def format_size(size_bytes: int) -> str:
     return f"{size_bytes} B"
 
 
+class _Unpadded:
+    """Standard output without the spaces that rich adds at the end of a line."""
+
+    def write(self, text: str) -> int:
+        """Write whole lines."""
+        return sys.stdout.write(re.sub(r" +(?=\n)", "", text))
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        sys.stdout.flush()
+
+
 def results_console() -> Console:
-    """Console on standard output, at least `MIN_WIDTH` wide, because a cut number is worse than a wrapped line."""
+    """Return a console on standard output.
+
+    On a terminal it is at least `MIN_WIDTH` wide, because a cut number is worse than a wrapped line. In a pipe or a file lines
+    are neither wrapped nor padded, unless the variable `COLUMNS` sets a width.
+    """
     console = Console(highlight=False)
+    if not console.is_terminal:
+        width = max(console.width, MIN_WIDTH) if os.environ.get("COLUMNS", "").isdigit() else _UNLIMITED
+        return Console(file=cast("IO[str]", _Unpadded()), highlight=False, width=width)
     return console if console.width >= MIN_WIDTH else Console(highlight=False, width=MIN_WIDTH)
+
+
+def show_path(path: Path) -> None:
+    """Print the path of a page, the last line of a verb; terminals that know links open it with a click."""
+    console = results_console()
+    style = f"link {path.absolute().as_uri()}" if console.is_terminal else ""
+    console.print(Text(str(path), style=style), soft_wrap=True)
 
 
 def show_summary(folder: Path) -> None:
@@ -149,20 +179,21 @@ def show_summary(folder: Path) -> None:
     for row in published_rows(summary.get("published", [])):
         console.print(one_line(published_line(row)), markup=False)
     show_skipped(result.run["skipped"])
-    console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
+    show_path(folder / "index.html")
 
 
 def _leaderboard_table(summary: dict[str, Any]) -> Table:
     """Return a row for each model, with rows for the intervals and for the plain means as published."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("model", "threshold", *HEADLINES.values(), "tags known"):
-        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=name != "model")
+        fold = name == "model"
+        table.add_column(name, justify="left" if fold else "right", no_wrap=not fold, overflow="fold")
     for name, model in summary["models"].items():
         own = model["regimes"]["own"]
         figures = [figure(headline(own, key)) for key in HEADLINES]
         threshold, *others = model["threshold"].split(", ")
         table.add_row(Text(name), threshold, *figures, f"{model['known_tags']}/{summary['dataset_tags']}")
-        ends = [_ends(own[f"{key}_low"], own[f"{key}_high"]) for key in HEADLINES] if summary["replicates"] else []
+        ends = [interval(own[f"{key}_low"], own[f"{key}_high"]) for key in HEADLINES] if summary["replicates"] else []
         if ends or others:
             table.add_row("", "\n".join(others), *(Text(end, style="dim") for end in ends))
         plain = [as_published(own, key) for key in HEADLINES]
@@ -172,27 +203,34 @@ def _leaderboard_table(summary: dict[str, Any]) -> Table:
     return table
 
 
-def _ends(low: float | None, high: float | None) -> str:
-    """Format an interval to fit under a metric, with the digits of the metric: fewer could round an end past it."""
-    return UNDEFINED if low is None or high is None else f"{figure(low)}–{figure(high)}"
-
-
 def _differences(result: Result) -> list[str]:
-    """One line per headline metric and pair, at most `_MAX_DIFFERENCES`: difference, interval and decision."""
+    """Return a line for each headline metric and pair: difference, interval and decision; of many models the ranks."""
     table = result.tables["differences"]
     if table.empty:
         return []
     own = table[(table["slice"] == "all") & (table["regime"] == "own") & table["figure"].isin(HEADLINES)]
+    if len(own) > _MAX_DIFFERENCES:
+        return _ranks(result.summary["ranks"])
     lines = [
         f"{HEADLINES[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {signed(row['difference'])} "
-        f"({signed(row['low'])} to {signed(row['high'])}): "
+        f"{interval(row['low'], row['high'], signed)}: "
         + ("undetermined" if row["higher"] == "undetermined" else f"{one_line(row['higher'])} is higher")
-        for row in own.head(_MAX_DIFFERENCES).to_dict("records")
+        for row in own.to_dict("records")
     ]
-    lines = ["at their own thresholds:", *lines]
-    return lines + (
-        [f"and {len(own) - _MAX_DIFFERENCES} more in differences.parquet"] if len(own) > _MAX_DIFFERENCES else []
-    )
+    return ["at their own thresholds:", *lines]
+
+
+def _ranks(ranks: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """Return a line for each headline metric: the ranks, each with the models that share it."""
+    lines = ["ranks at their own thresholds (1 + the number of taggers that are significantly better):"]
+    for key, of_models in ranks.items():
+        by_rank: dict[int, list[str]] = {}
+        for name, one in of_models.items():
+            by_rank.setdefault(one["rank"], []).append(one_line(name))
+        lines.append(
+            f"{HEADLINES[key]}: " + "; ".join(f"{rank} {', '.join(by_rank[rank])}" for rank in sorted(by_rank))
+        )
+    return [*lines, "the difference of every pair, with its interval, is in differences.parquet and on the page"]
 
 
 def show_power(rows: Sequence[Power]) -> None:
@@ -272,7 +310,8 @@ def show_models(models: Sequence["ListedModel"]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         is_figure = name in _NUMBER_COLUMNS
-        table.add_column(name, justify="right" if is_figure else "left", overflow="fold", no_wrap=is_figure)
+        is_fixed = is_figure or name == "model"
+        table.add_column(name, justify="right" if is_figure else "left", overflow="fold", no_wrap=is_fixed)
     for model in models:
         licence = "licence unknown" if model.licence == "unknown" else model.licence
         cut_off = "cut-off unknown" if model.trained_until == "unknown" else f"until {model.trained_until}"
@@ -289,7 +328,7 @@ def show_models(models: Sequence["ListedModel"]) -> None:
         }  # fmt: skip
         cells["model"] = _hanging(cells["model"])
         table.add_row(*(Text(cells[name]) for name in columns))
-    console.print(table)
+    _print_whole(console, table)
     if not all(model.verified for model in models):
         console.print("run: no = this project has not run the published weights yet (verified = false)", markup=False)
     if any(model.unpinned for model in models):
@@ -321,8 +360,14 @@ def show_groups(groups: Mapping[str, Sequence[str]], patterns: Sequence[str]) ->
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows of text under a header."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in header:
-        table.add_column(name, overflow="fold")
+    for number, name in enumerate(header):
+        table.add_column(name, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*map(Text, row))
-    results_console().print(table)
+    _print_whole(results_console(), table)
+
+
+def _print_whole(console: Console, table: Table) -> None:
+    """Print a table without breaking a word; rows that are too long for the terminal reach past its edge."""
+    console.width = max(console.width, console.measure(table, options=console.options.update(width=_UNLIMITED)).minimum)
+    console.print(table)

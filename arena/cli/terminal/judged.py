@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from arena.base.format import figure, one_line, signed
+from arena.base.format import figure, interval, one_line, signed
 from arena.metrics.registry import METRICS
 from arena.report.view_model.judged import (
     Estimate,
@@ -65,13 +65,11 @@ def show_judged(console: Console, payload: Mapping[str, Any]) -> None:
 
 
 def _level(one: Estimate) -> str:
-    ends = "" if one.low is None or one.high is None else f"\n{figure(one.low)}–{figure(one.high)}"
-    return f"{figure(one.value)}{ends}"
+    return f"{figure(one.value)}\n{interval(one.low, one.high)}".rstrip()
 
 
 def _difference(one: Estimate) -> str:
-    ends = "" if one.low is None or one.high is None else f"\n{signed(one.low)} to\n{signed(one.high)}"
-    return f"{signed(one.value)}{ends}"
+    return f"{signed(one.value)}\n{interval(one.low, one.high, signed)}".rstrip()
 
 
 def _effective(payload: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.base.format import one_line
-from arena.cli.terminal.console import results_console, show_skipped
+from arena.cli.terminal.console import results_console, show_path, show_skipped
 from arena.pipeline.pick.folder import read_pick_document
 from arena.report.pick.tables import TextTable, agreement_table, expected_table, rule_table
 from arena.report.pick.words import alarm, notes
@@ -22,7 +22,7 @@ def show_pick(folder: Path) -> None:
         console.print(one_line(line), markup=False)
     show_skipped(document["images"]["skipped"])
     console.print(one_line(" ".join(document["conclusion"])), markup=False, style="bold")
-    console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
+    show_path(folder / "index.html")
 
 
 def _print(console: Console, found: TextTable) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from arena.base.errors import ArenaError, is_out_of_memory
+from arena.base.extras import extras_for
 from arena.diagnostics.bench.costs import Cost, Latency, NetworkRate, cost_to_json
 
 
@@ -64,7 +65,8 @@ def measure_cost(request: BenchRequest, note: Callable[[str], None] = lambda tex
     card = find_model(request.model, Path(request.root) if request.root else None)
     files = weights.fetch_files(card)
     note("loading")
-    import_s = _seconds(lambda: _import_adapter(card.adapter))
+    with extras_for(card.name):
+        import_s = _seconds(lambda: _import_adapter(card.adapter))
     before = device_memory(request.device)
     start = time.perf_counter()
     tagger = taggers.load(card, device=request.device, precision=request.precision)

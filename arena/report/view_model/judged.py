@@ -229,7 +229,7 @@ def _label_facts(judged: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _range(row: Mapping[str, Any], key: str) -> str:
-    return f"({_share(row[f'{key}_low'])} to {_share(row[f'{key}_high'])})"
+    return interval(row[f"{key}_low"], row[f"{key}_high"], _share)
 
 
 def _share(value: float | None) -> str:
@@ -257,11 +257,11 @@ def share_text(one: Estimate) -> str:
     """Return a share in percent with its interval.
 
     >>> share_text(Estimate(0.701, 0.66, 0.742)), share_text(Estimate())
-    ('70.1 % (66.0 to 74.2)', '–')
+    ('70.1 % [66.0 %, 74.2 %]', '–')
     """
     if one.value is None or one.low is None or one.high is None:
         return _share(one.value)
-    return f"{_share(one.value)} ({100 * one.low:.1f} to {100 * one.high:.1f})"
+    return f"{_share(one.value)} {interval(one.low, one.high, _share)}"
 
 
 def other_policies_judged(payload: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from arena.base.errors import ArenaError
+from arena.base.extras import install_command
 from arena.images.decode import RGB
 
 Canvas = RGB | Image.Image
@@ -48,8 +49,8 @@ _LIBRARY_MODULES = {"pil": "PIL.Image", "opencv": "cv2", "torch": "torch"}
 
 _INSTALL_HINTS = {
     "pil": "Pillow; run: pip install pillow",
-    "opencv": 'opencv-python-headless; run: pip install "arena[opencv]"',
-    "torch": "torch; run: pip install torch",
+    "opencv": f"opencv-python-headless; run: {install_command('opencv')}",
+    "torch": f"torch; run: {install_command('torch')}",
 }
 """Name of each library's package, and the command that installs it."""
 

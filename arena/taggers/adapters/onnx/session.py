@@ -1,6 +1,8 @@
 """Open a graph on a device, with a one-line error for each cause of failure."""
 
+import ctypes
 import re
+import sys
 from pathlib import Path
 
 import onnxruntime
@@ -16,7 +18,7 @@ _FATAL_ONLY = 4
 
 
 def resolve_onnx_device(device: str) -> str:
-    """Resolve a device to `cpu` or `cuda:N`; `auto` is CUDA if onnxruntime and torch have it, else the CPU.
+    """Resolve a device to `cpu` or `cuda:N`; `auto` is CUDA if onnxruntime and the driver have it, else the CPU.
 
     Raises:
         ArenaError: an unknown device, or a CUDA device that is not available.
@@ -116,7 +118,11 @@ def _providers(place: str) -> list[str | tuple[str, dict[str, str]]]:
 
 
 def _cuda_devices() -> int:
-    """Return the number of CUDA devices, from torch, because onnxruntime prints an error if there is none."""
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    """Return the number of CUDA devices, from NVIDIA's driver, because onnxruntime prints an error if there is none."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    works = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return count.value if works else 0

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 from arena.base.errors import WeightsError
+from arena.base.extras import install_command
 from arena.cards import ModelCard
 from arena.taggers.adapters.onnx.pictures import varied_test_images
 from arena.taggers.adapters.onnx.ports import GraphPorts
@@ -56,7 +57,7 @@ def widen_if_equal(
     try:
         import onnx
     except ImportError:
-        return WideningResult(None, "larger batches need the package onnx (pip install 'arena[onnx]')")
+        return WideningResult(None, f"larger batches need the package onnx ({install_command('onnx')})")
     model = onnx.load(path, load_external_data=False)
     expected = _scores(ports, HostRunner(card, path, ports, alone)(varied_test_images(card, ports.size)))
     spread = float(np.ptp(expected, axis=0).max())
