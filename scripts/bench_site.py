@@ -124,7 +124,7 @@ def as_markdown(report: dict[str, Any]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__, build="site")
     parser.add_size("--case", "3x5813", tiny="2x60")
-    parser.add_size("--runs", LIMITED[1], tiny=3)
+    parser.add_size("--runs", LIMITED[1], tiny=2)
     parser.add_argument("--run", type=Path, help="a run of this case; without it one is simulated and scored")
     options = parser.read(arguments)
     first = options.run or make_run(ALL_CASES[options.case], options.build / options.case)

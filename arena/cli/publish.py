@@ -50,9 +50,9 @@ def publish(
 ) -> None:  # fmt: skip
     """Publish runs as a site of static pages, export one run in every common format, or verify published metrics.
 
-    --to writes an index of runs, a leaderboard over time, one page per tagger and per tag, the runs' own pages and files, and
-    a feed. The site works on any host and from disk. Runs that are already in the site stay. Without a run, only the other
-    pages are written again.
+    --to writes an index of runs, a leaderboard over time, a page of every tagger, a page that shows any tag, the runs' own
+    pages and files, and a feed. The site works on any host and from disk. Runs that are already in the site stay. Without a
+    run, only the other pages are written again.
 
     --forms writes full-metrics.txt, CSV, Parquet, JSON, model-index, model card, citation and signature.
 

@@ -69,11 +69,6 @@ def index_entries(runs: Sequence[PublishedRun]) -> list[IndexEntry]:
     return [newest[name]._replace(runs=number[name]) for name in sorted(newest)]
 
 
-def tag_address(name: str) -> str:
-    """Return the address of a tag from the folder of the site."""
-    return f"{TAG_PAGE}#{slug(name)}"
-
-
 def render_tag_page(site: Site, runs: Sequence[PublishedRun], tags: int) -> str:
     """Return the tag page, which shows the tag of its address.
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from arena.base.errors import ArenaError
+from arena.images.thumbnails import Limits, ThumbnailSource, file_name, write_thumbnails
 from arena.report.columns import rounded_number
 from arena.report.page.histograms import histograms
 from arena.report.site.shards import shard_count, shard_of
@@ -44,6 +46,26 @@ def test_the_images_of_a_tag_are_the_worst_errors_of_the_run(runs: list[Path]) -
         assert found.items() <= wanted.items()
         assert {one.picture for one in errors} == {""}, "the run has no pictures"
     assert sum(map(len, details.errors.values())) > 0
+
+
+def test_the_picture_of_an_image_is_that_of_the_run_and_is_open_by_its_rating(runs: list[Path], tmp_path: Path) -> None:
+    run = Path(shutil.copytree(runs[0], tmp_path / "run"))
+    before = read_tag_details(run)
+    assert before
+    images = sorted({one.image for errors in before.errors.values() for one in errors})[:3]
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    sources = [
+        ThumbnailSource(image, tmp_path / "a.png", f"{place}" * 64, rating)
+        for place, (image, rating) in enumerate(zip(images, ("general", "explicit", "general"), strict=True))
+    ]
+    write_thumbnails(run, sources, limits=Limits(9, 10**6))
+    (run / "thumbnails" / file_name(sources[2])).write_bytes(b"changed")
+    after = read_tag_details(run)
+    assert after
+    found = {one.image: (one.picture, one.is_open) for errors in after.errors.values() for one in errors}
+    assert [found[image] for image in images] == [
+        (f"thumbnails/{file_name(sources[0])}", True), (f"thumbnails/{file_name(sources[1])}", False), ("", False),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", ["</html>", "\n"])
