@@ -72,6 +72,7 @@ def _scriptless(tabs: Tabs, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     opener.show(render_comparison(varied_payload()), java_script_enabled=False)
     yield opener
     opener.close()
+    assert opener.reports == []
 
 
 @pytest.fixture
