@@ -1,6 +1,6 @@
 """Workers that share a run: images a second of one and two, and the scores after many of them were killed.
 
-Usage: python scripts/bench_scaling.py [--images 2048] [--kills 100] [--rounds 1] [--seed 0] [--tiny]
+Usage: python scripts/bench_scaling.py [--images 2048] [--kills 100] [--pause 2.5] [--rounds 1] [--seed 0] [--tiny]
 
 Speed: `arena run --scores-only` scores the demo model, by one worker on one core, by two workers on a core each, and by one
 command on two cores with `--workers 1` and `--workers 2`. The images are small, so that the network is the limit, or large, so
@@ -10,6 +10,7 @@ process, and no finished shard may have been written again. Writes reports/bench
 """
 
 import hashlib
+import os
 import random
 import shutil
 import time
@@ -37,9 +38,6 @@ SHARE = {"network": 1.0, "decode": 0.5}
 
 WORKERS = 3
 """Processes of the part with kills; two at a tiny size."""
-
-MEAN_LIFE_S = 2.5
-"""Mean time between two kills; a worker then lives three times as long on average."""
 
 
 class Case(NamedTuple):
@@ -148,11 +146,14 @@ class Kills:
         expected: digest of the scores of one process.
         seed: chooses who is killed, and when.
         count: number of workers.
+        pause_s: mean time in seconds between two kills.
     """
 
-    def __init__(self, place: Path, command: Sequence[str], expected: str, *, seed: int, count: int) -> None:
+    def __init__(
+        self, place: Path, command: Sequence[str], expected: str, *, seed: int, count: int, pause_s: float
+    ) -> None:
         self.place, self.command, self.expected = place, command, expected
-        self.random, self.count = random.Random(seed), count
+        self.random, self.count, self.pause_s = random.Random(seed), count, pause_s
         self.killed = self.finished = self.different = self.rewritten = 0
         self.failed: list[str] = []
         self.written: dict[str, int] = {}
@@ -165,7 +166,7 @@ class Kills:
     def until(self, kills: int) -> None:
         """Kill workers until this number is reached, and let the last run finish."""
         while self.killed < kills:
-            next_kill = time.monotonic() + self.random.expovariate(1 / MEAN_LIFE_S)
+            next_kill = time.monotonic() + self.random.expovariate(1 / self.pause_s)
             while time.monotonic() < next_kill and self.watch():
                 time.sleep(0.05)
             number = self.random.randrange(self.count)
@@ -196,9 +197,14 @@ class Kills:
 
 def report(options: Any, speed: dict[str, dict[str, Rounds[Scored]]], kills: Kills) -> tuple[dict[str, Any], list[str]]:
     """Return the facts and the lines of the report."""
+    load = os.getloadavg()[1]
+    chosen = {"images": options.images, "kills": options.kills, "pause": options.pause, "seed": options.seed}
+    command = f"`python scripts/bench_scaling.py {' '.join(f'--{name} {value:g}' for name, value in chosen.items())}`"
+    busy = f" Other programs used the machine: load average {load:.0f}." if load > WORKERS else ""
     machine = machine_facts("numpy", "pillow", "onnxruntime-gpu", "onnxruntime")
     facts = {
         "machine": machine,
+        "load": load,
         "speed": {
             kind: {name: {"images": one.result.images, **one.facts()} for name, one in rounds.items()}
             for kind, rounds in speed.items()
@@ -217,12 +223,12 @@ def report(options: Any, speed: dict[str, dict[str, Rounds[Scored]]], kills: Kil
 Network: {MODEL} on JPEG of {SIDES["network"]} pixels; decode: the same on JPEG of {SIDES["decode"]:,} pixels. The times contain
 the start of the commands. A core is fixed by the CPU affinity of the process.
 
-{kills.killed} times kill -9 of one of {kills.count} workers, after {MEAN_LIFE_S} s on average: {kills.finished} runs finished,
-{kills.different} with other scores than one process, {kills.rewritten} finished shards written again,
-{len(kills.failed)} workers that failed.
+{kills.killed} times kill -9 of one of {kills.count} workers, after {kills.pause_s:g} s on average:
+{kills.finished} runs finished, {kills.different} with other scores than one process,
+{kills.rewritten} finished shards written again, {len(kills.failed)} workers that failed.
 
-{machine_line(machine)} Made by `python scripts/bench_scaling.py --images {options.images} --kills {options.kills} --rounds
-{options.rounds} --seed {options.seed}`."""
+{machine_line(machine)} Made by
+{command}.{busy}"""
     return facts, text.splitlines()
 
 
@@ -245,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = Options(__doc__, build="bench_scaling")
     options.add_size("--images", 2_048, tiny=12, help="small images; half as many large ones")
     options.add_size("--kills", 100, tiny=1, help="workers to kill")
+    options.add_size("--pause", 2.5, tiny=0.5, help="mean seconds between two kills")
     options.add_size("--rounds", 1, tiny=1, help="rounds of the measurement of speed")
     options.add_argument("--seed", type=int, default=0, help="chooses who is killed, and when")
     chosen = options.read(arguments)
@@ -257,8 +264,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     expected = speed["network"][cases[0].name].result.digest
     kills = Kills(
-        bench.place("kills"), bench.command("network"), expected, seed=chosen.seed, count=2 if chosen.tiny else WORKERS
-    )
+        bench.place("kills"), bench.command("network"), expected, seed=chosen.seed, pause_s=chosen.pause,
+        count=2 if chosen.tiny else WORKERS,
+    )  # fmt: skip
     kills.until(chosen.kills)
     write_report(chosen.out, "scaling", *report(chosen, speed, kills))
     results = [{one.result for one in rounds.values()} for rounds in speed.values()]

@@ -1,7 +1,6 @@
 """`arena run`: score a held-out dataset with every model, evaluate the scores, and write a run folder."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from arena.base import provenance
@@ -90,7 +89,7 @@ def run_benchmark(
         if shared.served:
             return folder
         stores = score_images(
-            cards, source, folder / "scores", compute=replace(execution.compute, leases=shared.leases), progress=progress,
+            cards, source, folder / "scores", compute=shared.compute(execution.compute), progress=progress,
             relations=relations,
             review=lambda tags: refuse_no_compared_tag(given.truth, tags, settings.min_positives),
         )  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from arena.base import provenance
 from arena.base.files import OWN_PREFIX, remove_temporary, write_whole
@@ -21,8 +21,11 @@ from arena.base.owners import describe_owner, read_facts
 from arena.base.progress import Progress
 from arena.base.version import __version__
 from arena.engines.shared import remove_leases
+from arena.pipeline.stages import Compute
 from arena.results.recipe import Recipe
 from arena.results.written import RUN_FILE
+
+Found = Literal["opened", "joined", "served"]
 
 _SERVED = f"{OWN_PREFIX}-served.json"
 """File that names the processes whose reports another one has written."""
@@ -66,14 +69,24 @@ class SharedRun:
 
     Attributes:
         leases: the leases of this process.
-        served: whether another process had written the reports of this launch when this one came.
+        found: what this process found: it `opened` the folder, `joined` others that score in it, or came when another one had
+            written the reports of its launch (`served`).
     """
 
     folder: Path
     key: str
     leases: Leases
     progress: Progress
-    served: bool
+    found: Found
+
+    @property
+    def served(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.found == "served"
+
+    def compute(self, compute: Compute) -> Compute:
+        """Return how this process runs the networks, with the others."""
+        return replace(compute, leases=self.leases, recheck=self.found == "opened")
 
     @contextmanager
     def reports(self) -> Iterator[bool]:
@@ -112,18 +125,18 @@ def shared_run(folder: Path, key: str, open_folder: Callable[[], None], progress
             leases.claim(path, key=key, opened=False)  # so that it writes the reports for this process as well
 
         with lock_output(folder, "run", waiting=waiting):
-            served = _open_or_join(folder, key, leases.token, open_folder, progress)
+            found = _open_or_join(folder, key, leases.token, open_folder, progress)
             leases.claim(path, key=key, opened=True)
             leases.change(path, opened=True)
         try:
-            yield SharedRun(folder, key, leases, progress, served)
+            yield SharedRun(folder, key, leases, progress, found)
         finally:
             leases.give_back(path)
             _tidy(folder)
 
 
-def _open_or_join(folder: Path, key: str, token: str, open_folder: Callable[[], None], progress: Progress) -> bool:
-    """Open a run folder, or join the processes in it. Return whether its reports are already written for this process."""
+def _open_or_join(folder: Path, key: str, token: str, open_folder: Callable[[], None], progress: Progress) -> Found:
+    """Open a run folder, or join the processes in it."""
     others = [facts for facts in live_workers(folder) if facts.get("opened") and facts.get("token") != token]
     for facts in others:
         if facts.get("key") != key:
@@ -133,15 +146,15 @@ def _open_or_join(folder: Path, key: str, token: str, open_folder: Callable[[], 
             )
     if _is_served(folder, key, token):
         progress.note(f"{folder}: another process has written the reports")
-        return True
+        return "served"
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         progress.note(f"{folder}: shared with {describe_owner(others[0])}{more}; every image is scored by one of them")
-        return False
+        return "joined"
     open_folder()
     remove_leases(folder / "scores")
     (folder / _SERVED).unlink(missing_ok=True)
-    return False
+    return "opened"
 
 
 def _is_served(folder: Path, key: str, token: str) -> bool:

@@ -57,6 +57,7 @@ class Compute:
         batch_size: images per batch; None chooses by device.
         workers: number of processes per device.
         leases: the leases of this process if other commands share the scoring; None if no other command writes the scores.
+        recheck: try skipped images again, and score a shard again if one has become readable; not while others use the shards.
     """
 
     device: str = "auto"
@@ -64,6 +65,7 @@ class Compute:
     batch_size: int | None = None
     workers: int = 1
     leases: Leases | None = None
+    recheck: bool = True
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def score_images(
     with divided_cores(len(placement.workers)):
         for card in cards:
             facts = identify_model(card, compute, relations, progress)
-            store = stores[card.name] = _open_store(card, source, folder, facts)
+            store = stores[card.name] = _open_store(card, source, folder, facts, recheck=compute.recheck)
             if not store.missing():
                 scores = store.read()
                 for line in ("all scores exist already", *scores.notes):
@@ -181,7 +183,9 @@ def identify_model(card: ModelCard, compute: Compute, relations: TagRelations, p
     return taggers.identify(card, device=device, precision=compute.precision, relations=relations)
 
 
-def _open_store(card: ModelCard, source: ImageSource, folder: Path, facts: Mapping[str, Any]) -> ScoreStore:
+def _open_store(
+    card: ModelCard, source: ImageSource, folder: Path, facts: Mapping[str, Any], *, recheck: bool
+) -> ScoreStore:
     """Return the store of a model's scores, after a check of its folder and of earlier skipped images.
 
     Args:
@@ -189,7 +193,8 @@ def _open_store(card: ModelCard, source: ImageSource, folder: Path, facts: Mappi
     """
     store = ScoreStore(folder / card.name, key=scores_key(facts, source), shards=source.shards)
     refuse_own_scores(card, store.folder)
-    recheck_skipped_images(source, store)
+    if recheck:
+        recheck_skipped_images(source, store)
     return store
 
 

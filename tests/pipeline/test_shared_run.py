@@ -13,7 +13,7 @@ from arena.base.locks import lock_output
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
 from arena.pipeline.shared_run import SharedRun, shared_run
-from arena.pipeline.stages import Execution, Scoring, write_run
+from arena.pipeline.stages import Compute, Execution, Scoring, write_run
 from arena.results.written import RUN_FILE
 from arena.taggers import predict
 from tests.conftest import Wd, arena_here
@@ -47,6 +47,7 @@ def test_the_first_opens_the_folder_and_one_writes_the_reports(tmp_path: Path) -
     with joined(folder) as first, joined(folder, notes=notes) as second, joined(folder) as third:
         assert (folder / "opened").read_text() == "False", "it was opened once"
         assert notes.lines[0].startswith(f"{folder}: shared with arena run (process ")
+        assert [one.compute(Compute()).recheck for one in (first, second, third)] == [True, False, False]
         with second.reports() as missing:
             assert missing
             (folder / RUN_FILE).touch()
