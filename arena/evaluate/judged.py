@@ -21,7 +21,6 @@ from arena.dataset.judgements import Judgements, PlannedCells, with_probabilitie
 from arena.evaluate.answers import agreement, error_rate, sampled_answers, useless
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.proxy import first_proxy, learnt_proxy
-from arena.metrics.bootstrap import resampling_units
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import (
     NO_CELLS,
@@ -35,6 +34,7 @@ from arena.metrics.judged import (
     estimate_all,
     inclusion_probabilities,
 )
+from arena.metrics.resamples import resampling_units
 from arena.metrics.thresholds import assign_folds
 from arena.results.recipe import Settings
 

@@ -15,7 +15,7 @@ from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_bl
 from arena.metrics.break_even import HighCells, HighestScores
 from arena.metrics.counts import Amounts, Counts, Floats, Integers, TagCounts, divide
 from arena.metrics.known import KnownCells
-from arena.metrics.ranking import SortedBlock
+from arena.metrics.ranking import Ordered, SortedBlock
 
 WORST_PER_TAG = 8
 """Number of worst false positives, and of worst false negatives, kept for each tag and model."""
@@ -46,6 +46,13 @@ class Sampling:
             into[images] += values
         else:
             into += np.bincount(self.units[images], values, len(into))
+
+    def fill_by_unit(self, images: NDArray[np.integer[Any]], values: Floats, into: Floats) -> None:
+        """Do the same where `into` is 0 everywhere."""
+        if self.independent:
+            into[images.astype(np.intp)] = values  # half the time of an addition
+        else:
+            into[:] = np.bincount(self.units[images], values, len(into))
 
     @cached_property
     def bounds(self) -> Integers:
@@ -231,9 +238,10 @@ def tally_models(
     def count(truth_tags: slice, blocks: list[ModelBlock]) -> _BlockFound:
         """Fill in one block of every model; return what is added in order of tags."""
         labels = block_labels(truth, truth_tags)
+        ordered = map(_ordered, found, highest) if sampling is not None else [None] * len(models)
         ranked = [
-            _rank(model, block, labels, truth_tags.start, images=sampling is not None, weights=weights, partial=partial)
-            for model, block in zip(scored, blocks, strict=True)
+            _rank(model, block, labels, truth_tags.start, ordered=order, weights=weights, partial=partial)
+            for model, block, order in zip(scored, blocks, ordered, strict=True)
         ]
         for into, one in zip(found, ranked, strict=True):
             _count_known(into, one, sampling)
@@ -328,12 +336,26 @@ class _Columns:
 
 
 def _rank(
-    model: KnownColumns, block: ModelBlock, labels: NDArray[np.bool_], start: int, *, images: bool, weights: Floats | None,
-    partial: bool,
+    model: KnownColumns, block: ModelBlock, labels: NDArray[np.bool_], start: int, *, ordered: Ordered | None,
+    weights: Floats | None, partial: bool,
 ) -> _Columns:  # fmt: skip
-    rows, ordered = model.truth_columns[block.known] - start, images or weights is not None
-    ranked = ranking.sort_block(block.scores, labels[rows], images=ordered, weights=weights, partial=partial)
+    """Sort the columns of a block. `ordered` is None where the order of the images is not needed."""
+    rows, images = model.truth_columns[block.known] - start, ordered is not None or weights is not None
+    ranked = ranking.sort_block(
+        block.scores, labels[rows], images=images, weights=weights, partial=partial, ordered=ordered
+    )
     return _Columns(block.known, rows, model.first[block.known], len(labels), block.scores, ranked)
+
+
+def _ordered(found: Tally, highest: HighestScores | None) -> Ordered:
+    """Return which images of a tag the first pass needs in order.
+
+    The counts by fold need those that reach the second step of the sweep if all reach the first one, which is 0; the
+    break-even thresholds those that reach the floor of the highest scores.
+    """
+    steps = found.thresholds
+    lowest = steps[1] if len(steps) > 1 and steps[0] == 0 else steps[0]
+    return Ordered(lowest if highest is None else min(lowest, highest.floor), WORST_PER_TAG)
 
 
 def _count_known(found: Tally, one: _Columns, sampling: Sampling | None) -> None:
@@ -412,7 +434,7 @@ def _trace(found: Tally, one: _Columns, sampling: Sampling) -> _Trace:
         images = block.images[column, influence.start[column] :]
         if block.weights is not None:
             values = values * block.weights[images]
-        sampling.add_by_unit(images, values, own)
+        sampling.fill_by_unit(images, values, own)
         found.ap_variance[place] = own @ own
         found.ap_effect[place] = divide(own @ own, values @ values)
         trace.defined[row] |= first
