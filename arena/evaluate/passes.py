@@ -36,6 +36,9 @@ from arena.metrics.thresholds import (
 )
 from arena.results.recipe import Settings
 
+_REGIME_BYTES = 1 << 30
+"""Memory for the choice of thresholds."""
+
 TagsDone = Callable[[int], None]
 """Called with the number of further tags that are done."""
 
@@ -311,7 +314,7 @@ def run_passes(
         )
         uncertainty = None
         if sampling is not None:
-            with ThreadPoolExecutor(workers) as pool:
+            with ThreadPoolExecutor(_regime_workers(tallies.models[0], workers)) as pool:
                 jobs = [
                     pool.submit(_regimes, one, found, compared, settings.counting)
                     for one, found in zip(models, tallies.models, strict=True)
@@ -335,6 +338,12 @@ def _is_compared(one: MatchedModel, compared: Integers) -> NDArray[np.bool_]:
     found = np.zeros(len(one.columns), np.bool_)
     found[one.chosen[compared]] = True
     return found
+
+
+def _regime_workers(found: Tally, workers: int) -> int:
+    """Return for how many models at a time thresholds are chosen: each needs three float32 matrices for every fold."""
+    folds, steps, tags = found.tp.shape
+    return max(1, min(workers, _REGIME_BYTES // max(1, 3 * 4 * (folds + 1) * steps * tags)))
 
 
 def _regimes(one: MatchedModel, found: Tally, compared: Integers, convention: Convention) -> ModelRegimes:

@@ -30,6 +30,7 @@ TINY = {
     "bench_million": "million",
     "bench_pages": "pages",
     "bench_score": "score",
+    "bench_wide": "wide",
     "bench_taggers": "taggers",
     "bench_view": "view",
     "compare_pick_estimate": "pick",
