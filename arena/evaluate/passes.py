@@ -343,7 +343,7 @@ def _is_compared(one: MatchedModel, compared: Integers) -> NDArray[np.bool_]:
 def _regime_workers(found: Tally, workers: int) -> int:
     """Return for how many models at a time thresholds are chosen: each needs three float32 matrices for every fold."""
     folds, steps, tags = found.tp.shape
-    return max(1, min(workers, _REGIME_BYTES // max(1, 3 * 4 * (folds + 1) * steps * tags)))
+    return max(1, min(workers, int(_REGIME_BYTES // max(1, 3 * 4 * (folds + 1) * steps * tags))))
 
 
 def _regimes(one: MatchedModel, found: Tally, compared: Integers, convention: Convention) -> ModelRegimes:
