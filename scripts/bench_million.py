@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "| | |", "| --- | --- |",
         f"| read and check every score | {found['seconds_reading_and_checking']:.0f} s |",
         f"| resamples for intervals | {options.resamples:,} |",
-        f"| compute counts at every threshold, AP, calibration, precision at k, intervals | {found['seconds_measuring']:.0f} s |",
+        f"| compute counts at every threshold, AP, calibration, intervals | {found['seconds_measuring']:.0f} s |",
         f"| peak memory | {found['peak_gib']:.2f} GiB |",
         f"| tags in the means | {found['tags']:,} |",
         f"| rows of the per-tag sweep | {found['tag_sweep_rows']:,} |",
