@@ -25,7 +25,7 @@ def test_units_are_numbered_by_first_appearance_and_dealt_into_bags(monkeypatch:
     assert found.tolist() == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("most", [3, 9, 30_000], ids=["uint16", "int16 overflows", "uint16 overflows"])
+@pytest.mark.parametrize("most", [3, 9, 300], ids=["uint16", "int16 overflows", "uint16 overflows"])
 @pytest.mark.parametrize("signed", [False, True])
 def test_cells_are_counted_as_by_a_dense_product(most: int, signed: bool) -> None:
     """Kinds of 0, 5,000 and 8 cells: sums pass the limits of 16 bits, of either sign, with the larger weights."""
