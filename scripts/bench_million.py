@@ -1,9 +1,10 @@
 """Time and memory to evaluate a million images by 6,000 tags in float16 from disk: counts, sweep and average precision.
 
-Usage: python scripts/bench_million.py [--images 1000000] [--tags 6000] [--build build/million]
+Usage: python scripts/bench_million.py [--images 1000000] [--tags 6000] [--resamples 0] [--build build/million]
 
 Writes a synthetic score store of 12 GB in shards, then evaluates it in its own process as `arena score --bootstrap 0` does
-from the scores folder of a run. Writes reports/benchmarks/million.{json,md}.
+from the scores folder of a run. With resamples, the scores are read a second time for the intervals. Writes
+reports/benchmarks/million.{json,md}.
 """
 
 import json
@@ -63,13 +64,13 @@ def read_truth(folder: Path) -> Truth:
     return Truth.of(scores.image_ids, scores.tags, values)
 
 
-def measure(folder: Path) -> dict[str, float]:
+def measure(folder: Path, resamples: int) -> dict[str, float]:
     """Evaluate the store; call it in a fresh process, so that the peak memory is that of this work alone."""
     start = time.perf_counter()
     truth, scores = read_truth(folder), read_store(folder)
     read = time.perf_counter()
     entry = Entry("synthetic", "synthetic", scores, Thresholds(0.4), "option")
-    result = evaluate(truth, [entry], Settings(replicates=0))
+    result = evaluate(truth, [entry], Settings(replicates=resamples))
     own = result.summary["models"]["synthetic"]["regimes"]["own"]
     return {
         "seconds_reading_and_checking": read - start, "seconds_measuring": time.perf_counter() - read,
@@ -94,19 +95,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__, build="million")
     parser.add_size("--images", 1_000_000, tiny=2_000)
     parser.add_size("--tags", 6_000, tiny=40)
+    parser.add_size("--resamples", 0, tiny=5)
     options = parser.read(arguments)
     if not (options.build / "store.json").exists():
         write_store(options.build, options.images, options.tags)
-    found = in_own_process(measure, options.build)
+    found = in_own_process(measure, options.build, options.resamples)
     size = sum(path.stat().st_size for path in options.build.glob("*.npy")) / 1e9
-    facts = {"images": options.images, "tags": options.tags, "gigabytes": size, "cores": os.cpu_count(),
-             "processor": platform.machine(), "numpy": np.__version__, **found}  # fmt: skip
+    facts = {
+        "images": options.images, "tags": options.tags, "resamples": options.resamples, "gigabytes": size,
+        "cores": os.cpu_count(), "processor": platform.machine(), "numpy": np.__version__, **found,
+    }  # fmt: skip
     lines = [
         f"# {options.images:,} images x {options.tags:,} tags in float16 from disk ({size:.1f} GB), {os.cpu_count()} cores",
         "",
         "| | |", "| --- | --- |",
         f"| read and check every score | {found['seconds_reading_and_checking']:.0f} s |",
-        f"| compute counts at every threshold, AP, calibration, precision at k | {found['seconds_measuring']:.0f} s |",
+        f"| resamples for intervals | {options.resamples:,} |",
+        f"| compute counts at every threshold, AP, calibration, intervals | {found['seconds_measuring']:.0f} s |",
         f"| peak memory | {found['peak_gib']:.2f} GiB |",
         f"| tags in the means | {found['tags']:,} |",
         f"| rows of the per-tag sweep | {found['tag_sweep_rows']:,} |",

@@ -24,11 +24,12 @@ from arena.evaluate.judged import read_cells
 from arena.evaluate.judged_summary import judged_summary, regimes_of
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.passes import Measured, TagsDone, order_by_fold, run_passes
-from arena.evaluate.per_tag import DesignEffects, TagIntervals
+from arena.evaluate.per_tag import TagIntervals
 from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
 from arena.metrics.counts import MIN_POSITIVES
 from arena.metrics.thresholds import DEFAULT_THRESHOLD
+from arena.results.parted import PartedTables
 from arena.results.recipe import Settings
 from arena.results.run_folder import CONTAMINATION, JUDGED, RUN_SCHEMA, Result
 
@@ -104,29 +105,31 @@ def evaluate(
     return Result(
         provenance,
         summary,
-        {
-            "differences": differences,
-            "slices": tables.slice_table(found, names),
-            "tag_differences": tag_differences,
-            **_tables(measured, intervals, effects, settings),
-            **more,
-        },
+        PartedTables(
+            {
+                "differences": differences,
+                "slices": tables.slice_table(found, names),
+                "tag_differences": tag_differences,
+                **_tables(measured, intervals, settings),
+                **more,
+            },
+            {
+                "tag_sweep": tables.tag_sweep_parts(measured, settings),
+                "thresholds": tables.threshold_parts(measured, effects, settings),
+            },
+        ),
     )
 
 
-def _tables(
-    measured: Measured, intervals: Sequence[TagIntervals], effects: Sequence[DesignEffects], settings: Settings
-) -> dict[str, pd.DataFrame]:
+def _tables(measured: Measured, intervals: Sequence[TagIntervals], settings: Settings) -> dict[str, pd.DataFrame]:
     """Return the tables of single tags and images, by the name of the file."""
     return {
         "per_tag": tag_tables.per_tag_table(measured, intervals, settings),
         "sweep": tables.sweep_table(measured, settings),
-        "tag_sweep": tables.tag_sweep_table(measured, settings),
         "calibration": tables.reliability_table(measured),
         "errors": tables.error_table(measured),
         "confusions": tables.confusion_table(measured),
         "disagreements": tables.disagreement_table(measured),
-        "thresholds": tables.threshold_table(measured, effects, settings),
         "labels": tables.label_issue_table(measured),
     }
 

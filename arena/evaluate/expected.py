@@ -18,7 +18,6 @@ from arena.base.errors import ArenaError
 from arena.dataset.frozen import Truth
 from arena.evaluate.matching import Entry, MatchedModel, match_model, scored_by_all
 from arena.evaluate.unlabelled import Pictures, decisions, own_thresholds, read_scores, refuse_weights, tag_blocks
-from arena.metrics.bootstrap import resampling_units
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.expected import (
     BestThreshold,
@@ -35,6 +34,7 @@ from arena.metrics.expected import (
 from arena.metrics.intervals import resampled_interval
 from arena.metrics.prevalence import Shift, tag_shift
 from arena.metrics.recalibration import LogitCounts
+from arena.metrics.resamples import resampling_units
 from arena.metrics.tag_calibration import (
     DIRECTIONS,
     Curve,

@@ -17,10 +17,10 @@ from arena.dataset.judgements import Judgements, planned_probabilities
 from arena.evaluate.answers import agreement, error_rate, sampled_answers, useless
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.proxy import first_proxy, learnt_proxy, logits
-from arena.metrics.bootstrap import resampling_units
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import Bools, ErrorRate, Estimated, JudgedCells, estimate_all
 from arena.metrics.judged_design import asking_intensity
+from arena.metrics.resamples import resampling_units
 from arena.metrics.thresholds import assign_folds
 from arena.results.recipe import Settings
 

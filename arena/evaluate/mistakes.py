@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
+from arena.metrics.cells import Cells
 from arena.metrics.counts import Integers
 from arena.metrics.known import KnownCells
 
@@ -32,6 +33,10 @@ class Disagreements(NamedTuple):
     right_score: NDArray[np.float32]
     wrong_score: NDArray[np.float32]
 
+    def take(self, rows: Integers) -> "Disagreements":
+        """Return some rows, in the order of `rows`."""
+        return Disagreements(*(column[rows] for column in self))  # type: ignore[arg-type]
+
     @classmethod
     def joined(cls, parts: Iterable["Disagreements"]) -> "Disagreements":
         """Return several lists as one."""
@@ -41,36 +46,45 @@ class Disagreements(NamedTuple):
 
 
 def find_disagreements(
-    scores: Sequence[NDArray[np.float32]],
-    predicted: Sequence[NDArray[np.bool_]],
-    labels: NDArray[np.bool_],
-    *,
-    tag: int,
-) -> list[Disagreements]:
-    """Return the `MISTAKES_PER_TAG` images of one tag with the largest difference of scores, per ordered pair with the first
-    model.
+    scores: Sequence[NDArray[np.float32]], predicted: Sequence[Cells], labels: NDArray[np.bool_], *, first_tag: int
+) -> Disagreements:
+    """Return, for a block of tags, the `MISTAKES_PER_TAG` images of each tag with the largest difference of scores.
+
+    They are found for each ordered pair of models that holds the first one, and ordered by tag, then by pair.
 
     Args:
-        scores, predicted: one per model, float32 and bool (images,).
-        labels: bool (images,).
-        tag: value of `Disagreements.tag`.
+        scores: one per model, float32 (tags, images).
+        predicted: one per model, the cells that it predicts.
+        labels: bool (tags, images).
+        first_tag: value of `Disagreements.tag` of the first tag.
     """
-    found = []
-    for right, wrong in permutations(range(len(scores)), 2):
-        if 0 not in (right, wrong):
-            continue
-        images = np.flatnonzero(predicted[right] != predicted[wrong])
-        images = images[predicted[right][images] == labels[images]]
-        gap = np.abs(scores[right][images] - scores[wrong][images])
-        images = images[np.lexsort((images, -gap))[:MISTAKES_PER_TAG]]
-        count = len(images)
-        found.append(
-            Disagreements(
-                np.full(count, tag), images, np.full(count, right), np.full(count, wrong), labels[images],
-                scores[right][images], scores[wrong][images],
-            )
-        )  # fmt: skip
-    return found
+    pairs = (pair for pair in permutations(range(len(scores)), 2) if 0 in pair)
+    found = Disagreements.joined(_disagreements(scores, predicted, labels, *pair) for pair in pairs)
+    ordered = found.take(np.argsort(found.tag, kind="stable"))
+    return ordered._replace(tag=ordered.tag + first_tag)
+
+
+def _disagreements(
+    scores: Sequence[NDArray[np.float32]], predicted: Sequence[Cells], labels: NDArray[np.bool_], right: int, wrong: int
+) -> Disagreements:  # fmt: skip
+    """Return the images where one model is right and another wrong; tags count from the first of the block."""
+    true = _without(predicted[right], predicted[wrong])
+    false = _without(predicted[wrong], predicted[right])
+    cells = true.pick(true.of(labels)).joined(false.pick(~false.of(labels)))
+    one, other = (scores[number].ravel()[cells.flat] for number in (right, wrong))
+    tag = np.repeat(np.arange(len(labels)), cells.counts)
+    order = np.lexsort((cells.flat, -np.abs(one - other), tag))
+    starts = np.cumsum(cells.counts) - cells.counts
+    kept = order[np.arange(len(order)) - starts[tag] < MISTAKES_PER_TAG]  # `tag` is sorted, so the order keeps it
+    return Disagreements(
+        tag[kept], cells.images[kept], np.full(len(kept), right), np.full(len(kept), wrong), cells.of(labels)[kept],
+        one[kept], other[kept],
+    )  # fmt: skip
+
+
+def _without(cells: Cells, others: Cells) -> Cells:
+    """Return the cells that are not among some others."""
+    return cells.pick(~np.isin(cells.flat, others.flat, assume_unique=True))
 
 
 class Confusions(NamedTuple):

@@ -16,9 +16,10 @@ from arena.dataset.frozen import Truth
 from arena.evaluate.matching import MatchedModel
 from arena.evaluate.mistakes import Disagreements, find_disagreements
 from arena.evaluate.slices import ImageSlice, TagSlice
-from arena.metrics import bootstrap, labels
+from arena.metrics import bootstrap, labels, resamples
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_blocks
 from arena.metrics.bootstrap import BlockSums, Plan, Resampled, Resampler, SliceRows
+from arena.metrics.cells import Cells
 from arena.metrics.counts import Amounts, Convention, Floats, Integers, TagCounts, divide, images_of
 from arena.metrics.known import KnownCells
 from arena.metrics.labels import LabelIssues
@@ -34,6 +35,9 @@ from arena.metrics.thresholds import (
     sweep_thresholds,
 )
 from arena.results.recipe import Settings
+
+_REGIME_BYTES = 1 << 30
+"""Memory for the choice of thresholds."""
 
 TagsDone = Callable[[int], None]
 """Called with the number of further tags that are done."""
@@ -310,7 +314,7 @@ def run_passes(
         )
         uncertainty = None
         if sampling is not None:
-            with ThreadPoolExecutor(workers) as pool:
+            with ThreadPoolExecutor(_regime_workers(tallies.models[0], workers)) as pool:
                 jobs = [
                     pool.submit(_regimes, one, found, compared, settings.counting)
                     for one, found in zip(models, tallies.models, strict=True)
@@ -326,7 +330,7 @@ def _sampling(truth: Truth, tag_slices: Sequence[TagSlice]) -> Sampling:
     groups = np.zeros((len(tag_slices), len(truth.tags)))
     for row, one in zip(groups, tag_slices, strict=True):
         row[one.tags] = 1
-    return Sampling(assign_folds(names), bootstrap.resampling_units(names), groups)
+    return Sampling(assign_folds(names), resamples.resampling_units(names), groups)
 
 
 def _is_compared(one: MatchedModel, compared: Integers) -> NDArray[np.bool_]:
@@ -334,6 +338,12 @@ def _is_compared(one: MatchedModel, compared: Integers) -> NDArray[np.bool_]:
     found = np.zeros(len(one.columns), np.bool_)
     found[one.chosen[compared]] = True
     return found
+
+
+def _regime_workers(found: Tally, workers: int) -> int:
+    """Return for how many models at a time thresholds are chosen: each needs three float32 matrices for every fold."""
+    folds, steps, tags = found.tp.shape
+    return max(1, min(workers, int(_REGIME_BYTES // max(1, 3 * 4 * (folds + 1) * steps * tags))))
 
 
 def _regimes(one: MatchedModel, found: Tally, compared: Integers, convention: Convention) -> ModelRegimes:
@@ -410,7 +420,7 @@ def _resample(
         for one, k in zip(regimes, chosen, strict=True)
     ]
     units = int(sampling.units.max()) + 1
-    weights = bootstrap.draw_weights(units, settings.replicates, settings.seed)
+    weights = resamples.draw_weights(units, settings.replicates, settings.seed)
     narrowed = Sampling(sampling.folds, sampling.units, sampling.groups[:, compared])
     plan = Plan(
         csc_array(truth.values[:, compared]), columns, thresholds, narrowed, weights, settings.counting,
@@ -424,7 +434,7 @@ def _resample(
 
     def work(span: slice, blocks: list[ModelBlock]) -> BlockSums:
         decided = [bootstrap.predict_block(plan, number, span, block) for number, block in enumerate(blocks)]
-        inspector.compare(span, block_labels(plan.truth, span), decided, blocks)
+        inspector.compare(span, block_labels(plan.truth, span), [one.own for one in decided], blocks)
         return resampler.block(span, decided, blocks)
 
     for done, part in over_blocks(columns, plan.truth.shape, work, workers, known):
@@ -472,7 +482,7 @@ class _Inspector:
         self.suspects: dict[int, LabelIssues] = {}
         self.scores: dict[int, NDArray[np.float32]] = {}
         self.predicted: dict[int, Amounts] = {}
-        self.disagreements: dict[int, list[Disagreements]] = {}
+        self.disagreements: dict[int, Disagreements] = {}
 
     def look(self, column: int, ranked: list[RankedColumn], labels_of: NDArray[np.bool_]) -> None:
         """Find the label issues of a tag of the ground truth, and count those that each model predicts."""
@@ -489,13 +499,11 @@ class _Inspector:
         self.scores[tag] = np.stack([one[kept.image] for one in scores], axis=1)
 
     def compare(
-        self, span: slice, carried: NDArray[np.bool_], decided: Sequence[Sequence[NDArray[np.bool_]]],
-        blocks: Sequence[ModelBlock],
-    ) -> None:  # fmt: skip
+        self, span: slice, carried: NDArray[np.bool_], predicted: Sequence[Cells], blocks: Sequence[ModelBlock]
+    ) -> None:
         """Find the images of a block of compared tags on which models disagree."""
-        for row, tag in enumerate(range(span.start, span.stop)):
-            scores, predicted = [block.scores[row] for block in blocks], [one[0][row] for one in decided]
-            self.disagreements[tag] = find_disagreements(scores, predicted, carried[row], tag=tag)
+        scores = [block.scores for block in blocks]
+        self.disagreements[span.start] = find_disagreements(scores, predicted, carried, first_tag=span.start)
 
     def all_suspects(self) -> LabelIssues:
         """Return the label issues of all tags, ranked."""
@@ -516,4 +524,4 @@ class _Inspector:
 
     def all_disagreements(self) -> Disagreements:
         """Return the disagreements of all tags, in order of the tags."""
-        return Disagreements.joined(one for tag in sorted(self.disagreements) for one in self.disagreements[tag])
+        return Disagreements.joined(self.disagreements[tag] for tag in sorted(self.disagreements))

@@ -1,6 +1,7 @@
 """All tables of a result except the per-tag ones: sweeps, regimes, slices, calibration, images, labels, errors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from arena.evaluate.per_tag import DesignEffects, count_intervals
 from arena.metrics import calibration
 from arena.metrics.counts import PRF, Counts, Floats, TagCounts, images_of, mean_terms, means_of_terms
 from arena.metrics.registry import AGGREGATES, MACRO_THRESHOLDED, THRESHOLDED
+from arena.results.parted import Parts
 from arena.results.recipe import Settings
 
 
@@ -44,30 +46,46 @@ def sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def tag_sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
-    """Return one row per model, tag and threshold: tp, fp, fn, tn, rounded to whole images if images have weights.
+def tag_sweep_parts(measured: Measured, settings: Settings) -> Parts:
+    """Return the parts of `tag_sweep.parquet`, one per model; each has one row per tag and threshold: tp, fp, fn, tn.
 
-    Categorical codes are computed here, because finding the categories of a million strings takes three times as long. Counts
-    are int32: ten models of 70,000 tags have 78 million rows, which need 2 GB instead of 3.2 GB.
+    They are rounded to whole images if images have weights. Ten models of 70,000 tags have 78 million rows.
     """
     models = pd.Index(sorted(model.entry.name for model in measured.models))
     tags = pd.Index(sorted({name for model in measured.models for name in model.names}))
-    frames = []
-    for number, model in enumerate(measured.models):
-        counts: Counts = measured.tallies.models[number].counts.whole
-        order = np.argsort(model.columns)
-        tp, fp = (part[:, order].astype(np.int32) for part in (counts.tp, counts.fp))
-        fn = counts.positives[order].astype(np.int32) - tp
-        images = np.asarray(images_of(counts.images, order), np.int32)
-        thresholds, which = _nominal(measured, number, settings), tags.get_indexer(pd.Index(model.names))[order]
-        columns = {
-            "model": pd.Categorical.from_codes(np.full(tp.size, models.get_loc(model.entry.name)), models),
-            "tag": pd.Categorical.from_codes(np.tile(which, len(thresholds)), tags),
-            "threshold": np.repeat(thresholds, len(order)),
-            "tp": tp.ravel(), "fp": fp.ravel(), "fn": fn.ravel(), "tn": (images - tp - fp - fn).ravel(),
-        }  # fmt: skip
-        frames.append(pd.DataFrame(columns))
-    return pd.concat(frames, ignore_index=True)
+    return {
+        model.entry.name: partial(_tag_sweep, measured, number, settings, models, tags)
+        for number, model in enumerate(measured.models)
+    }
+
+
+def _tag_sweep(
+    measured: Measured, number: int, settings: Settings, models: "pd.Index[str]", tags: "pd.Index[str]"
+) -> pd.DataFrame:
+    """Return the part of one model.
+
+    Categorical codes are computed here, because finding the categories of a million strings takes three times as long.
+
+    Args:
+        measured: the comparison.
+        number: the model.
+        settings: settings of the evaluation.
+        models, tags: the categories, which are the same in all parts.
+    """
+    model = measured.models[number]
+    counts: Counts = measured.tallies.models[number].counts.whole
+    order = np.argsort(model.columns)
+    tp, fp = (part[:, order].astype(np.int32) for part in (counts.tp, counts.fp))
+    fn = counts.positives[order].astype(np.int32) - tp
+    images = np.asarray(images_of(counts.images, order), np.int32)
+    thresholds, which = _nominal(measured, number, settings), tags.get_indexer(pd.Index(model.names))[order]
+    columns = {
+        "model": pd.Categorical.from_codes(np.full(tp.size, models.get_loc(model.entry.name)), models),
+        "tag": pd.Categorical.from_codes(np.tile(which, len(thresholds)), tags),
+        "threshold": np.repeat(thresholds, len(order)),
+        "tp": tp.ravel(), "fp": fp.ravel(), "fn": fn.ravel(), "tn": (images - tp - fp - fn).ravel(),
+    }  # fmt: skip
+    return pd.DataFrame(columns)
 
 
 def slice_table(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
@@ -100,32 +118,43 @@ THRESHOLD_COLUMNS = (
 """Columns of `thresholds.csv`."""
 
 
-def threshold_table(measured: Measured, effects_of: Sequence[DesignEffects], settings: Settings) -> pd.DataFrame:
-    """Return one row per model, regime and known tag: the threshold for production, and its cross-fitted metrics.
+RATIO_DECIMALS = 7
+"""Decimals of the metrics in `thresholds.csv`: a change of one image in a million is seen. All 16 double the file."""
 
-    The intervals take the thresholds as fixed. Clusters widen them as at the model's own thresholds. Everything is undefined
-    in a regime whose rule holds at no threshold.
+
+def threshold_parts(measured: Measured, effects_of: Sequence[DesignEffects], settings: Settings) -> Parts:
+    """Return the parts of `thresholds.csv`, one per model; each has one row per regime and known tag.
+
+    It holds the threshold for production, and its cross-fitted metrics to `RATIO_DECIMALS`. The intervals take the thresholds
+    as fixed. Clusters widen them as at the model's own thresholds. Everything is undefined in a regime whose rule holds at no
+    threshold.
 
     Args:
         measured: the comparison.
         effects_of: `per_tag.design_effects` of each model.
         settings: settings of the evaluation.
     """
-    frames = [pd.DataFrame(columns=list(THRESHOLD_COLUMNS))]
-    for number, model in enumerate(measured.models):
-        if measured.uncertainty is None:
-            break
-        order, regimes = np.argsort(model.columns), measured.uncertainty.regimes[number].by_name
-        names, categories = ([values[k] for k in order] for values in (model.names, model.categories))
-        found = [_at_thresholds(one, effects_of[number], settings) for one in regimes.values()]
-        columns = {
-            "model": model.entry.name, "regime": [name for name in regimes for _ in names],
-            "tag": names * len(regimes), "category": categories * len(regimes),
-            **{name: np.concatenate([one[name][order] for one in found]) for name in found[0]},
-        }  # fmt: skip
-        frames.append(pd.DataFrame(columns))
-    kept = [frame for frame in frames if len(frame)] or frames
-    return pd.concat(kept, ignore_index=True)
+    if measured.uncertainty is None:
+        return {model.entry.name: partial(pd.DataFrame, columns=list(THRESHOLD_COLUMNS)) for model in measured.models}
+    return {
+        model.entry.name: partial(_thresholds, model, measured.uncertainty.regimes[number].by_name, effects, settings)
+        for number, (model, effects) in enumerate(zip(measured.models, effects_of, strict=True))
+    }
+
+
+def _thresholds(
+    model: MatchedModel, regimes: Mapping[str, Regime], effects: DesignEffects, settings: Settings
+) -> pd.DataFrame:
+    """Return the part of one model."""
+    order = np.argsort(model.columns)
+    names, categories = ([values[k] for k in order] for values in (model.names, model.categories))
+    found = [_at_thresholds(one, effects, settings) for one in regimes.values()]
+    columns = {
+        "model": model.entry.name, "regime": [name for name in regimes for _ in names],
+        "tag": names * len(regimes), "category": categories * len(regimes),
+        **{name: np.concatenate([one[name][order] for one in found]) for name in found[0]},
+    }  # fmt: skip
+    return pd.DataFrame(columns)
 
 
 def _at_thresholds(regime: Regime, effects: DesignEffects, settings: Settings) -> dict[str, Floats]:
@@ -136,7 +165,8 @@ def _at_thresholds(regime: Regime, effects: DesignEffects, settings: Settings) -
     for metric, within in zip(PRF._fields, count_intervals(regime.counts, effects), strict=True):
         value = getattr(values, metric)
         low, high = (np.where(np.isnan(value), np.nan, end) for end in within)
-        columns |= {metric: value, f"{metric}_low": low, f"{metric}_high": high}
+        rounded = np.round([value, low, high], RATIO_DECIMALS)
+        columns |= dict(zip((metric, f"{metric}_low", f"{metric}_high"), rounded, strict=True))
     nothing = np.full(len(regime.final), np.nan)
     return {"threshold": shortest(final), **(columns if regime.reachable else dict.fromkeys(columns, nothing))}
 

@@ -11,8 +11,8 @@ from scipy.sparse import csc_array
 from arena.base.errors import ArenaError
 from arena.dataset.frozen import Truth
 from arena.evaluate.matching import Entry, MatchedModel, match_model, scored_by_all
-from arena.metrics.bootstrap import resampling_units
 from arena.metrics.counts import Integers
+from arena.metrics.resamples import resampling_units
 from arena.tags import TagRelations, TagSpace, project
 from arena.tags.space import UNKNOWN_CATEGORY
 

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array
 
 from arena.metrics import ranking
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels
+from arena.metrics.cells import Cells, Decided, decide
 from arena.metrics.counts import (
     Amounts,
     Convention,
@@ -30,48 +31,19 @@ from arena.metrics.counts import (
     means_of_terms,
     weights_of,
 )
+from arena.metrics.resamples import DrawnUnits
 from arena.metrics.significance import Paired
 from arena.metrics.tally import Sampling
-from arena.metrics.threshold_replicates import RECHOSEN, Drawn, ThresholdModel, changes, confident_threshold, draw_block
-
-REPLICATES = 1000
-"""Default number of resamples."""
-
-_DRAWN_TOGETHER = 32
-"""Resamples drawn before they are written to the columns of the weights: 0.25 s for 1,000 resamples of 32,768 units.
-Transposing all of them at the end takes 0.85 s and twice the memory."""
-
-MAX_UNITS = 1 << 15
-"""Largest number of resampled units. More clusters than this are merged into this many bags, which bounds the memory of the
-weights."""
-
-
-def resampling_units(groups: Sequence[str]) -> Integers:
-    """Return the unit of each image; int64 (images,), 0 to `MAX_UNITS` - 1.
-
-    Groups are numbered in order of first appearance, modulo `MAX_UNITS`.
-
-    >>> resampling_units(["x", "y", "x"]).tolist()
-    [0, 1, 0]
-    """
-    number = {group: place for place, group in enumerate(dict.fromkeys(groups))}
-    return np.array([number[group] % MAX_UNITS for group in groups], np.int64)
-
-
-def draw_weights(units: int, replicates: int, seed: int) -> NDArray[np.float32]:
-    """Return how often each replicate draws each unit; float32 (units, replicates).
-
-    Each replicate draws `units` units with replacement.
-    """
-    rng = np.random.default_rng(seed)
-    weights = np.empty((units, replicates), np.float32)
-    some = np.empty((_DRAWN_TOGETHER, units), np.float32)
-    for start in range(0, replicates, _DRAWN_TOGETHER):
-        rows = some[: replicates - start]
-        for row in rows:
-            row[:] = np.bincount(rng.integers(0, units, units), minlength=units)
-        weights[:, start : start + len(rows)] = rows.T
-    return weights
+from arena.metrics.threshold_replicates import (
+    RECHOSEN,
+    Drawn,
+    Draws,
+    ThresholdModel,
+    changes,
+    confident_threshold,
+    draw_block,
+    draw_positives,
+)
 
 
 class SliceRows(NamedTuple):
@@ -116,9 +88,19 @@ class Plan:
     partial: bool = False
 
     @cached_property
-    def first_weights(self) -> NDArray[np.float32]:
-        """The weights of the resamples that choose their thresholds again; float32 (units, at most `RECHOSEN`)."""
-        return np.ascontiguousarray(self.weights[:, :RECHOSEN])
+    def drawn(self) -> DrawnUnits:
+        """The weights, for products with cells."""
+        return DrawnUnits(self.weights)
+
+    @cached_property
+    def first_drawn(self) -> DrawnUnits:
+        """The resamples that choose their thresholds again, at most `RECHOSEN`."""
+        return self.drawn.first(RECHOSEN)
+
+    @cached_property
+    def draws(self) -> Draws:
+        """The same resamples, with what is known of the images."""
+        return Draws(self.sampling.folds.astype(np.int64), self.sampling.units, self.first_drawn, self.image_weights)
 
 
 @dataclass
@@ -207,24 +189,19 @@ class Resampler:
         self.drawn: list[Drawn] = []
         self.precision = {pair: _PrecisionSums(np.zeros((2, targets, replicates)), np.zeros(targets)) for pair in pairs}
 
-    def block(
-        self, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], blocks: Sequence[ModelBlock]
-    ) -> BlockSums:
+    def block(self, span: slice, decided: Sequence[Decided], blocks: Sequence[ModelBlock]) -> BlockSums:
         """Compute the contribution of one block from the predictions that `predict_block` returned for each model."""
-        labels = block_labels(self.plan.truth, span)
+        plan, labels, own = self.plan, block_labels(self.plan.truth, span), [one.own for one in decided]
         for pair, paired in self.paired.items():
-            _pair(self.plan, span, labels, [decided[number][0] for number in pair], paired, self.clustered[pair])
-        influence = [
-            _rank_slices(self.plan, span, labels, one, into) for one, into in zip(blocks, self.slices, strict=True)
-        ]
-        own = [_cells(one[0]).by_row() for one in decided]
-        images = np.stack([self.plan.sampling.folds.astype(np.int64), self.plan.sampling.units])
+            _pair(plan, span, labels, [own[number] for number in pair], paired, self.clustered[pair])
+        influence = [_rank_slices(plan, span, labels, one, into) for one, into in zip(blocks, self.slices, strict=True)]
+        positives = draw_positives(Cells.of_truth(plan.truth, span), plan.draws)
         drawn = [
-            draw_block(model, span, one.scores, labels, images, self.plan.first_weights, self.plan.image_weights)
-            for model, one in zip(self.plan.cross_fits, blocks, strict=bool(self.plan.cross_fits))
+            draw_block(model, span, one.scores, labels, positives, plan.draws)
+            for model, one in zip(plan.cross_fits, blocks, strict=bool(plan.cross_fits))
         ]
-        sums, precision = _sum_replicates(self.plan, span, labels, decided, self.slices)
-        return BlockSums(sums, own, influence, drawn, precision)
+        sums, precision = _sum_replicates(plan, span, labels, decided, self.slices)
+        return BlockSums(sums, [one.by_row() for one in own], influence, drawn, precision)
 
     def add(self, part: BlockSums) -> None:
         """Add the contribution of the next block."""
@@ -293,92 +270,47 @@ def _empty_slices(plan: Plan, tags: int) -> SliceMetrics:
     return SliceMetrics(images, tp, fp, positives, support, ap, bias, np.zeros((len(slices), len(plan.weights))))
 
 
-def predict_block(plan: Plan, number: int, span: slice, block: ModelBlock) -> list[NDArray[np.bool_]]:
-    """Return the predictions of a model for a block under each regime; one bool (tags, images) per regime."""
-    decided = []
-    for by_fold in plan.thresholds[number][:, :, span]:
-        predicted = np.empty(block.scores.shape, np.bool_)
-        for fold, (start, stop) in enumerate(zip(plan.sampling.bounds, plan.sampling.bounds[1:], strict=False)):
-            np.greater_equal(block.scores[:, start:stop], by_fold[fold][:, None], out=predicted[:, start:stop])
-        decided.append(predicted)
-    return decided
+def predict_block(plan: Plan, number: int, span: slice, block: ModelBlock) -> Decided:
+    """Return the predictions of a model for a block under each regime."""
+    return decide(block.scores, plan.thresholds[number][:, :, span], plan.sampling.folds)
 
 
-class _Cells(NamedTuple):
-    """A set of cells of a block, ordered by tag, then by image."""
-
-    flat: Integers
-    """tag * images + image."""
-    shape: tuple[int, int]
-    """(tags, images)."""
-
-    @property
-    def ends(self) -> Integers:
-        """Start of the cells of each tag, and the end of the last; int64 (tags + 1,)."""
-        return np.searchsorted(self.flat, np.arange(self.shape[0] + 1) * self.shape[1]).astype(np.int64)
-
-    @property
-    def images(self) -> Integers:
-        """Image of each cell."""
-        return self.flat - np.repeat(np.arange(self.shape[0]) * self.shape[1], np.diff(self.ends))
-
-    def where(self, mask: NDArray[np.bool_]) -> "_Cells":
-        """Return the cells that are true in a mask of the block, (tags, images)."""
-        return _Cells(self.flat[mask.ravel()[self.flat]], self.shape)
-
-    def inside(self, part: SliceRows) -> "_Cells":
-        """Return the cells whose images belong to a slice."""
-        return _Cells(self.flat[part.member[self.images]], self.shape)
-
-    def by_row(self) -> list[Integers]:
-        """Return the images of each tag, one array per tag."""
-        return np.split(self.images, self.ends[1:-1])
-
-    @property
-    def counts(self) -> Integers:
-        """Number of cells of each tag; int64 (tags,)."""
-        return np.diff(self.ends)
-
-    def amounts(self, plan: Plan) -> Amounts:
-        """Return the number of cells of each tag, int64 (tags,), or the sum of the weights of their images, float64."""
-        if plan.image_weights is None:
-            return self.counts
-        return ranking.segment_sums(plan.image_weights[self.images], self.ends)
+def _inside(cells: Cells, part: SliceRows) -> Cells:
+    """Return the cells whose images belong to a slice."""
+    return cells.pick(part.member[cells.images])
 
 
-def _cells(mask: NDArray[np.bool_]) -> _Cells:
-    return _Cells(np.flatnonzero(mask), (mask.shape[0], mask.shape[1]))
-
-
-def _count_images(plan: Plan, mask: NDArray[np.bool_]) -> Amounts:
-    """Return the number of images that a mask (tags, images) marks for each tag, or the sum of their weights; (tags,)."""
-    return np.count_nonzero(mask, axis=1) if plan.image_weights is None else mask @ plan.image_weights
+def _amounts(cells: Cells, plan: Plan) -> Amounts:
+    """Return the number of cells of each tag, int64 (tags,), or the sum of the weights of their images, float64."""
+    if plan.image_weights is None:
+        return cells.counts
+    return ranking.segment_sums(plan.image_weights[cells.images], cells.ends)
 
 
 def _pair(
-    plan: Plan, span: slice, labels: NDArray[np.bool_], predicted: Sequence[NDArray[np.bool_]], paired: Paired,
+    plan: Plan, span: slice, labels: NDArray[np.bool_], predicted: Sequence[Cells], paired: Paired,
     clustered: dict[int, Integers],
 ) -> None:  # fmt: skip
     """Fill in the paired counts of a block, and its clusters with more than one discordant image."""
     first, second = predicted
-    one = _cells(first)
-    discordant = _cells(first != second)
-    by_first, hits = discordant.where(first), one.where(labels)
-    first_hit, second_hit = by_first.where(labels).amounts(plan), discordant.where(labels & ~first).amounts(plan)
-    both_hit, only_first = hits.amounts(plan) - first_hit, by_first.amounts(plan)
-    columns = (
-        both_hit, first_hit, second_hit, _count_images(plan, labels),
-        one.amounts(plan) - both_hit - only_first, only_first - first_hit,
-        discordant.amounts(plan) - only_first - second_hit,
-    )  # fmt: skip
-    for total, counts in zip(paired, columns, strict=True):
-        total[span] = counts
+    in_both = np.isin(first.flat, second.flat, assume_unique=True)
+    both, one = first.pick(in_both), first.pick(~in_both)
+    other = second.pick(~np.isin(second.flat, first.flat, assume_unique=True))
+    counts = [
+        [_amounts(cells.pick(kind), plan) for cells in (both, one, other) for kind in (cells.of(mask),)]
+        for mask in (labels, ~labels)
+    ]
+    for total, column in zip(
+        paired, (*counts[0], _amounts(Cells.of_truth(plan.truth, span), plan), *counts[1]), strict=True
+    ):
+        total[span] = column
     if not plan.clustered:
         return
-    for row, images in enumerate(discordant.by_row()):
+    for row, images in enumerate(one.joined(other).by_row()):
         cluster, member, size = np.unique(plan.sampling.units[images], return_inverse=True, return_counts=True)
         if (size > 1).any():
-            kind = 2 * ~labels[row, images] + second[row, images]
+            by_second = np.isin(images + row * labels.shape[1], other.flat, assume_unique=True)
+            kind = 2 * ~labels[row, images] + by_second
             table = np.bincount(4 * member + kind, minlength=4 * len(cluster)).reshape(-1, 4)
             clustered[span.start + row] = table[size > 1]
 
@@ -426,42 +358,40 @@ class _Share(NamedTuple):
 
 
 def _sum_replicates(
-    plan: Plan,
-    span: slice,
-    labels: NDArray[np.bool_],
-    decided: Sequence[Sequence[NDArray[np.bool_]]],
-    slices: Sequence[SliceMetrics],
-) -> tuple[list[Floats], dict[tuple[int, int], _PrecisionSums]]:
+    plan: Plan, span: slice, labels: NDArray[np.bool_], decided: Sequence[Decided], slices: Sequence[SliceMetrics]
+) -> tuple[list[Floats], dict[tuple[int, int], _PrecisionSums]]:  # fmt: skip
     """Return the contribution of a block to the sums of each model, float64 (9, targets, replicates), and of each pair."""
-    carrying, absent = _cells(labels), ~labels
-    positives = _draw(plan.weights, plan, carrying)
+    carrying = Cells.of_truth(plan.truth, span)
+    positives = _draw(plan.drawn, plan, carrying)
     groups = plan.sampling.groups[:, span]
     whole = groups[:1]
-    parts = [carrying.inside(part) for part in plan.slices]
-    part_positives = [_draw(plan.weights, plan, part) for part in parts]
+    parts = [_inside(carrying, part) for part in plan.slices]
+    part_positives = [_draw(plan.drawn, plan, part) for part in parts]
     shares = []
-    for regimes, figures in zip(decided, slices, strict=True):
-        own = _cells(regimes[0])
-        false, hits = own.where(absent), own.where(labels)
-        drawn, counts = _draw(plan.weights, plan, false, hits), np.stack([false.amounts(plan), hits.amounts(plan)])
+    for one, figures in zip(decided, slices, strict=True):
+        carried = one.cells.of(labels)
+        false, hits = (one.cells.pick(one.regimes[0] & kind) for kind in (~carried, carried))
+        drawn, counts = _draw(plan.drawn, plan, false, hits), np.stack([_amounts(false, plan), _amounts(hits, plan)])
         of_model = [_share(plan, drawn, positives, groups, *counts)]
-        rechosen = plan.first_weights.shape[1]
+        rechosen = plan.first_drawn.weights.shape[1]
         drawn = drawn[:, :rechosen]
-        for before, predicted in pairwise(regimes):
-            changed = _cells(predicted != before)
-            parts_changed = [changed.where(absent), changed.where(labels)]
-            drawn = drawn + _draw_changes(plan, parts_changed, predicted)
-            counts = counts + [2 * part.where(predicted).amounts(plan) - part.amounts(plan) for part in parts_changed]
+        for before, predicted in pairwise(one.regimes):
+            changed = [(predicted != before) & kind for kind in (~carried, carried)]
+            drawn = drawn + _draw_changes(plan, one.cells, changed, predicted)
+            counts = counts + [
+                2 * _amounts(one.cells.pick(part & predicted), plan) - _amounts(one.cells.pick(part), plan)
+                for part in changed
+            ]
             of_model.append(_share(plan, drawn, positives[:, :rechosen], whole, *counts))
         for number, part in enumerate(plan.slices):
-            alarms, hit = false.inside(part), hits.inside(part)
-            at_all = alarms.amounts(plan), hit.amounts(plan)
+            alarms, hit = _inside(false, part), _inside(hits, part)
+            at_all = _amounts(alarms, plan), _amounts(hit, plan)
             figures.tp[number, span] = at_all[1]
             figures.fp[number, span] = at_all[0]
-            figures.positives[number, span] = parts[number].amounts(plan)
+            figures.positives[number, span] = _amounts(parts[number], plan)
             figures.support[number, span] = parts[number].counts
             enough = whole * (parts[number].counts >= plan.min_positives)
-            drawn = _draw(plan.weights, plan, alarms, hit)
+            drawn = _draw(plan.drawn, plan, alarms, hit)
             of_model.append(_share(plan, drawn, part_positives[number], enough, *at_all))
         shares.append(of_model)
     replicates = plan.weights.shape[1]
@@ -486,42 +416,44 @@ def _padded(values: Floats, replicates: int) -> Floats:
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)], constant_values=np.nan) if missing else values
 
 
-def _draw(
-    weights: NDArray[np.float32], plan: Plan, *parts: _Cells, signs: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
+def _draw(drawn: DrawnUnits, plan: Plan, *parts: Cells, gained: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
     """Return how many cells of each tag every replicate drew; float32 (tags of all parts, replicates).
 
     With weights, each cell counts as the weight of its image.
 
     Args:
-        weights: how often each replicate drew each unit.
+        drawn: how often each replicate drew each unit.
         plan: supplies the sampling and the weights of the images.
         parts: sets of cells; their tags are concatenated.
-        signs: 1 or -1 for each cell of all parts; None counts each cell as 1.
+        gained: cells of all parts that count 1, all others count -1; None counts each cell as 1.
     """
     before = np.cumsum([0, *(len(part.flat) for part in parts)])
-    indptr = np.concatenate([[0], *(start + part.ends[1:] for start, part in zip(before, parts, strict=False))])
+    ends = np.concatenate([[0], *(start + part.ends[1:] for start, part in zip(before, parts, strict=False))])
     images = np.concatenate([part.images for part in parts])
+    units = plan.sampling.units[images]
+    if plan.image_weights is None:
+        return drawn.count(units, ends, distinct=plan.sampling.independent, gained=gained)
     values = weights_of(images, plan.image_weights)
-    if signs is not None:
-        values *= signs
-    shape = (len(indptr) - 1, len(weights))
-    drawn: NDArray[np.float32] = csr_array((values, plan.sampling.units[images], indptr), shape=shape) @ weights
-    return drawn
+    if gained is not None:
+        values *= np.where(gained, np.float32(1), np.float32(-1))
+    return drawn.sum(values, units, ends)
 
 
-def _draw_changes(plan: Plan, changed: Sequence[_Cells], predicted: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _draw_changes(
+    plan: Plan, cells: Cells, changed: Sequence[NDArray[np.bool_]], predicted: NDArray[np.bool_]
+) -> NDArray[np.float32]:
     """Return by how much a regime changes the resampled false positives, then hits; float32 (2 * tags, replicates).
 
     Regimes differ in few predictions, so resampling the difference is faster than resampling all of them.
 
     Args:
         plan: supplies the first resamples.
-        changed: two sets of cells whose prediction the regime changes: without the tag, then with it.
-        predicted: predictions under the regime, bool (tags, images).
+        cells: cells that some regime predicts.
+        changed: cells whose prediction the regime changes, without the tag, then with it; bool (cells,) each.
+        predicted: bool (cells,), predictions under the regime.
     """
-    gained = predicted.ravel()[np.concatenate([part.flat for part in changed])]
-    return _draw(plan.first_weights, plan, *changed, signs=np.where(gained, np.float32(1), np.float32(-1)))
+    gained = np.concatenate([predicted[part] for part in changed])
+    return _draw(plan.first_drawn, plan, *(cells.pick(part) for part in changed), gained=gained)
 
 
 def _share(

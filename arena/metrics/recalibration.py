@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from arena.metrics.bootstrap import draw_weights
 from arena.metrics.calibration import RELIABILITY_BINS
 from arena.metrics.counts import Floats, Integers, divide
 from arena.metrics.intervals import Interval, resampled_interval
+from arena.metrics.resamples import draw_weights
 
 MOST_LOGIT = 20.0
 """Logits are clipped to this absolute value; float32 scores above 1 - 1e-7 round to 1."""

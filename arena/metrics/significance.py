@@ -5,7 +5,7 @@ images of a tag on which both models predict the same have no weight of their ow
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,9 @@ from arena.metrics.counts import Amounts, Floats, Integers, divide
 
 _F1_TOLERANCE = 1e-12
 """Differences of F1 closer than this are ties: equal fractions can differ by about 1e-16 after rounding."""
+
+_CLUSTERED_AT_ONCE = 64
+"""Tags with clusters whose grids are in memory at the same time."""
 
 
 class F1Pair(NamedTuple):
@@ -92,9 +95,11 @@ def exact_p(paired: Paired, clustered: Mapping[int, Integers] | None = None) -> 
     single = decided.copy()
     single[list(clustered)] = False
     p[single] = _p_of_singles(_pick(paired, single), observed[single])
-    for tag, clusters in clustered.items():
-        if decided[tag]:
-            p[tag] = _p_of_clusters(_pick(paired, [tag]), observed[tag], np.asarray(clusters, np.int64).reshape(-1, 4))
+    with_clusters = [tag for tag in clustered if decided[tag]]
+    for start in range(0, len(with_clusters), _CLUSTERED_AT_ONCE):
+        tags = with_clusters[start : start + _CLUSTERED_AT_ONCE]
+        tables = [np.asarray(clustered[tag], np.int64).reshape(-1, 4) for tag in tags]
+        p[tags] = _p_of_clusters(_pick(paired, tags), observed[tags], tables)
     return p
 
 
@@ -111,13 +116,51 @@ def _p_of_singles(paired: Paired, observed: Floats) -> Floats:
     return _two_sided(np.bincount(tags, weights=share, minlength=len(hits)).astype(np.float64))
 
 
-def _p_of_clusters(paired: Paired, observed: float, clusters: Integers) -> float:
-    """Return p of one tag with clusters: the binomial grid of single images convolved with both outcomes of each cluster.
+class _Grid(NamedTuple):
+    """Distribution of the true and false positives of the first model only, over all swaps of one tag."""
+
+    shares: Floats
+    """Probability of each number of true positives, and of false positives in clusters, above the least; float64."""
+    least_hits: int
+    least_false: int
+    single_false: int
+    """Discordant negatives that are swapped one by one; their distribution is not in `shares`."""
+
+
+def _p_of_clusters(paired: Paired, observed: Floats, clusters: Sequence[Integers]) -> Floats:
+    """Return p of tags with clusters: the binomial grid of single images convolved with both outcomes of each cluster.
+
+    Args:
+        paired: counts of the tags.
+        observed: float64 (tags,).
+        clusters: for each tag, int64 (clusters, 4).
+    """
+    hits, false = paired.first_hit + paired.second_hit, paired.first_false + paired.second_false
+    grids = [_grid(*one) for one in zip(hits.tolist(), false.tolist(), clusters, strict=True)]
+    tags = np.repeat(np.arange(len(grids)), [len(one.shares) for one in grids])
+    own_hits = np.concatenate([one.least_hits + np.arange(len(one.shares)) for one in grids])
+    most = np.split(_most_false(_pick(paired, tags), own_hits, observed[tags]), np.flatnonzero(np.diff(tags)) + 1)
+    left = [
+        rows[:, None] - one.least_false - np.arange(one.shares.shape[1]) for one, rows in zip(grids, most, strict=True)
+    ]
+    singles = np.repeat([one.single_false for one in grids], [one.size for one in left])
+    at_most = np.split(
+        _at_most(np.concatenate([one.ravel() for one in left]), singles), np.cumsum([one.size for one in left])
+    )
+    sums = [(one.shares * each.reshape(one.shares.shape)).sum() for one, each in zip(grids, at_most, strict=False)]
+    return _two_sided(np.array(sums))
+
+
+def _grid(hits: int, false: int, clusters: Integers) -> _Grid:
+    """Return the grid of one tag.
 
     A cluster where the two models differ by one true positive, or by one false positive, equals a single image plus a
     constant, so it joins the binomials.
+
+    Args:
+        hits, false: number of discordant positives and negatives.
+        clusters: int64 (clusters, 4).
     """
-    hits, false = (int(n[0]) for n in (paired.first_hit + paired.second_hit, paired.first_false + paired.second_false))
     floor = np.minimum(clusters[:, 0], clusters[:, 1]).sum(), np.minimum(clusters[:, 2], clusters[:, 3]).sum()
     net = clusters[:, [0, 2]] - clusters[:, [1, 3]]
     size = np.abs(net).sum(axis=1)
@@ -130,12 +173,7 @@ def _p_of_clusters(paired: Paired, observed: float, clusters: Integers) -> float
     grid = np.zeros((single_hits + len(among), among.shape[1]))
     for shift, row in enumerate(among):
         grid[shift : shift + len(hit_share)] += np.multiply.outer(hit_share, row)
-
-    own_hits = floor[0] + np.arange(len(grid))
-    most = _most_false(_pick(paired, np.zeros(len(grid), np.int64)), own_hits, np.full(len(grid), observed))
-    single_most = most[:, None] - floor[1] - np.arange(among.shape[1])
-    share = grid * _at_most(single_most, np.full_like(single_most, single_false))
-    return float(_two_sided(np.asarray(share.sum())))
+    return _Grid(grid, int(floor[0]), int(floor[1]), single_false)
 
 
 def _cluster_grid(net: Integers) -> Floats:
@@ -152,8 +190,10 @@ def _cluster_grid(net: Integers) -> Floats:
     step, opposed = np.abs(net), (net[:, 0] * net[:, 1] < 0).astype(np.int64)
     grid = np.zeros(step.sum(axis=0) + 1)
     grid[0, 0] = 1.0
-    kinds, times = np.unique(np.column_stack([step, opposed]), axis=0, return_counts=True)
-    for (hits, false, opposite), number in zip(kinds.tolist(), times.tolist(), strict=True):
+    wide = int(step.max(initial=0)) + 1
+    kinds, times = np.unique((step[:, 0] * wide + step[:, 1]) * 2 + opposed, return_counts=True)
+    for kind, number in zip(kinds.tolist(), times.tolist(), strict=True):
+        hits, false, opposite = kind // 2 // wide, kind // 2 % wide, kind % 2
         chosen = np.arange(number + 1)
         before, grid = grid, np.zeros_like(grid)
         for k, share in zip(chosen.tolist(), _binomial(chosen, np.full_like(chosen, number)), strict=True):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.sparse import csr_array
 
+from arena.metrics.cells import Cells
 from arena.metrics.counts import (
     PRF,
     Amounts,
@@ -31,6 +32,7 @@ from arena.metrics.counts import (
     means_of_terms,
     weights_of,
 )
+from arena.metrics.resamples import DrawnUnits
 from arena.metrics.thresholds import (
     PRECISION,
     RULES,
@@ -47,7 +49,10 @@ RECHOSEN = 100
 """Resamples that choose again. They give a standard error to 7 %, which Student's quantile allows for; they take time."""
 
 TAGS_AT_ONCE = 32
-"""Tags whose counts in all resamples are held at once: they stay in the cache."""
+"""Tags whose counts in all resamples are held at once."""
+
+CHOSEN_AT_ONCE = 4
+"""Tags whose thresholds are chosen at once: the arrays over all steps stay in the L2 cache. 32 tags take twice as long."""
 
 LOWEST_SHARE = 0.5
 """No resample chooses a threshold below this share of the lowest one of the run: most scores are below, and not counted."""
@@ -122,6 +127,11 @@ class ThresholdModel:
         return np.searchsorted(self.steps, np.float32(LOWEST_SHARE) * self.steps[step])
 
     @cached_property
+    def averages(self) -> list[NDArray[np.float32]]:
+        """`TrainingCounts.average` of the folds other than each fold; float32 (2, k) each."""
+        return [self.counts.without(fold).average for fold in range(len(self.fold_images))]
+
+    @cached_property
     def coefficients(self) -> Floats:
         """Derivative of precision, recall and F1 by TP, FP and positives at the counts of all images; (3, 3, k, tags).
 
@@ -189,53 +199,22 @@ def _high_bits(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
     return (scores.view(np.uint32) << np.uint32(1)) >> np.uint32(16)
 
 
-def draw_block(
-    model: ThresholdModel, span: slice, scores: NDArray[np.float32], labels: NDArray[np.bool_],
-    fold_units: Integers, weights: NDArray[np.float32], image_weights: Floats | None = None,
-) -> Drawn:  # fmt: skip
-    """Count a block of tags in every resample, and choose the thresholds of single tags.
-
-    Args:
-        model: its cross-fit.
-        span: which of the compared tags the block holds.
-        scores: float32 (tags, images).
-        labels: bool (tags, images).
-        fold_units: int64 (2, images), fold and unit of each image.
-        weights: float32 (units, resamples), how often each resample drew each unit.
-        image_weights: float64 (images,), weight of each image; None counts each image as 1.
-    """
-    total, draws = empty_drawn(model, weights.shape[1]), _Draws(fold_units[0], fold_units[1], weights, image_weights)
-    for start in range(0, len(scores), TAGS_AT_ONCE):
-        rows = slice(start, min(start + TAGS_AT_ONCE, len(scores)))
-        part = slice(span.start + rows.start, span.start + rows.stop)
-        first = int(model.lowest[part].min())
-        above = _count_above(model, part, first, scores[rows], labels[rows], draws)
-        positives = _count_positives(model, labels[rows], draws)
-        _add_curves(total, model, part, first, above, positives)
-        total.by_tag[:] += _by_tag(model, part, first, above, positives)
-    return total
-
-
-def empty_drawn(model: ThresholdModel, resamples: int) -> Drawn:
-    """Return sums over no tag."""
-    groups, folds = len(model.group_sizes), len(model.fold_images)
-    return Drawn(
-        np.zeros((groups, 5, len(model.steps), folds, resamples)), np.zeros((groups, folds, resamples)),
-        np.zeros((2, 9, resamples)),
-    )  # fmt: skip
-
-
-class _Draws(NamedTuple):
+class Draws(NamedTuple):
     """Which units every resample drew, and what each image counts."""
 
     fold: Integers
     """int64 (images,), fold of each image."""
     unit: Integers
     """int64 (images,), unit of each image."""
-    weights: NDArray[np.float32]
-    """float32 (units, resamples), how often each resample drew each unit."""
-    image_weights: Floats | None
+    drawn: DrawnUnits
+    """How often each resample drew each unit."""
+    image_weights: Floats | None = None
     """float64 (images,); None counts each image as 1."""
+
+    @property
+    def resamples(self) -> int:
+        """Number of resamples."""
+        return int(self.drawn.weights.shape[1])
 
     def sums(self, kind: Integers, image: Integers, kinds: int) -> NDArray[np.float32]:
         """Return how many cells of each kind every resample drew, float32 (kinds, resamples).
@@ -247,13 +226,65 @@ class _Draws(NamedTuple):
             image: int64 (cells,), image of each cell.
             kinds: number of kinds.
         """
-        values, shape = weights_of(image, self.image_weights), (kinds, len(self.weights))
-        found: NDArray[np.float32] = csr_array((values, (kind, self.unit[image])), shape=shape) @ self.weights
-        return found
+        if self.image_weights is not None:
+            values, shape = weights_of(image, self.image_weights), (kinds, len(self.drawn.weights))
+            found: NDArray[np.float32] = csr_array((values, (kind, self.unit[image])), shape=shape) @ self.drawn.weights
+            return found
+        order = np.argsort(
+            kind.astype(np.min_scalar_type(max(kinds - 1, 0))), kind="stable"
+        )  # radix sort up to 16 bits
+        ends = np.concatenate([[0], np.cumsum(np.bincount(kind, minlength=kinds))])
+        return self.drawn.count(self.unit[image[order]], ends, distinct=False)
+
+
+def draw_block(
+    model: ThresholdModel, span: slice, scores: NDArray[np.float32], labels: NDArray[np.bool_],
+    positives: NDArray[np.float32], draws: Draws,
+) -> Drawn:  # fmt: skip
+    """Count a block of tags in every resample, and choose the thresholds of single tags.
+
+    Args:
+        model: its cross-fit.
+        span: which of the compared tags the block holds.
+        scores: float32 (tags, images).
+        labels: bool (tags, images).
+        positives: from `draw_positives`.
+        draws: the resamples.
+    """
+    total = empty_drawn(model, draws.resamples)
+    for start in range(0, len(scores), TAGS_AT_ONCE):
+        rows = slice(start, min(start + TAGS_AT_ONCE, len(scores)))
+        part = slice(span.start + rows.start, span.start + rows.stop)
+        first = int(model.lowest[part].min())
+        above = _count_above(model, part, first, scores[rows], labels[rows], draws)
+        _add_curves(total, model, part, first, above, positives[rows])
+        total.by_tag[:] += _by_tag(model, part, first, above, positives[rows])
+    return total
+
+
+def draw_positives(carriers: Cells, draws: Draws) -> NDArray[np.float32]:
+    """Return the positives of each tag and fold in every resample; float32 (tags, folds, resamples).
+
+    Args:
+        carriers: the cells with the tag.
+        draws: the resamples.
+    """
+    tags, folds, image = carriers.shape[0], int(draws.fold.max()) + 1, carriers.images
+    kind = np.repeat(np.arange(tags), carriers.counts) * folds + draws.fold[image]
+    return draws.sums(kind, image, tags * folds).reshape(tags, folds, -1)
+
+
+def empty_drawn(model: ThresholdModel, resamples: int) -> Drawn:
+    """Return sums over no tag."""
+    groups, folds = len(model.group_sizes), len(model.fold_images)
+    return Drawn(
+        np.zeros((groups, 5, len(model.steps), folds, resamples)), np.zeros((groups, folds, resamples)),
+        np.zeros((2, 9, resamples)),
+    )  # fmt: skip
 
 
 def _count_above(
-    model: ThresholdModel, span: slice, first: int, scores: NDArray[np.float32], labels: NDArray[np.bool_], draws: _Draws
+    model: ThresholdModel, span: slice, first: int, scores: NDArray[np.float32], labels: NDArray[np.bool_], draws: Draws
 ) -> NDArray[np.float32]:  # fmt: skip
     """Return FP, then TP, at each step from `first` on, in every resample; float32 (2, k, tags, folds, resamples)."""
     (tags, images), folds = scores.shape, len(model.fold_images)
@@ -268,13 +299,6 @@ def _count_above(
     for step in range(len(steps) - 2, -1, -1):
         above[:, step] += above[:, step + 1]
     return above
-
-
-def _count_positives(model: ThresholdModel, labels: NDArray[np.bool_], draws: _Draws) -> NDArray[np.float32]:
-    """Return the positives of each tag and fold in every resample; float32 (tags, folds, resamples)."""
-    tags, folds = len(labels), len(model.fold_images)
-    tag, image = np.nonzero(labels)
-    return draws.sums(tag * folds + draws.fold[image], image, tags * folds).reshape(tags, folds, -1)
 
 
 def _add_curves(
@@ -312,9 +336,32 @@ def _by_tag(
     above: NDArray[np.float32],
     positives: NDArray[np.float32],
 ) -> Floats:
-    """Return `Drawn.by_tag` of a block, float64 (2, 9, resamples).
+    """Return `Drawn.by_tag` of a block, float64 (2, 9, resamples)."""
+    tags, resamples = above.shape[2], above.shape[4]
+    fixed, again = np.zeros((2, 2, tags, resamples))
+    for start in range(0, tags, CHOSEN_AT_ONCE):
+        rows = slice(start, min(start + CHOSEN_AT_ONCE, tags))
+        part = slice(span.start + rows.start, span.start + rows.stop)
+        lowest = int(model.lowest[part].min())
+        found = _choose_by_tag(model, part, lowest, above[:, lowest - first :, rows], positives[rows])
+        fixed[:, rows], again[:, rows] = found
+    no_threshold, all_positives = np.empty(0, np.float32), positives.sum(axis=1)
+    both = (TagCounts(no_threshold, tp, fp, all_positives, images=0) for fp, tp in (fixed, again))
+    return np.stack([mean_terms(counts, model.convention).sum(1) for counts in both])
+
+
+def _choose_by_tag(
+    model: ThresholdModel,
+    span: slice,
+    first: int,
+    above: NDArray[np.float32],
+    positives: NDArray[np.float32],
+) -> Floats:
+    """Return FP and TP of some tags at the thresholds of the run, then at those that each resample chooses.
 
     Arrays over all steps are allocated once, because the allocation of new memory takes longer than the arithmetic.
+
+    Returns: float64 (2, 2, tags, resamples).
     """
     tags, resamples = above.shape[2], above.shape[4]
     fixed, again = np.zeros((2, 2, tags, resamples))
@@ -328,7 +375,7 @@ def _by_tag(
         fixed += above[:, chosen, everyone, fold]
         fp, tp = np.subtract(total, above[:, :, :, fold], out=others)
         trained = all_positives - positives[:, fold]
-        true, false = average * model.counts.without(fold).average[:, first:]
+        true, false = average * model.averages[fold][:, first:]
         tp += true[:, None, None]
         fp += tp
         fp += false[:, None, None]
@@ -337,9 +384,7 @@ def _by_tag(
         tp[unused] = 0
         best = np.where(trained > 0, highest.first_step(tp), chosen[:, None])
         again += above[:, best, everyone[:, None], fold, np.arange(resamples)]
-    no_threshold = np.empty(0, np.float32)
-    both = (TagCounts(no_threshold, tp, fp, all_positives, images=0) for fp, tp in (fixed, again))
-    return np.stack([mean_terms(counts, model.convention).sum(1) for counts in both])
+    return np.stack([fixed, again])
 
 
 class _Highest:

@@ -266,7 +266,8 @@ class FoldCounts:
     def at(self, by_fold: Integers) -> TagCounts:
         """Return the counts summed over all folds, each fold at its own thresholds, int64 (folds, tags)."""
         tags = np.arange(self.tp.shape[2])
-        tp, fp = (sum(x[fold, steps, tags] for fold, steps in enumerate(by_fold)) for x in (self.tp, self.fp))
+        each_fold = np.arange(len(by_fold))[:, None]
+        tp, fp = (x[each_fold, by_fold, tags].sum(0) for x in (self.tp, self.fp))
         return TagCounts(np.full(len(tags), np.nan, np.float32), tp, fp, self.positives.sum(0), self.images)
 
     def macro_f1(self, by_fold: Integers) -> float:

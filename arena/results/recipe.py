@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from arena.base.provenance import digest
 from arena.cards import Thresholds
-from arena.metrics.bootstrap import REPLICATES
 from arena.metrics.counts import CONVENTIONS, MIN_POSITIVES, Convention
+from arena.metrics.resamples import REPLICATES
 from arena.tags.groups import TagGroup
 
 SLICE_COLUMNS = ("rating", "domain", "size")

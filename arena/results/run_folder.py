@@ -5,15 +5,13 @@ reports are made from these files alone.
 """
 
 import csv
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import digest_file, open_whole, write_json
@@ -22,6 +20,7 @@ from arena.base.tables import read_csv_frame, read_frame
 from arena.cards import Thresholds
 from arena.metrics.registry import TAG_METRIC_COLUMNS
 from arena.results.content import RUN, SUMMARY, TABLE_CONTENT
+from arena.results.parted import PartedTables, model_rows, parts_of, write_parquet
 from arena.results.published.spreadsheet import with_guards, without_guards
 from arena.results.recipe import Recipe, read_recipe
 from arena.results.written import (
@@ -117,6 +116,12 @@ class Result:
         """One row per model, tag and threshold: tp, fp, fn, tn."""
         return self.tables["tag_sweep"]
 
+    def tag_sweep_of(self, model: str) -> pd.DataFrame:
+        """The rows of `tag_sweep` of one model; the tables of other models need not be made."""
+        if isinstance(self.tables, PartedTables):
+            return self.tables.of_model("tag_sweep", model)
+        return model_rows(self.tag_sweep, model)
+
     @property
     def models(self) -> list[str]:
         """Names of the models, in the order of the command."""
@@ -160,23 +165,26 @@ def write_tables(result: Result, folder: Path) -> Result:
         if name in OPTIONAL_TABLES and name not in result.tables:
             path.unlink(missing_ok=True)  # left by an earlier run
         elif kind == "csv":
-            _write_csv(result.tables[name], path)
+            _write_csv(parts_of(result.tables, name), path)
         else:
             with open_whole(path) as file:
-                pq.write_table(pa.Table.from_pandas(result.tables[name], preserve_index=False), file)
+                write_parquet(parts_of(result.tables, name), file)
     write_json(folder / "summary.json", result.summary)
     kinds = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in result.tables}
     names = ("summary.json", *(f"{name}.{kind}" for name, kind in kinds.items()))
     return replace(result, run={**result.run, FILES: {name: digest_file(folder / name) for name in names}})
 
 
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
+def _write_csv(parts: Iterator[pd.DataFrame], path: Path) -> None:
     """Write a table in blocks of rows: the text of 70,000 tags and ten models has 300 MB."""
     with open_whole(path) as file:
-        for start in range(0, max(1, len(table)), _CSV_ROWS):
-            block = with_guards(table.iloc[start : start + _CSV_ROWS])
-            text = block.to_csv(index=False, header=start == 0, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-            file.write(text.encode())
+        header = True
+        for table in parts:
+            for start in range(0, max(1, len(table)), _CSV_ROWS):
+                block = with_guards(table.iloc[start : start + _CSV_ROWS])
+                text = block.to_csv(index=False, header=header, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+                file.write(text.encode())
+                header = False
 
 
 def read_result(folder: Path, tables: Collection[str] | None = None, *, unfinished: bool = False) -> Result:

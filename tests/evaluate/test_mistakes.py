@@ -8,7 +8,8 @@ from scipy.sparse import csc_array
 
 from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
-from arena.evaluate.mistakes import MISTAKES_PER_TAG, find_confusions, find_disagreements
+from arena.evaluate.mistakes import MISTAKES_PER_TAG, Disagreements, find_confusions, find_disagreements
+from arena.metrics.cells import Cells
 from arena.metrics.labels import LABEL_ISSUES_PER_TAG
 from arena.metrics.tally import WORST_PER_TAG
 from arena.tags import TagSpace
@@ -23,10 +24,15 @@ def test_disagreements_are_the_widest_gaps_of_those_where_one_is_right() -> None
     labels = rng.random(200) < 0.3
     scores = [see(rng, labels, power) for power in (1.0, 0.8, 0.5)]
     predicted = [one >= 0.5 for one in scores]
-    found = find_disagreements(scores, predicted, labels, tag=7)
-    pairs = [(int(one.right[0]), int(one.wrong[0])) for one in found]
+    everything = block_disagreements(
+        [scores, scores[::-1]], [predicted, predicted[::-1]], [labels, labels], first_tag=7
+    )
+    assert set(everything.tag) == {7, 8}
+    found = everything.take(np.flatnonzero(everything.tag == 7))
+    pairs = list(dict.fromkeys(zip(found.right.tolist(), found.wrong.tolist(), strict=True)))
     assert pairs == [(0, 1), (0, 2), (1, 0), (2, 0)], "every pair that holds the first model"
-    for one, (right, wrong) in zip(found, pairs, strict=True):
+    for right, wrong in pairs:
+        one = found.take(np.flatnonzero((found.right == right) & (found.wrong == wrong)))
         here = (predicted[right] == labels) & (predicted[wrong] != labels)
         gaps = np.abs(scores[right] - scores[wrong])
         assert (
@@ -36,12 +42,18 @@ def test_disagreements_are_the_widest_gaps_of_those_where_one_is_right() -> None
         assert here[one.image].all()
         assert one.carried.tolist() == labels[one.image].tolist()
         assert (one.right_score == scores[right][one.image]).all()
-        assert set(one.tag) == {7}
 
 
 def test_models_that_agree_disagree_on_nothing() -> None:
     scores, labels = np.float32([0.9, 0.1]), np.array([True, True])
-    assert sum(len(one.tag) for one in find_disagreements([scores, scores], [scores >= 0.5] * 2, labels, tag=0)) == 0
+    assert len(block_disagreements([[scores, scores]], [[scores >= 0.5] * 2], [labels], first_tag=0).tag) == 0
+
+
+def block_disagreements(scores: list, predicted: list, labels: list, *, first_tag: int) -> Disagreements:
+    """`find_disagreements` of scores and predictions by tag, then by model."""
+    by_model = [np.stack(of_model) for of_model in zip(*scores, strict=True)]
+    cells = [Cells.of_mask(np.stack(of_model)) for of_model in zip(*predicted, strict=True)]
+    return find_disagreements(by_model, cells, np.stack(labels), first_tag=first_tag)
 
 
 def test_confusions_worked_by_hand() -> None:

@@ -9,9 +9,10 @@ from scipy.sparse import csc_array
 from arena.metrics import bootstrap as module
 from arena.metrics import ranking
 from arena.metrics.blocks import over_blocks
-from arena.metrics.bootstrap import Plan, Resampled, Resampler, SliceRows, draw_weights, predict_block, resampling_units
+from arena.metrics.bootstrap import Plan, Resampled, Resampler, SliceRows, predict_block
 from arena.metrics.counts import CONVENTIONS, TagCounts, macro, micro
 from arena.metrics.registry import THRESHOLDED
+from arena.metrics.resamples import draw_weights
 from arena.metrics.tally import Sampling
 
 from .problems import scored
@@ -130,24 +131,6 @@ def test_regimes_other_than_own_have_the_first_replicates_only(monkeypatch: pyte
             np.testing.assert_array_equal(one[:, rest], other[:, rest])
 
 
-def test_weights_draw_as_many_units_as_there_are_each_as_often_as_any() -> None:
-    weights = draw_weights(50, 2000, seed=1)
-    assert weights.dtype == np.float32
-    assert (weights.sum(0) == 50).all()
-    assert np.abs(weights.mean(1) - 1).max() < 5 / np.sqrt(2000)
-    assert weights.var() == pytest.approx(1 - 1 / 50, rel=0.02)
-    assert np.array_equal(weights, draw_weights(50, 2000, seed=1))
-    assert not np.array_equal(weights, draw_weights(50, 2000, seed=2))
-    assert np.array_equal(draw_weights(50, 10, seed=1), weights[:, :10]), "more replicates change no earlier one"
-
-
-def test_units_are_numbered_by_first_appearance_and_dealt_into_bags(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resampling_units(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]
-    monkeypatch.setattr(module, "MAX_UNITS", 3)
-    found = resampling_units([f"{n // 2}" for n in range(16)])
-    assert found.tolist() == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0, 0, 1, 1]
-
-
 def test_images_of_a_unit_are_drawn_together() -> None:
     everything = np.zeros(IMAGES, np.int64)
     for replicates in resample(plan(everything)).replicates:
@@ -183,8 +166,9 @@ def test_decisions_are_those_of_every_regime() -> None:
 
     def work(span: slice, blocks: list) -> None:
         for model, block in enumerate(blocks):
-            for regime, found in enumerate(predict_block(given, model, span, block)):
-                assert np.array_equal(found, predicted(model, regime)[:, span].T)
+            found = predict_block(given, model, span, block)
+            for regime in range(REGIMES):
+                assert np.array_equal(found.mask(regime), predicted(model, regime)[:, span].T)
 
     assert sum(done for done, _ in over_blocks(given.models, TRUTH.shape, work, 1)) == TAGS
 

@@ -7,16 +7,20 @@ import pytest
 from scipy import stats
 
 from arena.metrics import threshold_replicates, thresholds
+from arena.metrics.cells import Cells
 from arena.metrics.counts import CONVENTIONS, TagCounts, divide, mean_terms, means_of_terms
+from arena.metrics.resamples import DrawnUnits
 from arena.metrics.tally import Sampling
 from arena.metrics.threshold_replicates import (
     LOWEST_SHARE,
     Drawn,
+    Draws,
     ThresholdModel,
     _Highest,
     changes,
     confident_threshold,
     draw_block,
+    draw_positives,
 )
 from arena.metrics.thresholds import (
     RULES,
@@ -65,8 +69,11 @@ def drawn_of(
     model: ThresholdModel, weights: np.ndarray, units: np.ndarray = UNITS, *,
     labels: np.ndarray = LABELS, scores: np.ndarray = SCORES, blocks: Iterable[slice] = (slice(0, TAGS),),
 ) -> Drawn:  # fmt: skip
-    images = np.stack([FOLD.astype(np.int64), units])
-    drawn = [draw_block(model, span, scores.T[span].copy(), labels.T[span].copy(), images, weights) for span in blocks]
+    draws = Draws(FOLD.astype(np.int64), units, DrawnUnits(weights))
+    drawn = []
+    for span in blocks:
+        block, carried = scores.T[span].copy(), labels.T[span].copy()
+        drawn.append(draw_block(model, span, block, carried, draw_positives(Cells.of_mask(carried), draws), draws))
     return Drawn(*(np.sum(parts, axis=0) for parts in zip(*drawn, strict=True)))
 
 

@@ -32,6 +32,7 @@ TINY = {
     "bench_scaling": "scaling",
     "bench_score": "score",
     "bench_site": "site",
+    "bench_wide": "wide",
     "bench_taggers": "taggers",
     "bench_view": "view",
     "compare_pick_estimate": "pick",

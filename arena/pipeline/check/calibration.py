@@ -6,9 +6,9 @@ import numpy as np
 
 from arena.gate.decide import DifferenceInterval
 from arena.gate.evidence import MetricPair
-from arena.metrics.bootstrap import resampling_units
 from arena.metrics.counts import Integers
 from arena.metrics.recalibration import LogitCounts, bags_of, compare_calibration, count_logits
+from arena.metrics.resamples import resampling_units
 from arena.pipeline.paired import PairedEvaluation
 
 BLOCK_BYTES = 32 << 20

@@ -45,7 +45,7 @@ def tag_histograms(result: Result, names: Mapping[str, Sequence[str]]) -> dict[s
         "models": {
             model: histograms(rows, own, sweep_thresholds()[::width])
             for model, own in names.items()
-            for rows in [result.tag_sweep[result.tag_sweep["model"] == model]]
+            for rows in [result.tag_sweep_of(model)]
         },
     }
 
