@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, _imaging
 
 from arena.base.errors import ArenaError, UnreadableImageError
 from arena.images import messages
 from arena.images.formats import HEAD_BYTES, describe_non_image, extra_decoder
 from arena.images.in_flight import hold_pixels, picture_in_flight
+from arena.images.jpeg import RGB as RGB
+from arena.images.jpeg import decode_jpeg
 from arena.images.png import PNG_SIGNATURE, without_large_text
 
 MAX_FILE_BYTES = 512_000_000
@@ -44,11 +46,10 @@ _PROGRAM_FORMATS = frozenset({"EPS", "WMF"})
 ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF", "JXL", "FLI"})
 """Pillow's names of formats whose frames form an animation, unlike the pages of a TIFF or the preview in an MPO."""
 
+_JPEG_FORMATS = frozenset({"JPEG", "MPO"})
+
 CHANGED_IMAGE = "the file changed after the dataset was frozen (SHA-256 differs)"
 """Reason why an image of a frozen dataset is not used."""
-
-RGB = NDArray[np.uint8]
-"""Pixels, uint8 (height, width, 3), red, green, blue, 0 to 255."""
 
 Alpha = NDArray[np.uint8]
 """Opacity of each pixel, uint8 (height, width), 0 transparent to 255 opaque."""
@@ -96,14 +97,24 @@ class ImageSize(NamedTuple):
 
 
 class DecodedImage(NamedTuple):
-    """A decoded image."""
+    """A decoded image, canonical, in the form in which its decoder gave it."""
 
-    image: Image.Image
-    """Canonical, in mode RGB."""
+    picture: Image.Image | RGB
+    """A Pillow image in mode RGB, or its pixels; `image` and `pixels` convert the other form at each access."""
     suffix: str
     """Suffix of the format of its content, such as `.jpg`; the file name may have another."""
     alpha: Alpha | None = None
     """Opacity before the pixels were composited on white; None if every pixel is opaque."""
+
+    @property
+    def image(self) -> Image.Image:
+        """As a Pillow image."""
+        return self.picture if isinstance(self.picture, Image.Image) else Image.fromarray(self.picture)
+
+    @property
+    def pixels(self) -> RGB:
+        """As an array, uint8 (height, width, 3)."""
+        return np.asarray(self.picture)
 
 
 def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
@@ -114,7 +125,7 @@ def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
     Raises:
         UnreadableImageError: as for `read_picture`.
     """
-    return np.asarray(read_picture(source, policy).image)
+    return read_picture(source, policy).pixels
 
 
 def decode_on(
@@ -127,10 +138,10 @@ def decode_on(
     Raises:
         UnreadableImageError: as for `read_picture`, even if `backgrounds` is empty.
     """
-    image = _read(source, policy).image
-    if image.mode == "RGB":
-        return dict.fromkeys(backgrounds, np.asarray(image))
-    return {colour: np.asarray(_composite(image, colour)) for colour in backgrounds}
+    picture = _read(source, policy)
+    if (transparent := _transparent(picture)) is None:
+        return dict.fromkeys(backgrounds, picture.pixels)
+    return {colour: np.asarray(_composite(transparent, colour)) for colour in backgrounds}
 
 
 def read_picture(
@@ -148,11 +159,17 @@ def read_picture(
             `too many pixels`. The message does not contain the file name, because the caller knows it.
     """
     picture = _read(source, policy, least_side=least_side)
-    if picture.image.mode == "RGB":
+    if (transparent := _transparent(picture)) is None:
         return picture
     return picture._replace(
-        image=_composite(picture.image, WHITE), alpha=np.asarray(picture.image.getchannel("A"), np.uint8)
+        picture=_composite(transparent, WHITE), alpha=np.asarray(transparent.getchannel("A"), np.uint8)
     )
+
+
+def _transparent(picture: DecodedImage) -> Image.Image | None:
+    """Return the image if it is in mode RGBA, else None."""
+    image = picture.picture
+    return image if isinstance(image, Image.Image) and image.mode == "RGBA" else None
 
 
 def pixel_digest(pixels: RGB, alpha: Alpha | None = None) -> str:
@@ -301,9 +318,8 @@ def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
             hold_pixels(image.width * image.height)
-            ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
-            plain = _eight_bits(image, policy.transparent)
-            plain.load()
+            fast = _fast_pixels(image, source) if least_side is None else None
+            plain = _canonical(image, policy.transparent) if fast is None else fast
         except UnreadableImageError:
             raise
         except Image.DecompressionBombError:
@@ -311,6 +327,29 @@ def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int
         except Exception as error:  # Pillow's plugins raise almost any exception on hostile bytes
             raise UnreadableImageError(_reason(error, "truncated"), _first_line(error)) from None
     return DecodedImage(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
+
+
+def _fast_pixels(image: Image.Image, source: Path | bytes) -> Image.Image | RGB | None:
+    """Return the picture of a JPEG that simplejpeg decodes, with its orientation applied; None if Pillow has to decode it."""
+    if image.format not in _JPEG_FORMATS:
+        return None
+    pixels = decode_jpeg(source if isinstance(source, bytes) else source.read_bytes())
+    if pixels is None or pixels.shape[:2] != (image.height, image.width):
+        return None
+    if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+        return pixels
+    upright = Image.fromarray(pixels)
+    upright.info = image.info
+    ImageOps.exif_transpose(upright, in_place=True)
+    return upright
+
+
+def _canonical(image: Image.Image, transparent: str) -> Image.Image:
+    """Decode an image with Pillow to mode RGB, or RGBA if it has transparent pixels, and apply its orientation."""
+    ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
+    plain = _eight_bits(image, transparent)
+    plain.load()
+    return plain
 
 
 def _refuse_bomb(size: ImageSize, max_pixels: int) -> None:

@@ -136,7 +136,7 @@ def _signature_row(sha256: str, path: Path) -> dict[str, Any]:
         if hashlib.sha256(content).hexdigest() != sha256:
             return row | {"problem": _CHANGED}
         picture = read_picture(content)
-        signature = compute_signature(np.asarray(picture.image), picture.alpha)
+        signature = compute_signature(picture.pixels, picture.alpha)
     except (OSError, UnreadableImageError) as error:
         return row | {"problem": str(error)}
     hashes = {
@@ -155,7 +155,7 @@ def _decoded_thumbnails(path: Path) -> Thumbnails | None:
         picture = read_picture(path)
     except UnreadableImageError:
         return None
-    pixels, alpha = np.asarray(picture.image), picture.alpha
+    pixels, alpha = picture.pixels, picture.alpha
     box = inner_box(visible_pixels(pixels, alpha))
     return np.stack([thumbnail(pixels, alpha), thumbnail(pixels[box], None if alpha is None else alpha[box])])
 

@@ -60,7 +60,7 @@ class _Views:
 
     @cached_property
     def pixels(self) -> RGB:
-        return np.asarray(self.picture.image)
+        return self.picture.pixels
 
     @cached_property
     def scaled_grey(self) -> Image.Image:
