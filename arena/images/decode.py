@@ -22,7 +22,7 @@ from arena.images import messages
 from arena.images.formats import HEAD_BYTES, describe_non_image, extra_decoder
 from arena.images.in_flight import hold_pixels, picture_in_flight
 from arena.images.jpeg import RGB as RGB
-from arena.images.jpeg import decode_jpeg
+from arena.images.jpeg import decode_jpeg, decode_jpeg_grey
 from arena.images.png import PNG_SIGNATURE, without_large_text
 
 MAX_FILE_BYTES = 512_000_000
@@ -166,6 +166,19 @@ def read_picture(
     )
 
 
+def read_grey(source: Path | bytes) -> Image.Image:
+    """Decode a file, or its bytes, to mode L by Rec. 601: `read_picture(source).image.convert("L")`, in less time for a JPEG.
+
+    Raises:
+        UnreadableImageError: as for `read_picture`.
+    """
+    picture = _read(source, ImagePolicy(), grey=True)
+    if isinstance(picture.picture, Image.Image) and picture.picture.mode == "L":
+        return picture.picture
+    transparent = _transparent(picture)
+    return (picture.image if transparent is None else _composite(transparent, WHITE)).convert("L")
+
+
 def _transparent(picture: DecodedImage) -> Image.Image | None:
     """Return the image if it is in mode RGBA, else None."""
     image = picture.picture
@@ -281,11 +294,13 @@ def _identified(source: Path | bytes) -> Image.Image | None:
         raise UnreadableImageError(_reason(error, "not an image"), _first_line(error)) from None
 
 
-def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
-    """Decode an image to mode RGB, or RGBA if it has transparent pixels."""
+def _read(
+    source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None, grey: bool = False
+) -> DecodedImage:
+    """Decode an image to mode RGB, or RGBA if it has transparent pixels; with `grey`, the result may be in mode L."""
     with picture_in_flight("image" if isinstance(source, bytes) else str(source)):
         try:
-            return _read_as_it_is(source, policy, least_side=least_side)
+            return _read_as_it_is(source, policy, least_side=least_side, grey=grey)
         except UnreadableImageError as error:
             if error.reason not in ("not an image", "truncated") or (smaller := _smaller_png(source)) is None:
                 raise
@@ -305,7 +320,9 @@ def _smaller_png(source: Path | bytes) -> bytes | None:
     return None if smaller is content else smaller
 
 
-def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
+def _read_as_it_is(
+    source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None, grey: bool = False
+) -> DecodedImage:
     """Decode an image, as `_read`, without repairing it."""
     with _open(source) as image:
         format_name = image.format or ""
@@ -318,7 +335,7 @@ def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
             hold_pixels(image.width * image.height)
-            fast = _fast_pixels(image, source) if least_side is None else None
+            fast = _fast_pixels(image, source, grey=grey) if least_side is None else None
             plain = _canonical(image, policy.transparent) if fast is None else fast
         except UnreadableImageError:
             raise
@@ -329,19 +346,24 @@ def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int
     return DecodedImage(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
 
 
-def _fast_pixels(image: Image.Image, source: Path | bytes) -> Image.Image | RGB | None:
+def _fast_pixels(image: Image.Image, source: Path | bytes, *, grey: bool) -> Image.Image | RGB | None:
     """Return the picture of a JPEG that simplejpeg decodes, with its orientation applied; None if Pillow has to decode it."""
     if image.format not in _JPEG_FORMATS:
         return None
-    pixels = decode_jpeg(source if isinstance(source, bytes) else source.read_bytes())
-    if pixels is None or pixels.shape[:2] != (image.height, image.width):
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    pixels = decode_jpeg_grey(content) if grey else decode_jpeg(content)
+    if pixels is None or _size(pixels) != image.size:
         return None
     if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
         return pixels
-    upright = Image.fromarray(pixels)
+    upright = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     upright.info = image.info
     ImageOps.exif_transpose(upright, in_place=True)
     return upright
+
+
+def _size(pixels: Image.Image | RGB) -> tuple[int, int]:
+    return pixels.size if isinstance(pixels, Image.Image) else (pixels.shape[1], pixels.shape[0])
 
 
 def _canonical(image: Image.Image, transparent: str) -> Image.Image:

@@ -8,6 +8,7 @@ Source: measured against Pillow 13.0 with simplejpeg 1.9, see `tests/images/test
 """
 
 import io
+import threading
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -87,6 +88,40 @@ def _parse_frame(marker: int, segment: bytes) -> Frame | None:
     return Frame(marker, segment[0], width, height, tuple((byte >> 4, byte & 15) for byte in segment[7::3]))
 
 
+class _Scratch(threading.local):
+    """Memory of a thread for pixels that are used at once; new memory costs as much time as a conversion to grey."""
+
+    memory: NDArray[np.uint8] = np.empty(0, np.uint8)
+
+    def take(self, size: int) -> NDArray[np.uint8]:
+        """Return `size` bytes; larger requests than `_LARGEST_SCRATCH_BYTES` are not kept."""
+        if size > _LARGEST_SCRATCH_BYTES:
+            return np.empty(size, np.uint8)
+        if size > self.memory.size:
+            self.memory = np.empty(size, np.uint8)
+        return self.memory[:size]
+
+
+_LARGEST_SCRATCH_BYTES = 64_000_000
+"""Largest memory that a thread keeps: 16 million pixels of four bytes."""
+
+_scratch = _Scratch()
+
+
+def decode_jpeg_grey(content: bytes) -> Image.Image | None:
+    """Return a JPEG in mode L, equal to `convert("L")` of `decode_jpeg`; None if Pillow has to decode it."""
+    frame = read_frame_header(content)
+    if frame is None or not frame.is_common or not _equals_pillow():
+        return None
+    grey = len(frame.sampling) == 1
+    memory = _scratch.take(frame.width * frame.height * (1 if grey else 4))
+    if _decoded(content, "GRAY" if grey else "RGBX", memory) is None:
+        return None
+    mode = "L" if grey else "RGBX"
+    picture = Image.frombuffer(mode, (frame.width, frame.height), memory, "raw", mode, 0, 1)
+    return picture.copy() if grey else picture.convert("L")
+
+
 def decode_jpeg(content: bytes) -> RGB | None:
     """Return the pixels of a JPEG, without its EXIF orientation, as Pillow decodes them; None if Pillow has to decode it.
 
@@ -101,12 +136,19 @@ def decode_jpeg(content: bytes) -> RGB | None:
     frame = read_frame_header(content)
     if frame is None or not frame.is_common or not _equals_pillow():
         return None
-    return _decoded(content)
+    return _decoded(content, "RGB")
 
 
-def _decoded(content: bytes) -> RGB | None:
+def _decoded(content: bytes, colours: str, memory: NDArray[np.uint8] | None = None) -> NDArray[np.uint8] | None:
+    """Return the pixels; None for a damaged file.
+
+    Args:
+        memory: the pixels are written there.
+    """
     try:
-        pixels: RGB = simplejpeg.decode_jpeg(content, "RGB", fastdct=False, fastupsample=False, strict=True)
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            content, colours, fastdct=False, fastupsample=False, buffer=memory, strict=True
+        )
     except (ValueError, OverflowError, MemoryError):
         return None
     return pixels
@@ -131,6 +173,6 @@ def _equals_pillow() -> bool:
 def _equal_on(picture: Image.Image, *, mode: str, subsampling: str, progressive: bool) -> bool:
     buffer = io.BytesIO()
     picture.convert(mode).save(buffer, "JPEG", quality=80, subsampling=subsampling, progressive=progressive)
-    pixels = _decoded(buffer.getvalue())
+    pixels = _decoded(buffer.getvalue(), "RGB")
     with Image.open(buffer, formats=("JPEG",)) as image:
         return pixels is not None and np.array_equal(pixels, np.asarray(image.convert("RGB")))

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from arena.base.errors import UnreadableImageError
 from arena.base.files import write_whole
 from arena.dataset.files import stored_path
