@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, _imaging
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from arena.base.errors import ArenaError, UnreadableImageError
 from arena.images import messages
 from arena.images.formats import HEAD_BYTES, describe_non_image, extra_decoder
 from arena.images.in_flight import hold_pixels, picture_in_flight
 from arena.images.jpeg import RGB as RGB
-from arena.images.jpeg import decode_jpeg, decode_jpeg_grey
+from arena.images.jpeg import decode_opened_jpeg, read_plain_jpeg
 from arena.images.png import PNG_SIGNATURE, without_large_text
 
 MAX_FILE_BYTES = 512_000_000
@@ -45,8 +45,6 @@ _PROGRAM_FORMATS = frozenset({"EPS", "WMF"})
 
 ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF", "JXL", "FLI"})
 """Pillow's names of formats whose frames form an animation, unlike the pages of a TIFF or the preview in an MPO."""
-
-_JPEG_FORMATS = frozenset({"JPEG", "MPO"})
 
 CHANGED_IMAGE = "the file changed after the dataset was frozen (SHA-256 differs)"
 """Reason why an image of a frozen dataset is not used."""
@@ -324,6 +322,10 @@ def _read_as_it_is(
     source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None, grey: bool = False
 ) -> DecodedImage:
     """Decode an image, as `_read`, without repairing it."""
+    if least_side is None:
+        quick = read_plain_jpeg(source, max_pixels=min(policy.max_pixels, MAX_PIXELS), grey=grey)
+        if quick is not None:
+            return DecodedImage(quick, FORMAT_SUFFIXES["JPEG"])
     with _open(source) as image:
         format_name = image.format or ""
         if format_name in _PROGRAM_FORMATS:
@@ -335,7 +337,7 @@ def _read_as_it_is(
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
             hold_pixels(image.width * image.height)
-            fast = _fast_pixels(image, source, grey=grey) if least_side is None else None
+            fast = decode_opened_jpeg(image, source, grey=grey) if least_side is None else None
             plain = _canonical(image, policy.transparent) if fast is None else fast
         except UnreadableImageError:
             raise
@@ -344,26 +346,6 @@ def _read_as_it_is(
         except Exception as error:  # Pillow's plugins raise almost any exception on hostile bytes
             raise UnreadableImageError(_reason(error, "truncated"), _first_line(error)) from None
     return DecodedImage(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
-
-
-def _fast_pixels(image: Image.Image, source: Path | bytes, *, grey: bool) -> Image.Image | RGB | None:
-    """Return the picture of a JPEG that simplejpeg decodes, with its orientation applied; None if Pillow has to decode it."""
-    if image.format not in _JPEG_FORMATS:
-        return None
-    content = source if isinstance(source, bytes) else source.read_bytes()
-    pixels = decode_jpeg_grey(content) if grey else decode_jpeg(content)
-    if pixels is None or _size(pixels) != image.size:
-        return None
-    if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
-        return pixels
-    upright = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    upright.info = image.info
-    ImageOps.exif_transpose(upright, in_place=True)
-    return upright
-
-
-def _size(pixels: Image.Image | RGB) -> tuple[int, int]:
-    return pixels.size if isinstance(pixels, Image.Image) else (pixels.shape[1], pixels.shape[0])
 
 
 def _canonical(image: Image.Image, transparent: str) -> Image.Image:

@@ -39,7 +39,7 @@ hostile picture of a million by one pixel would need gigabytes."""
 _BLOCK_ROWS = 256
 """Rows multiplied at a time; as float32 those of an ordinary picture fit into the L2 cache."""
 
-_BAND_SIZE = 8
+_BAND_SIZE = 4
 """Output positions computed at a time. Each depends only on nearby input positions, so a full matrix is mostly zeros."""
 
 WEIGHT_BITS = 22
