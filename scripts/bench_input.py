@@ -47,6 +47,9 @@ SHAPES = ((1.0, 0.75), (0.75, 1.0), (1.0, 1.0))
 
 GOAL_OF_REFERENCE, GOAL_OF_LIMIT = 2.0, 0.8
 
+COLUMNS = ("files", "decoder", "arena, pixels", "arena, squares", "reference", "pixels / decoder", "squares / reference",
+           "arena, threads")  # fmt: skip
+
 
 class Set(NamedTuple):
     """Files of one format and size."""
@@ -227,8 +230,7 @@ def report(rows: Sequence[Row], facts: Mapping[str, Any], workers: int) -> list[
         "",
         "Columns 2 to 5: per second of CPU time, on one core. Threads and workers: per second of wall-clock time, all cores.",
         "",
-        "| files | decoder | arena, pixels | arena, squares | reference | pixels / decoder | squares / reference | arena, threads"
-        f" | reference, {workers} workers | threads / workers | different squares |",
+        f"| {' | '.join([*COLUMNS, f'reference, {workers} workers', 'threads / workers', 'different squares'])} |",
         "| --- |" + " ---: |" * 10,
         *(row.line(workers) for row in rows),
         "",
