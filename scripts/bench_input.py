@@ -128,7 +128,8 @@ def reference_square(path: Path) -> Image.Image:
 def reference_input(path: Path) -> torch.Tensor:
     """Return the network's input of JoyTag's reference, float32 (3, 448, 448)."""
     tensor = functional.pil_to_tensor(reference_square(path)) / 255.0
-    return functional.normalize(tensor, mean=list(INPUT.mean), std=list(INPUT.std))
+    normalised: torch.Tensor = functional.normalize(tensor, mean=list(INPUT.mean), std=list(INPUT.std))
+    return normalised
 
 
 class Files(torch.utils.data.Dataset[torch.Tensor]):
@@ -184,7 +185,7 @@ def measure(files: Set, rounds: int, workers: int) -> dict[str, Rounds[int]]:
 
 def different(files: Set) -> int:
     """Return the number of files whose square differs from the reference's."""
-    return sum(not np.array_equal(arena_square(path), reference_square(path)) for path in files.paths)
+    return sum(not np.array_equal(arena_square(path), np.asarray(reference_square(path))) for path in files.paths)
 
 
 class Row(NamedTuple):

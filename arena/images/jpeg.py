@@ -231,25 +231,32 @@ def _decoded(content: bytes, colours: str, memory: NDArray[np.uint8] | None = No
     return pixels
 
 
+class _Probe(NamedTuple):
+    """A kind of JPEG that `_equals_pillow` compares."""
+
+    mode: str
+    subsampling: str
+    progressive: bool
+
+
 _PROBES = tuple(
-    {"mode": mode, "subsampling": subsampling, "progressive": progressive}
-    for mode in ("RGB", "L")
-    for subsampling in (("4:4:4", "4:2:2", "4:2:0") if mode == "RGB" else ("4:4:4",))
+    _Probe(mode, subsampling, progressive)
+    for mode, subsampling in (("RGB", "4:4:4"), ("RGB", "4:2:2"), ("RGB", "4:2:0"), ("L", "4:4:4"))
     for progressive in (False, True)
 )
-"""The kinds of JPEG that `_equals_pillow` compares."""
 
 
 @lru_cache(maxsize=1)
 def _equals_pillow() -> bool:
     """Return whether the two installed libraries decode a picture of each kind to equal pixels; it takes some milliseconds."""
     noise = np.random.default_rng(0).integers(0, 256, (37, 51, 3), dtype=np.uint8)
-    return all(_equal_on(Image.fromarray(noise), **probe) for probe in _PROBES)
+    return all(_equal_on(Image.fromarray(noise), probe) for probe in _PROBES)
 
 
-def _equal_on(picture: Image.Image, *, mode: str, subsampling: str, progressive: bool) -> bool:
+def _equal_on(picture: Image.Image, probe: _Probe) -> bool:
     buffer = io.BytesIO()
-    picture.convert(mode).save(buffer, "JPEG", quality=80, subsampling=subsampling, progressive=progressive)
+    options = {"subsampling": probe.subsampling, "progressive": probe.progressive}
+    picture.convert(probe.mode).save(buffer, "JPEG", quality=80, **options)
     pixels = _decoded(buffer.getvalue(), "RGB")
     with Image.open(buffer, formats=("JPEG",)) as image:
         return pixels is not None and np.array_equal(pixels, np.asarray(image.convert("RGB")))

@@ -134,6 +134,7 @@ def image_hasher(workers: int) -> Iterator[HashImages]:
     """Provide a function that hashes many images in `workers` processes; with one worker, in this process."""
     with threadpool_limits(1):  # BLAS threads in every process would only compete for the cores
         if workers == 1:
+            keep_freed_memory()
             yield lambda items, columns: map(partial(hash_item, columns=columns), items)
             return
         context = multiprocessing.get_context("spawn")

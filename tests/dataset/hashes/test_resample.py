@@ -61,5 +61,5 @@ def test_a_pillow_of_unknown_order_does_the_work_itself(monkeypatch: pytest.Monk
 
 
 def test_a_hostile_side_needs_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resample, "_weights", lambda old, new: pytest.fail("gigabytes of weights"))
+    monkeypatch.setattr(resample, "_bands", lambda old, new: pytest.fail("gigabytes of weights"))
     assert shrink(Image.new("L", (1_000_000, 2)), ImageSize(32, 32)).shape == (32, 32)
