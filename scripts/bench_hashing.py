@@ -1,27 +1,28 @@
 """Hashing a folder of JPEG files, compared with a plain imagehash loop and imagededup's PHash.
 
-Usage: python scripts/bench_hashing.py [--images 5000] [--workers N]
+Usage: python scripts/bench_hashing.py [--images 5000] [--workers N] [--rounds 3]
 
 The files are made once, below build/, from the drawings of the demo set: random crops, 700 to 1,400 pixels, qualities 70 to
-95, every chroma subsampling. Every method runs with one worker and with all workers, in one run, on files that were read
-before. With several workers, imagehash uses a pool of processes. Arena also writes an index with the digest of every file.
+95, every chroma subsampling. The methods take turns in every round, first with one worker, then with all workers, on files that
+were read before. With several workers, imagehash uses a pool of processes. Arena also writes an index with the digest of every
+file.
 Writes reports/benchmarks/hashing.{json,md}.
 """
 
 import os
-import platform
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import imagehash
 import numpy as np
 from PIL import Image
-from reporting import Options, on_all_cores, version_of, write_report
+from reporting import Options, Timing, machine_facts, machine_line, on_all_cores, take_turns, write_report
 
 from arena.base.files import open_whole
 from arena.cards import find_dataset
@@ -34,15 +35,15 @@ SIDES = (700, 1400)
 QUALITIES = (70, 95)
 
 
-class Timed(NamedTuple):
-    """Time of one method with a number of workers.
+class Row(NamedTuple):
+    """One method with a number of workers.
 
     `different` counts the images whose hash differs from imagehash's; None if the method computes another kind of hash.
     """
 
     name: str
     workers: int
-    seconds: float
+    timing: Timing
     different: int | None
 
 
@@ -120,62 +121,59 @@ METHODS: dict[str, Callable[[Path, int], list[int]]] = {
 }
 
 
-def measure(folder: Path, workers: int, expected: list[int] | None) -> list[Timed]:
-    """Run every method once with this number of workers."""
+def measure(folder: Path, workers: int, rounds: int, expected: list[int]) -> list[Row]:
+    """Let every method that is installed take its turn in every round, with this number of workers."""
+    methods = {name: partial(method, folder, workers) for name, method in METHODS.items() if _is_installed(name)}
     rows = []
-    for name, method in METHODS.items():
-        start = time.perf_counter()
-        try:
-            found = method(folder, workers)
-        except ImportError as error:
-            print(f"{name}: left out, {error}")
-            continue
-        seconds = time.perf_counter() - start
-        same_hash = expected is not None and "another hash" not in name
-        rows.append(
-            Timed(
-                name, workers, seconds,
-                sum(a != b for a, b in zip(found, expected, strict=True)) if same_hash and expected else None,
-            )
-        )  # fmt: skip
-        print(rows[-1])
+    for name, found in take_turns(methods, rounds).items():
+        different = sum(a != b for a, b in zip(found.result, expected, strict=True))
+        rows.append(Row(name, workers, found.median, None if "another hash" in name else different))
     return rows
 
 
-def report(rows: list[Timed], images: int, size_mb: float) -> str:
-    """Return the report as Markdown."""
-    plain = {row.workers: row.seconds for row in rows if row.name.startswith("imagehash")}
+def _is_installed(name: str) -> bool:
+    return not name.startswith("imagededup") or find_spec("imagededup") is not None
+
+
+def report(rows: list[Row], images: int, size_mb: float, facts: Mapping[str, Any]) -> list[str]:
+    """Return the report as lines of Markdown."""
+    peer = {row.workers: row.timing for row in rows if row.name.startswith("imagehash")}
     lines = [
         f"# Hashing {images:,} JPEG files of {SIDES[0]} to {SIDES[1]} pixels ({size_mb:,.0f} MB), {os.cpu_count()} cores",
         "",
-        "| | workers | images/s | speed relative to imagehash | hashes that differ from imagehash's |",
-        "| --- | --- | --- | --- | --- |",
+        machine_line(facts),
+        "",
+        "| | workers | images/s | images per CPU second | speed relative to imagehash | in CPU time | different hashes |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for row in rows:
-        different = "–" if row.different is None else str(row.different)
-        ratio = plain[row.workers] / row.seconds
-        lines.append(f"| {row.name} | {row.workers} | {images / row.seconds:.0f} | {ratio:.2f} | {different} |")
-    return "\n".join(
-        [*lines, "", "With several workers every method uses processes. Made by `python scripts/bench_hashing.py`."]
-    )
+        theirs, ours = peer[row.workers], row.timing
+        lines.append(
+            f"| {row.name} | {row.workers} | {images / ours.wall_s:.0f} | {images / ours.cpu_s:.0f} "
+            f"| {theirs.wall_s / ours.wall_s:.2f} | {theirs.cpu_s / ours.cpu_s:.2f} "
+            f"| {'–' if row.different is None else row.different} |"
+        )
+    return [*lines, "", "With several workers every method uses processes. Made by `python scripts/bench_hashing.py`."]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__, build="hashing")
     parser.add_size("--images", 5_000, tiny=6)
     parser.add_size("--workers", os.cpu_count() or 1, tiny=1)
+    parser.add_size("--rounds", 3, tiny=1)
     options = parser.read(arguments)
     folder = make_files(options.images, options.build)
     size_mb = sum(len(path.read_bytes()) for path in folder.iterdir()) / 1e6  # reads every file once before the timing
     expected = by_imagehash(folder, options.workers)
-    rows = [row for workers in sorted({1, options.workers}) for row in measure(folder, workers, expected)]
-    text = report(rows, options.images, size_mb)
-    packages = ("numpy", "scipy", "pillow", "imagehash", "imagededup")
-    facts = {
-        "images": options.images, "megabytes": size_mb, "rows": [row._asdict() for row in rows],
-        "cores": os.cpu_count(), "processor": platform.machine(), "versions": {name: version_of(name) for name in packages},
-    }  # fmt: skip
-    write_report(options.out, "hashing", facts, text.splitlines())
+    rows = [
+        row for workers in sorted({1, options.workers}) for row in measure(folder, workers, options.rounds, expected)
+    ]
+    facts = machine_facts("numpy", "scipy", "pillow", "simplejpeg", "imagehash", "imagededup")
+    entries = [{**row._asdict(), "timing": row.timing._asdict()} for row in rows]
+    write_report(
+        options.out, "hashing", {**facts, "images": options.images, "megabytes": size_mb, "rows": entries},
+        report(rows, options.images, size_mb, facts),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from arena.base.errors import ArenaError, UnreadableImageError
 from arena.images import messages
 from arena.images.formats import HEAD_BYTES, describe_non_image, extra_decoder
 from arena.images.in_flight import hold_pixels, picture_in_flight
+from arena.images.jpeg import RGB as RGB
+from arena.images.jpeg import decode_opened_jpeg, read_plain_jpeg
 from arena.images.png import PNG_SIGNATURE, without_large_text
 
 MAX_FILE_BYTES = 512_000_000
@@ -46,9 +48,6 @@ ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF", "JXL", "FLI"})
 
 CHANGED_IMAGE = "the file changed after the dataset was frozen (SHA-256 differs)"
 """Reason why an image of a frozen dataset is not used."""
-
-RGB = NDArray[np.uint8]
-"""Pixels, uint8 (height, width, 3), red, green, blue, 0 to 255."""
 
 Alpha = NDArray[np.uint8]
 """Opacity of each pixel, uint8 (height, width), 0 transparent to 255 opaque."""
@@ -96,14 +95,24 @@ class ImageSize(NamedTuple):
 
 
 class DecodedImage(NamedTuple):
-    """A decoded image."""
+    """A decoded image, canonical, in the form in which its decoder gave it."""
 
-    image: Image.Image
-    """Canonical, in mode RGB."""
+    picture: Image.Image | RGB
+    """A Pillow image in mode RGB, or its pixels; `image` and `pixels` convert the other form at each access."""
     suffix: str
     """Suffix of the format of its content, such as `.jpg`; the file name may have another."""
     alpha: Alpha | None = None
     """Opacity before the pixels were composited on white; None if every pixel is opaque."""
+
+    @property
+    def image(self) -> Image.Image:
+        """As a Pillow image."""
+        return self.picture if isinstance(self.picture, Image.Image) else Image.fromarray(self.picture)
+
+    @property
+    def pixels(self) -> RGB:
+        """As an array, uint8 (height, width, 3)."""
+        return np.asarray(self.picture)
 
 
 def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
@@ -114,7 +123,7 @@ def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
     Raises:
         UnreadableImageError: as for `read_picture`.
     """
-    return np.asarray(read_picture(source, policy).image)
+    return read_picture(source, policy).pixels
 
 
 def decode_on(
@@ -127,10 +136,10 @@ def decode_on(
     Raises:
         UnreadableImageError: as for `read_picture`, even if `backgrounds` is empty.
     """
-    image = _read(source, policy).image
-    if image.mode == "RGB":
-        return dict.fromkeys(backgrounds, np.asarray(image))
-    return {colour: np.asarray(_composite(image, colour)) for colour in backgrounds}
+    picture = _read(source, policy)
+    if (transparent := _transparent(picture)) is None:
+        return dict.fromkeys(backgrounds, picture.pixels)
+    return {colour: np.asarray(_composite(transparent, colour)) for colour in backgrounds}
 
 
 def read_picture(
@@ -148,11 +157,30 @@ def read_picture(
             `too many pixels`. The message does not contain the file name, because the caller knows it.
     """
     picture = _read(source, policy, least_side=least_side)
-    if picture.image.mode == "RGB":
+    if (transparent := _transparent(picture)) is None:
         return picture
     return picture._replace(
-        image=_composite(picture.image, WHITE), alpha=np.asarray(picture.image.getchannel("A"), np.uint8)
+        picture=_composite(transparent, WHITE), alpha=np.asarray(transparent.getchannel("A"), np.uint8)
     )
+
+
+def read_grey(source: Path | bytes) -> Image.Image:
+    """Decode a file, or its bytes, to mode L by Rec. 601: `read_picture(source).image.convert("L")`, in less time for a JPEG.
+
+    Raises:
+        UnreadableImageError: as for `read_picture`.
+    """
+    picture = _read(source, ImagePolicy(), grey=True)
+    if isinstance(picture.picture, Image.Image) and picture.picture.mode == "L":
+        return picture.picture
+    transparent = _transparent(picture)
+    return (picture.image if transparent is None else _composite(transparent, WHITE)).convert("L")
+
+
+def _transparent(picture: DecodedImage) -> Image.Image | None:
+    """Return the image if it is in mode RGBA, else None."""
+    image = picture.picture
+    return image if isinstance(image, Image.Image) and image.mode == "RGBA" else None
 
 
 def pixel_digest(pixels: RGB, alpha: Alpha | None = None) -> str:
@@ -264,11 +292,13 @@ def _identified(source: Path | bytes) -> Image.Image | None:
         raise UnreadableImageError(_reason(error, "not an image"), _first_line(error)) from None
 
 
-def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
-    """Decode an image to mode RGB, or RGBA if it has transparent pixels."""
+def _read(
+    source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None, grey: bool = False
+) -> DecodedImage:
+    """Decode an image to mode RGB, or RGBA if it has transparent pixels; with `grey`, the result may be in mode L."""
     with picture_in_flight("image" if isinstance(source, bytes) else str(source)):
         try:
-            return _read_as_it_is(source, policy, least_side=least_side)
+            return _read_as_it_is(source, policy, least_side=least_side, grey=grey)
         except UnreadableImageError as error:
             if error.reason not in ("not an image", "truncated") or (smaller := _smaller_png(source)) is None:
                 raise
@@ -288,8 +318,14 @@ def _smaller_png(source: Path | bytes) -> bytes | None:
     return None if smaller is content else smaller
 
 
-def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
+def _read_as_it_is(
+    source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None, grey: bool = False
+) -> DecodedImage:
     """Decode an image, as `_read`, without repairing it."""
+    if least_side is None:
+        quick = read_plain_jpeg(source, max_pixels=min(policy.max_pixels, MAX_PIXELS), grey=grey)
+        if quick is not None:
+            return DecodedImage(quick, FORMAT_SUFFIXES["JPEG"])
     with _open(source) as image:
         format_name = image.format or ""
         if format_name in _PROGRAM_FORMATS:
@@ -301,9 +337,8 @@ def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
             hold_pixels(image.width * image.height)
-            ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
-            plain = _eight_bits(image, policy.transparent)
-            plain.load()
+            fast = decode_opened_jpeg(image, source, grey=grey) if least_side is None else None
+            plain = _canonical(image, policy.transparent) if fast is None else fast
         except UnreadableImageError:
             raise
         except Image.DecompressionBombError:
@@ -311,6 +346,14 @@ def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int
         except Exception as error:  # Pillow's plugins raise almost any exception on hostile bytes
             raise UnreadableImageError(_reason(error, "truncated"), _first_line(error)) from None
     return DecodedImage(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
+
+
+def _canonical(image: Image.Image, transparent: str) -> Image.Image:
+    """Decode an image with Pillow to mode RGB, or RGBA if it has transparent pixels, and apply its orientation."""
+    ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
+    plain = _eight_bits(image, transparent)
+    plain.load()
+    return plain
 
 
 def _refuse_bomb(size: ImageSize, max_pixels: int) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from arena.base.cores import usable_cores
 from arena.base.errors import ScoresError, UnreadableImageError
+from arena.base.memory import keep_freed_memory
 from arena.cards import Preprocess
 from arena.images.decode import CHANGED_IMAGE, RGB, decode_on, read_image_file
 from arena.images.in_flight import picture_in_flight
@@ -146,6 +147,7 @@ def predict_scores(
 
     size = batch_size or max(_auto_batch(one) for job in jobs for one in members_of(job.tagger))
     workers = usable_cores()
+    keep_freed_memory()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         prepared = _ahead(pool, tasks(), lead=2 * size + workers)
         for image in prepared:

@@ -21,6 +21,7 @@ from arena.base.errors import ArenaError
 from arena.base.files import digest_file
 from arena.cards import DatasetCard, find_dataset
 from arena.dataset import files
+from arena.dataset import frozen as frozen_sets
 from arena.dataset.freeze import (
     REPRESENTATIVE_NOTE,
     CardOverrides,
@@ -461,3 +462,17 @@ def test_a_source_without_a_title_is_titled_by_the_new_name(tmp_path: Path, titl
     (source / "dataset.toml").write_text(card)
     found = frozen(find_dataset(str(source)), tmp_path / "mine", Selection(), "mine")
     assert found.card.title == frozen_title
+
+
+def test_the_table_is_that_of_pandas_and_groups_of_rows_change_no_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = read_frozen(make_source(tmp_path / "source")).images
+    images.to_parquet(tmp_path / "pandas.parquet", index=False)
+    frozen_sets._write_image_table(tmp_path / "whole.parquet", images)
+    monkeypatch.setattr(frozen_sets, "_ROWS_PER_GROUP", 3)
+    frozen_sets._write_image_table(tmp_path / "groups.parquet", images)
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "pandas.parquet").read_bytes()
+    assert pq.ParquetFile(tmp_path / "groups.parquet").metadata.num_row_groups == 3
+    assert pq.read_table(tmp_path / "groups.parquet").equals(pq.read_table(tmp_path / "whole.parquet"))
+    assert digest_rows(tmp_path / "groups.parquet") == digest_rows(tmp_path / "whole.parquet")

@@ -26,6 +26,7 @@ TINY = {
     "bench_counting": "counting",
     "bench_duplicates": "duplicates",
     "bench_hashing": "hashing",
+    "bench_input": "input",
     "bench_joytag_size": "joytag_size",
     "bench_million": "million",
     "bench_pages": "pages",

@@ -188,3 +188,17 @@ def test_filters_differ() -> None:
     pixels = np.asarray(draw(5))
     first, second = (square(pixels, Preprocess(31, resize=name)) for name in ("bicubic", "lanczos"))
     assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", FILTERS["pil"])
+@pytest.mark.parametrize("size", [(97, 40), (64, 63), (500, 3), (31, 2), (40, 97), (448, 200)])
+def test_rows_that_are_resized_before_padding_give_the_same_pixels(name: str, size: tuple[int, int]) -> None:
+    width, height = size
+    noise = np.random.default_rng(width).choice(np.array([0, 128, 255], np.uint8), (height, width, 3))
+    side = max(size)
+    canvas = Image.new("RGB", (side, side), (114, 3, 255))
+    canvas.paste(Image.fromarray(noise), ((side - width) // 2, (side - height) // 2))
+    for last in (20, 64, 130):
+        expected = canvas.resize((last, last), getattr(Image.Resampling, name.upper()))
+        preprocess = Preprocess(size=last, pad_colour=(114, 3, 255), resize=name)
+        assert np.array_equal(square(noise, preprocess), expected), last

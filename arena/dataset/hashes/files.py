@@ -16,15 +16,15 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from arena.base.errors import ArenaError, UnreadableImageError
 from arena.base.files import digest_file
+from arena.base.memory import keep_freed_memory
 from arena.dataset.hashes.algorithms import SCALED_SIDE, dhash_grey, grey_601, joytag, phash_grey
 from arena.dataset.records import Reject
-from arena.images.decode import CHANGED_IMAGE, RGB, DecodedImage, pixel_digest, read_picture
+from arena.images.decode import CHANGED_IMAGE, RGB, DecodedImage, pixel_digest, read_grey, read_picture
 from arena.images.in_flight import MAX_PIXELS_IN_FLIGHT, PixelBudget, picture_in_flight, share_budget
 from arena.images.messages import LibraryMessages, add_library_messages, collect_library_messages
 
@@ -47,8 +47,9 @@ class ImageFile(NamedTuple):
 class _Views:
     """The inputs of the hashes for one image file; each is computed on first use."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
+        self.coloured = not _COLOURED.isdisjoint(columns)
 
     @cached_property
     def picture(self) -> DecodedImage:
@@ -56,11 +57,11 @@ class _Views:
 
     @cached_property
     def grey(self) -> Image.Image:
-        return grey_601(self.picture.image)
+        return grey_601(self.picture.image) if self.coloured else read_grey(self.path)
 
     @cached_property
     def pixels(self) -> RGB:
-        return np.asarray(self.picture.image)
+        return self.picture.pixels
 
     @cached_property
     def scaled_grey(self) -> Image.Image:
@@ -70,6 +71,9 @@ class _Views:
     def file_digest(self) -> str:
         return digest_file(self.path)
 
+
+_COLOURED = frozenset({"joytag", "pixel_sha256"})
+"""Columns that need the colours; without them, a picture is decoded to grey."""
 
 HASH_COLUMNS: Mapping[str, Callable[[_Views], int | str]] = {
     "phash": lambda views: phash_grey(views.grey),
@@ -90,7 +94,7 @@ def hash_file(path: Path, columns: Sequence[str]) -> dict[str, int | str]:
     """
     try:
         with picture_in_flight(str(path)):
-            return _compute_columns(_Views(path), columns)
+            return _compute_columns(_Views(path, columns), columns)
     except OSError as error:
         raise UnreadableImageError(error.strerror or str(error)) from None
 
@@ -130,6 +134,7 @@ def image_hasher(workers: int) -> Iterator[HashImages]:
     """Provide a function that hashes many images in `workers` processes; with one worker, in this process."""
     with threadpool_limits(1):  # BLAS threads in every process would only compete for the cores
         if workers == 1:
+            keep_freed_memory()
             yield lambda items, columns: map(partial(hash_item, columns=columns), items)
             return
         context = multiprocessing.get_context("spawn")
@@ -161,6 +166,7 @@ def _begin(budget: PixelBudget) -> None:
         budget: the pixels that all workers together may hold.
     """
     share_budget(budget)
+    keep_freed_memory()
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from arena.base.errors import UnreadableImageError
 from arena.base.files import write_whole
 from arena.dataset.files import stored_path
@@ -90,10 +88,10 @@ class ImageExaminer:
         tags = sorted(self.relations.close(record.tags))
         facts = {**record.facts, **self._checked(record, tags)}
         content = record.content if isinstance(record.content, bytes) else read_image_file(record.content)
-        image, suffix, alpha = read_picture(content, self.policy)
-        pixels = np.asarray(image)
+        picture = read_picture(content, self.policy)
+        pixels, alpha = picture.pixels, picture.alpha
         sha256 = hashlib.sha256(content).hexdigest()
-        path = stored_path(sha256, suffix)
+        path = stored_path(sha256, picture.suffix)
         examined = ExaminedImage(
             where=where,
             image_id=record.image_id,

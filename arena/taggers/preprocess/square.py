@@ -33,9 +33,11 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
     picture: Canvas = pixels
     if preprocess.pad != "before":
         picture = _resized(picture, box.height, box.width, preprocess, first)
-    if not box.is_whole:
-        picture = _padded(picture, box, preprocess)
     last = preprocess.crop_from or preprocess.size
+    if _rows_are_resized_first(box, last, preprocess):
+        picture = _resized_rows(pixels, box, last, preprocess)
+    elif not box.is_whole:
+        picture = _padded(picture, box, preprocess)
     picture = _resized(picture, last, last, preprocess, preprocess.resize)
     start = _crop_offset(last - preprocess.size, preprocess.crop_rounding)
     return np.asarray(picture)[start : start + preprocess.size, start : start + preprocess.size]
@@ -64,6 +66,35 @@ def _resized(picture: Canvas, height: int, width: int, preprocess: Preprocess, f
     larger = height * width > before.height * before.width
     name = preprocess.resize_up if larger and preprocess.resize_up else filter_name
     return resize(picture, height, width, filter_name=name, library=preprocess.library)
+
+
+_LARGEST_RESIZED_SIDE = 8_000
+"""Longest side, in pixels, for which plain rows stay plain: the weights of an output position sum to 1 to within 2 ** -9."""
+
+
+def _rows_are_resized_first(box: Placement, last: int, preprocess: Preprocess) -> bool:
+    """Return whether `_resized_rows` gives the canvas of an image with plain bars above and below."""
+    return (
+        preprocess.pad == "before"
+        and preprocess.pad_mode != "edge"
+        and preprocess.library == "pil"
+        and "nearest" not in (preprocess.resize, preprocess.resize_up)
+        and box.height < box.width == box.side <= _LARGEST_RESIZED_SIDE
+        and last != box.side
+    )
+
+
+def _resized_rows(pixels: RGB, box: Placement, last: int, preprocess: Preprocess) -> Canvas:
+    """Return the padded canvas with its rows resized to `last` pixels, without resizing the rows of the bars.
+
+    Pillow resizes the rows of a square first and rounds to bytes in between, so the result of the next resize, along the
+    columns, is the same. A row of one colour keeps it, because the weights sum to 1.
+    """
+    filter_name = preprocess.resize_up if last > box.side and preprocess.resize_up else preprocess.resize
+    rows = resize(pixels, box.height, last, filter_name=filter_name, library=preprocess.library)
+    canvas = Image.new("RGB", (last, box.side), preprocess.pad_colour)
+    canvas.paste(rows if isinstance(rows, Image.Image) else Image.fromarray(rows), (0, box.top))
+    return canvas
 
 
 def _padded(picture: Canvas, box: Placement, preprocess: Preprocess) -> Canvas:
