@@ -209,9 +209,10 @@ def _job(job: Job) -> Experiment:
 
 def run_all(jobs: Sequence[Job], keep: Path | None, processes: int | None) -> Iterator[Experiment]:
     """Run all experiments; those that the file holds come first."""
-    done = set()
+    done: set[Job] = set()
     for one in read_kept(keep):
-        job = Job(*one["job"][:4], tuple(one["job"][4]))
+        labelling, seed, images, tags, budgets = one["job"]
+        job = Job(labelling, seed, images, tags, tuple(budgets))
         if job in set(jobs) - done:
             done.add(job)
             yield Experiment(job, [(Row(*row[:5]), Value(*row[5:])) for row in one["rows"]], one["seconds"])

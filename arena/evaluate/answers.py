@@ -236,4 +236,4 @@ def _repeated(judgements: pd.DataFrame) -> tuple[Floats, Floats]:
     clear = judgements[judgements["answer"] != "unclear"]
     cell = clear.groupby(["image_id", "tag"], sort=False).ngroup().to_numpy()
     yes, size = (np.bincount(cell, weights) for weights in ((clear["answer"] == "yes").to_numpy(bool), None))
-    return yes[size > 1], size[size > 1].astype(np.float64)
+    return yes[size > 1].astype(np.float64), size[size > 1].astype(np.float64)
