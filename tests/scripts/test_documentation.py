@@ -78,7 +78,7 @@ def test_the_examples_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         if words[0] == "check" and "@baseline" in words:
             continue  # the same check of the same models, which takes seconds
         few = ["--answers", "60"] if words[:2] == ["judge", "plan"] else []
-        few += ["--no-diagnose"] if words[:2] == ["check", "runs/mine:wd14-demo"] else []
+        few += ["--diagnose", "0"] if words[:2] == ["check", "runs/mine:wd14-demo"] else []
         done = arena_here(*words, *few)
         allowed = (0, 1, 3) if words[0] == "check" else (0,)
         assert done.returncode in allowed, f"{words}\n{done.stderr}"
