@@ -77,7 +77,7 @@ def test_the_examples_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for words in job_commands():
         if words[0] == "check" and "@baseline" in words:
             continue  # the same check of the same models, which takes seconds
-        few = ["--answers", "60"] if words[:2] == ["judge", "plan"] else []
+        few = ["--answers", "100"] if words[:2] == ["judge", "plan"] else []
         few += ["--diagnose", "0"] if words[:2] == ["check", "runs/mine:wd14-demo"] else []
         done = arena_here(*words, *few)
         allowed = (0, 1, 3) if words[0] == "check" else (0,)
@@ -99,7 +99,7 @@ def test_the_commands_of_the_readme_are_those_of_the_pages() -> None:
 
 
 def test_the_printed_outputs_are_filled_in() -> None:
-    for page in ("start", "compare", "check", "publish"):
+    for page in ("start", "check", "dataset", "publish", "judging"):
         found = list(write_outputs.examples((DOCS / f"{page}.md").read_text(encoding="utf-8")))
         assert any(example.output for example in found), page
 
