@@ -39,6 +39,10 @@ os.fsync = _no_fsync
 """No file of a test must survive a loss of power. A call waits for the disk for 2 to 12 ms, and a run has three; processes that
 tests start make real calls."""
 
+for _size in ("COLUMNS", "LINES"):  # readline, which pytest loads, sets them for every process that is started
+    os.environ.pop(_size, None)
+    os.unsetenv(_size)
+
 settings.register_profile("arena", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=500)  # pytest --hypothesis-profile=thorough
 settings.load_profile("arena")

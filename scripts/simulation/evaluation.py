@@ -29,5 +29,5 @@ def evaluate_at_own_thresholds(truth: Truth, entries: Sequence[Entry], settings:
         return evaluate(truth, entries, settings)
 
 
-def _table_of_tags(measured: Any, intervals: Any, effects: Any, settings: Settings) -> dict[str, pd.DataFrame]:
+def _table_of_tags(measured: Any, intervals: Any, settings: Settings) -> dict[str, pd.DataFrame]:
     return {"per_tag": per_tag_table(measured, intervals, settings)}

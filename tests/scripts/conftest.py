@@ -34,7 +34,7 @@ HERE: dict[str, Any] = {
     "arena_peak_gib": peak_here,
     "bench_in_process": lambda request, progress: measure_cost(request),
     "in_own_process": call_here,
-    "on_all_cores": map,
+    "on_all_cores": lambda work, jobs, processes=None: map(work, jobs),
 }
 """What a script starts processes with, and what it is replaced by here."""
 

@@ -177,7 +177,7 @@ def headings(page: Path) -> set[str]:
 
 def test_the_workflow_of_the_project_follows_the_schema() -> None:
     found = validated(REPOSITORY / ".github" / "workflows" / "check.yml")
-    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.exit_code == 0, found.output
 
 
 @pytest.mark.parametrize("form", ["figure", "tagger"])
