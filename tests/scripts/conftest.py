@@ -39,15 +39,24 @@ HERE: dict[str, Any] = {
 """What a script starts processes with, and what it is replaced by here."""
 
 
+def scripts_used_by(module: ModuleType) -> list[ModuleType]:
+    """The other scripts that a script takes functions from."""
+    owners = {getattr(value, "__module__", "") for value in vars(module).values()}
+    return [
+        sys.modules[name] for name in owners if name.startswith(("bench_", "simulate_")) and name != module.__name__
+    ]
+
+
 @pytest.fixture
 def script_here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[str], ModuleType]:
     """Import a script as a module that starts no process and opens pages in the browser of all tests."""
 
     def load(name: str) -> ModuleType:
         module = importlib.import_module(name)
-        for seam, replacement in HERE.items():
-            if hasattr(module, seam):
-                monkeypatch.setattr(module, seam, replacement)
+        for script in (module, *scripts_used_by(module)):
+            for seam, replacement in HERE.items():
+                if hasattr(script, seam):
+                    monkeypatch.setattr(script, seam, replacement)
         if hasattr(module, "chromium"):
             browser = request.getfixturevalue("chromium")
             monkeypatch.setattr(module, "chromium", lambda: contextlib.nullcontext(browser))
