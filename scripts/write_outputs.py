@@ -29,7 +29,7 @@ PAGES = ("start", "compare", "check", "dataset", "publish", "judging")
 CONSOLE = re.compile(r"(?ms)^```console\n(.*?)^```")
 FENCED = re.compile(r"(?ms)^```(?:console|text|sh|bash)?\n(.*?)^```")
 
-_PROGRESS = re.compile(r"^[\w ]+: (\d+ of \d+ to do|started|done)$")
+_PROGRESS = re.compile(r"^[\w -]+: (\d+ of \d+ to do|started|done)$")
 """Lines that stand for a progress bar where there is no terminal."""
 
 
