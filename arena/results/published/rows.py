@@ -208,3 +208,18 @@ def _agree(written: float | None, exact: float | None, digits: int | None) -> bo
     if exact is None:
         return written in (0, 1)
     return math.isclose(written, exact, rel_tol=0, abs_tol=0.5 * 10.0 ** -(digits or 0) + FLOAT32_SLACK)
+
+
+def read_number(path: Path, line: int, name: str, cell: str) -> float:
+    """Return a cell as a number.
+
+    Raises:
+        ArenaError: it is not a finite number.
+    """
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise line_error(path, line, f"{name} is {shown(cell)}, not a number; fetch it again")
+    return value

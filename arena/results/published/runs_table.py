@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from arena.base.errors import ArenaError
 from arena.base.files import digest_file
 from arena.base.format import shown
 from arena.results.published.record import Published
-from arena.results.published.rows import line_error, no_tags, read_published_text
+from arena.results.published.rows import line_error, no_tags, read_number, read_published_text
 
 _FORMAT = "runs-csv"
 
@@ -109,13 +108,7 @@ def _number(path: Path, line: int, row: _Row, column: str) -> float | None:
     """Return a cell as a number; None if it is empty or the table has no such column."""
     if not (cell := row.get(column, "")):
         return None
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise line_error(path, line, f"{column} is {shown(cell)}, not a number; fetch it again")
-    return value
+    return read_number(path, line, column, cell)
 
 
 def _metric(path: Path, line: int, row: _Row, column: str) -> float | None:

@@ -5,7 +5,6 @@ The format is detected from the names of the columns; a column may have several 
 
 import csv
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from arena.results.published.rows import (
     count_decimals,
     line_error,
     publish_rows,
+    read_number,
     read_published_text,
 )
 from arena.results.published.spreadsheet import unguard_formula
@@ -193,7 +193,7 @@ def _row(path: Path, line: int, cells: dict[str, str]) -> PublishedTag:
     predicted = counts.pop("predicted", None)
     if predicted is not None and "tp" in counts:
         counts["fp"] = predicted - counts["tp"]
-    metrics = {name: _figure(path, line, name, cells[name]) for name in FLOATS if _known(cells.get(name, ""))}
+    metrics = {name: read_number(path, line, name, cells[name]) for name in FLOATS if _known(cells.get(name, ""))}
     return PublishedTag(line, cells["tag"], _category(cells.get("category", "")), **counts, **metrics)  # type: ignore[arg-type]
 
 
@@ -203,20 +203,10 @@ def _known(cell: str) -> bool:
 
 def _count(path: Path, line: int, name: str, cell: str) -> int:
     """A whole number; pandas may have written it as `12.0`."""
-    value = _figure(path, line, name, cell)
+    value = read_number(path, line, name, cell)
     if not value.is_integer():
         raise line_error(path, line, f"{name} is {shown(cell)}, not a whole number; fetch it again")
     return int(value)
-
-
-def _figure(path: Path, line: int, name: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise line_error(path, line, f"{name} is {shown(cell)}, not a number; fetch it again")
-    return value
 
 
 def _category(cell: str) -> str | None:
