@@ -337,6 +337,12 @@ def _empty_page(page: object) -> str:
     return "a page\n"
 
 
+@pytest.fixture
+def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output in the width of 80 columns, as the variable `COLUMNS` sets it."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 @contextlib.contextmanager
 def without_plots() -> Iterator[None]:
     """Make runs without pictures inside the block. A fixture leaves the block before it hands out its value.

@@ -14,6 +14,7 @@ from .test_cli import arena
 Port = Callable[..., str]
 
 
+@pytest.mark.usefixtures("eighty_columns")
 def test_same_exits_0_and_different_exits_1(
     port: Port, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,7 +114,7 @@ def test_renamed_tags_are_named_by_a_file(world: World, capsys: pytest.CaptureFi
     assert kept["tags"]["outcome"] == "pass"
 
 
-@pytest.mark.usefixtures("with_page")
+@pytest.mark.usefixtures("with_page", "eighty_columns")
 def test_hostile_names_of_tags_and_files_stay_names(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     import numpy as np
 

@@ -62,6 +62,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("threshold halved", "the threshold is halved: 0.28; the baseline has 0.56", "with the baseline's thresholds"),
     ],
 )
+@pytest.mark.usefixtures("eighty_columns")
 def test_a_planted_fault_fails_and_its_cause_stands_first_and_a_ci_server_is_told(
     home: Path, fault: str, first: str, also: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -166,6 +166,7 @@ def test_what_cannot_be_held_against_each_other_is_one_line(port: Port, pictures
         compare(f"last={pictures.parent / 'scores/now'}", now, pictures)
 
 
+@pytest.mark.usefixtures("eighty_columns")
 def test_one_call_on_the_command_line(
     port: Port, pictures: Path, last: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
