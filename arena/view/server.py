@@ -94,6 +94,7 @@ def serve(
         server = uvicorn.Server(config)
         threading.Thread(target=_announce, args=(server, access.address, listen.browser, announce), daemon=True).start()
         server.run(sockets=[bound])
+        raise KeyboardInterrupt  # only a signal ends the server; uvicorn sends it again, and it can be lost then
 
 
 @contextlib.contextmanager
