@@ -139,10 +139,6 @@ class Leases:
             return False
         return self._clock() - watched.since >= self._term_s
 
-    def remove_if_given_up(self, path: Path) -> bool:
-        """Remove a lease that its process has given up. Return whether there is none now."""
-        return self.is_given_up(path) and self._remove_given_up(path)
-
     def _remove_given_up(self, path: Path) -> bool:
         """Remove a lease that is still given up once this process has its lock."""
         with lock_output(path, self._verb, waiting=lambda holder: None):

@@ -143,7 +143,9 @@ def read_plain_jpeg(source: Path | bytes, *, max_pixels: int, grey: bool) -> Ima
     if frame.metadata or not frame.is_common or not 0 < pixels <= max_pixels:
         return None
     hold_pixels(pixels)
-    return decode_jpeg_grey(content) if grey else decode_jpeg(content)
+    if not _equals_pillow():
+        return None
+    return _grey(content, frame) if grey else _decoded(content, "RGB")
 
 
 def decode_opened_jpeg(image: Image.Image, source: Path | bytes, *, grey: bool) -> Image.Image | RGB | None:
@@ -187,9 +189,17 @@ def _size(pixels: Image.Image | RGB) -> tuple[int, int]:
 
 def decode_jpeg_grey(content: bytes) -> Image.Image | None:
     """Return a JPEG in mode L, equal to `convert("L")` of `decode_jpeg`; None if Pillow has to decode it."""
+    frame = _common_frame(content)
+    return None if frame is None else _grey(content, frame)
+
+
+def _common_frame(content: bytes) -> Frame | None:
+    """Return the frame header of a JPEG that simplejpeg decodes as Pillow does; None for any other."""
     frame = read_frame_header(content)
-    if frame is None or not frame.is_common or not _equals_pillow():
-        return None
+    return frame if frame is not None and frame.is_common and _equals_pillow() else None
+
+
+def _grey(content: bytes, frame: Frame) -> Image.Image | None:
     grey = len(frame.sampling) == 1
     memory = _scratch.take(frame.width * frame.height * (1 if grey else 4))
     if _decoded(content, "GRAY" if grey else "RGBX", memory) is None:
@@ -210,10 +220,7 @@ def decode_jpeg(content: bytes) -> RGB | None:
 
     Returns: uint8 (height, width, 3).
     """
-    frame = read_frame_header(content)
-    if frame is None or not frame.is_common or not _equals_pillow():
-        return None
-    return _decoded(content, "RGB")
+    return None if _common_frame(content) is None else _decoded(content, "RGB")
 
 
 def _decoded(content: bytes, colours: str, memory: NDArray[np.uint8] | None = None) -> NDArray[np.uint8] | None:

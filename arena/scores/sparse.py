@@ -30,6 +30,9 @@ METADATA = b"arena.scores"
 
 SUFFIX = ".parquet"
 
+ROWS_PER_GROUP = 65_536
+"""Images of a row group. Each group holds the names of its tags, so a small group would hold little else."""
+
 MAX_STORED = 2_000_000_000
 """Largest number of stored scores that are read; 8 bytes each."""
 
@@ -86,17 +89,20 @@ class SparsePart:
 
 
 def write_sparse(path: Path, scores: Scores, selection: Selection) -> Cut:
-    """Write the selected scores, whole or not at all; only one block of images is in memory.
+    """Write the selected scores, whole or not at all; one row group is in memory at a time.
 
     Returns: what the file holds.
     """
     complete_above, names = selection.min_score, pa.array(scores.tags.names, pa.string())
     with open_whole(path) as file, pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer:
+        group: list[pa.Table] = []
         for first, block in scores.values.tiles():
             kept = selection.of(block)
             complete_above = max(complete_above, selection.complete_above(block, kept))
-            ids = scores.image_ids[first : first + len(block)]
-            writer.write_table(_rows(ids, block, kept, names))
+            group.append(_rows(scores.image_ids[first : first + len(block)], block, kept, names))
+            if sum(map(len, group)) >= ROWS_PER_GROUP:
+                _write_group(writer, group)
+        _write_group(writer, group)
         cut = Cut(selection.top_k, selection.min_score, complete_above)
         tags = scores.tags
         facts = {
@@ -105,6 +111,13 @@ def write_sparse(path: Path, scores: Scores, selection: Selection) -> Cut:
         }  # fmt: skip
         writer.add_key_value_metadata({METADATA: json.dumps(facts).encode()})
     return cut
+
+
+def _write_group(writer: pq.ParquetWriter, group: list[pa.Table]) -> None:
+    """Write tables as one row group, and empty the list."""
+    if group:
+        writer.write_table(pa.concat_tables(group).combine_chunks(), ROWS_PER_GROUP)
+    group.clear()
 
 
 def _rows(ids: tuple[str, ...], block: NDArray[Any], kept: NDArray[np.bool_], names: pa.Array) -> pa.Table:
@@ -191,7 +204,7 @@ def _read_rows(
     ids: list[str] = []
     lengths, columns, values = [], [], []
     stored = 0
-    for batch in file.iter_batches(65_536, columns=list(_SCHEMA.names)):
+    for batch in file.iter_batches(ROWS_PER_GROUP, columns=list(_SCHEMA.names)):
         tags, scores = batch["tags"], batch["scores"]
         of_image = scores.value_lengths().fill_null(0).to_numpy().astype(np.int64)
         if not np.array_equal(of_image, tags.value_lengths().fill_null(0).to_numpy()):
@@ -201,6 +214,8 @@ def _read_rows(
             raise ScoresError(f"{path}: more than {MAX_STORED:,} scores; split the file by images")
         found = _columns(path, tags.flatten(), column, known=names is not None)
         _refuse_repeated(path, found, of_image, len(column))
+        if batch["image_id"].null_count:
+            raise ScoresError(f"{path}: an image_id is missing; every row needs one")
         ids += [str(image) for image in batch["image_id"].to_pylist()]
         lengths.append(of_image)
         columns.append(found)

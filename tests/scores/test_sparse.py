@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from arena.base.errors import ArenaError, ScoresError
 from arena.scores.cut import Cut, Selection
+from arena.scores.matrix import Matrix
 from arena.scores.sparse import METADATA, read_sparse, write_sparse
 from arena.scores.store import Scores
 from arena.tags import TagSpace
@@ -58,6 +59,15 @@ def test_every_decision_above_the_stated_value_is_that_of_all_scores(seed: int, 
         assert not left_out.size or (left_out.max() <= row[some].min() and some.sum() == min(k, 6))
 
 
+def test_small_blocks_are_one_row_group(tmp_path: Path) -> None:
+    ids = tuple(map(str, range(40)))
+    parts = [np.full((20, 4), value, np.float32) for value in (0.25, 0.5)]
+    write_sparse(tmp_path / "s.parquet", Scores(ids, TAGS, Matrix(parts)), Selection(1))
+    assert pq.ParquetFile(tmp_path / "s.parquet").num_row_groups == 1
+    found = read_sparse(tmp_path / "s.parquet")
+    assert (found.image_ids, found.values.read()[:, 0].tolist()) == (ids, [0.25] * 20 + [0.5] * 20)
+
+
 def write(path: Path, ids: list[Any], tags: list[Any], scores: list[Any], facts: dict[str, Any] | None = None) -> Path:
     table = pa.table({"image_id": ids, "tags": pa.array(tags, pa.list_(pa.string())), "scores": scores})
     pq.write_table(table.replace_schema_metadata({METADATA: json.dumps(facts)} if facts is not None else None), path)
@@ -84,6 +94,7 @@ def test_a_file_of_another_tool_has_the_tags_that_occur(tmp_path: Path) -> None:
         (["x"], [["b"]], [[0.5]], {"tags": ["a"], "complete_above": 0}, "'b' is not in the file's own list"),
         (["x"], [["a"]], [[0.5]], {"tags": ["a"]}, "metadata: no field complete_above"),
         (["x"], [["a"]], [[0.5]], {"tags": ["a", "a"], "complete_above": 0}, "tag 'a' is listed twice"),
+        (["x", None], [["a"], []], [[0.5], []], None, "an image_id is missing"),
         (["x"], [["a"]], [[1]], None, "column scores holds list<"),
     ],
 )  # fmt: skip
