@@ -104,12 +104,15 @@ class Bench:
     def __init__(self, folder: Path, images: int) -> None:
         self.folder = folder.absolute()
         self.images = {kind: int(images * SHARE[kind]) for kind in SIDES}
+        self.datasets = {
+            kind: make_dataset(self.folder / f"{kind}-{number}", number, SIDES[kind])
+            for kind, number in self.images.items()
+        }
 
     def command(self, kind: str, workers: int = 1) -> tuple[str, ...]:
         """Return the arguments of the command for one dataset; it runs in the folder of the runs."""
-        dataset = make_dataset(self.folder / f"{kind}-{self.images[kind]}", self.images[kind], SIDES[kind])
         return (
-            "run", "-m", MODEL, "-d", str(dataset), "-o", "run", "--scores-only", "--device", "cpu", "--min-positives", "1",
+            "run", "-m", MODEL, "-d", str(self.datasets[kind]), "-o", "run", "--scores-only", "--device", "cpu", "--min-positives", "1",
             "--workers", str(workers),
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from arena.dataset.frozen import Truth
 from arena.dataset.judgements import Judgements, planned_probabilities
 from arena.evaluate.answers import agreement, error_rate, sampled_answers, useless
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
-from arena.evaluate.proxy import first_proxy, learnt_proxy, logits
+from arena.evaluate.proxy import RECORDED_AT_LEAST, first_proxy, learnt_proxy, logits
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.judged import Bools, ErrorRate, Estimated, JudgedCells, estimate_all
 from arena.metrics.judged_design import asking_intensity
@@ -77,6 +77,13 @@ class Cells:
         if self.prior is not None:
             return self.prior
         return first_proxy(self.labels, self._log_odds)
+
+    @property
+    def forecast_proxy(self) -> Floats:
+        """Proxies of a forecast of the number of answers: as many labels are missing as may be; float64 (images, tags)."""
+        if self.prior is not None:
+            return self.prior
+        return first_proxy(self.labels, self._log_odds, RECORDED_AT_LEAST)
 
     @cached_property
     def first_intensity(self) -> Floats:

@@ -64,12 +64,13 @@ class WavesOfPlan(NamedTuple):
 def forecast(cells: Cells, differences: Differences) -> Forecast:
     """Return the clear answers that differences of F1 between the first two models need, before any is given.
 
-    It assumes that the proxies are right and that no answer is wrong. That no answer is wrong is not known, so the uncertainty
-    that the repeated cells leave on it counts.
+    It assumes that the labels hold half of the positives, so that the number suffices if they hold more, and that no answer is
+    wrong. That no answer is wrong is not known, so the uncertainty that the repeated cells leave on it counts.
     """
-    proxy = cells.first_proxy
+    proxy = cells.forecast_proxy
     pair = list(cells.predicted.values())[:2]
-    return answers_needed(Outlook(pair, proxy, _image_errors(cells, proxy)), cells.first_intensity, differences)
+    intensity = asking_intensity(list(cells.predicted.values()), proxy)
+    return answers_needed(Outlook(pair, proxy, _image_errors(cells, proxy)), intensity, differences)
 
 
 def _image_errors(cells: Cells, proxy: Floats) -> tuple[float, float]:

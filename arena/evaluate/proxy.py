@@ -18,6 +18,10 @@ from arena.metrics.logistic import Logistic, fit_logistic
 RECORDED = 0.8
 """Share of the positives that are assumed to be recorded before any answer is given."""
 
+RECORDED_AT_LEAST = 0.5
+"""Share of the positives that a forecast of the number of answers assumes to be recorded: fewer recorded ones need more
+answers, and the number has to suffice."""
+
 OF_RECORDED = 0.97
 """Proxy of a recorded label before any answer."""
 
@@ -41,21 +45,21 @@ def logits(scores: NDArray[np.float32]) -> Floats:
     return np.asarray(np.log(inside / (1 - inside)))
 
 
-def first_proxy(labels: Bools, log_odds: Sequence[Floats], seed: int = 0) -> Floats:
+def first_proxy(labels: Bools, log_odds: Sequence[Floats], recorded: float = RECORDED) -> Floats:
     """Return the proxies before any answer; float64 (images, tags).
 
     Args:
         labels: bool (images, tags), as recorded.
         log_odds: float64 (images, tags) of each model, from `logits`.
-        seed: chooses the cells of the regression.
+        recorded: share of the positives that are assumed to be recorded, above 0.
     """
-    some = np.random.default_rng(seed).permutation(labels.size)[:TRAINED_ON]
+    some = np.random.default_rng(0).permutation(labels.size)[:TRAINED_ON]
     fitted = fit_logistic(np.column_stack([one.ravel()[some] for one in log_odds]), labels.ravel()[some])
     predictor = np.full(labels.shape, fitted.start)
     for weight, one in zip(fitted.weights, log_odds, strict=True):
         predictor += weight * one
-    recorded = _probability(predictor)
-    odds = (1 - RECORDED) / RECORDED * recorded / np.maximum(1 - recorded, 1e-6)
+    has_label = _probability(predictor)
+    odds = (1 - recorded) / recorded * has_label / np.maximum(1 - has_label, 1e-6)
     return np.where(labels, OF_RECORDED, np.minimum(odds / (1 + odds), MOST))
 
 
