@@ -112,8 +112,8 @@ class Bench:
     def command(self, kind: str, workers: int = 1) -> tuple[str, ...]:
         """Return the arguments of the command for one dataset; it runs in the folder of the runs."""
         return (
-            "run", "-m", MODEL, "-d", str(self.datasets[kind]), "-o", "run", "--scores-only", "--device", "cpu", "--min-positives", "1",
-            "--workers", str(workers),
+            "run", "-m", MODEL, "-d", str(self.datasets[kind]), "-o", "run", "--scores-only", "--device", "cpu",
+            "--min-positives", "1", "--workers", str(workers),
         )  # fmt: skip
 
     def place(self, name: str) -> Path:

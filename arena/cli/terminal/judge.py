@@ -27,7 +27,9 @@ def show_plan(plan: WrittenPlan, difference: float) -> None:
     if not math.isnan(plan.needed.macro):
         needed = f"clear answers that show a true difference of {difference:g} with 80 % power: {_numbers(plan.needed)}"
         if plan.again is None and math.isfinite(max(plan.needed)):
-            needed += "; a forecast for labels that hold half of the positives, and no wrong answer; the first wave measures both"
+            needed += (
+                "; a forecast for labels with half of the positives, and no wrong answer; the first wave checks both"
+            )
         console.print(needed, markup=False)
     if plan.again is not None:
         console.print(f"by the answers of the first wave: {_numbers(plan.again)}{_decides(plan)}", markup=False)
