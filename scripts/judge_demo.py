@@ -21,13 +21,14 @@ from arena.evaluate.judged import LABELS, Cells, Judged, estimate_judged, read_c
 from arena.evaluate.judged_plan import draw_plan
 from arena.evaluate.judged_summary import bounded
 from arena.metrics.intervals import resampled_interval
-from arena.metrics.judged import NO_CELLS, Estimated, estimate_all
+from arena.metrics.judged import NO_CELLS, Estimated
+from arena.metrics.judged_estimates import estimate_all
 from arena.pipeline.stored_run import StoredRun, read_stored_run
 
 HIDDEN = 0.3
 """Share of the positives that are removed."""
 
-SHOWN = ("macro_f1", "micro_f1")
+SHOWN = ("macro_f1", "micro_f1", "map")
 
 
 def hide(truth: Truth, seed: int) -> Truth:
@@ -70,8 +71,10 @@ def compare(run: StoredRun, budget: int, wrong: float, seed: int) -> tuple[dict[
     """Return the report as facts and as lines of Markdown."""
     cells = read_cells(hide(run.truth.truth, seed), run.entries, run.settings)
     labels = all_labels(run.truth.truth, cells)
-    before, by_pair = estimate_all(cells.predicted, cells.labels.astype(np.float64), NO_CELLS, cells.clusters)
-    truth, true_pair = estimate_all(cells.predicted, labels.astype(np.float64), NO_CELLS, cells.clusters)
+    (before, by_pair), (truth, true_pair) = (
+        estimate_all(cells.predicted, one.astype(np.float64), NO_CELLS, cells.clusters, scores=cells.scores)
+        for one in (cells.labels, labels)
+    )
     judged = judge(cells, labels, budget, wrong, seed)
     pair = next(iter(by_pair))
     rows = [

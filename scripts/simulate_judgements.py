@@ -27,7 +27,8 @@ from arena.base.errors import ArenaError
 from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.judged import Cells, estimate_judged
 from arena.evaluate.judged_plan import Differences, draw_plan, forecast
-from arena.metrics.judged import NO_CELLS, estimate_all
+from arena.metrics.judged import NO_CELLS
+from arena.metrics.judged_estimates import estimate_all
 
 Bools = NDArray[np.bool_]
 
@@ -38,7 +39,7 @@ micro F1."""
 MISSING = 0.3
 """Share of the positives without a recorded label."""
 
-METRICS = ("macro_f1", "micro_f1")
+METRICS = ("macro_f1", "micro_f1", "map")
 
 PEOPLE = {"sure": (0.0, 0.0), "errs": (0.03, 0.05)}
 """Simulated people: share of wrong answers, and of unclear ones."""
@@ -119,9 +120,13 @@ def truths(tags: int) -> dict[str, dict[str, float]]:
     """Return the true metrics of each model."""
     drawn_from, found = population(tags), {}
     for name, (tagger, threshold) in MODELS.items():
-        tp, fp = drawn_from.taggers[tagger].rates(np.full(tags, threshold, np.float32))
+        of_tagger = drawn_from.taggers[tagger]
+        tp, fp = of_tagger.rates(np.full(tags, threshold, np.float32))
         size = tp + fp + drawn_from.prevalence
-        found[name] = {"macro_f1": float((2 * tp / size).mean()), "micro_f1": float(2 * tp.sum() / size.sum())}
+        found[name] = {
+            "macro_f1": float((2 * tp / size).mean()), "micro_f1": float(2 * tp.sum() / size.sum()),
+            "map": float(of_tagger.average_precision.mean()),
+        }  # fmt: skip
     return found
 
 
@@ -166,7 +171,7 @@ def experiment(job: Job) -> Iterator[tuple[Row, Value]]:
     labels = recorded(job.labelling, sample.labels, scores, rng)
     predicted = {name: scores[name] >= np.float32(threshold) for name, (_, threshold) in MODELS.items()}
     cells = Cells(tuple(map(str, range(job.images))), tuple(map(str, range(job.tags))), labels, scores, predicted)
-    yield from _rows(job, "", 0, estimate_all(predicted, labels.astype(np.float64), NO_CELLS))
+    yield from _rows(job, "", 0, estimate_all(predicted, labels.astype(np.float64), NO_CELLS, scores=scores))
     for person in PEOPLE:
         for name, budget, differences in _plans(job, cells):
             first = draw_plan(cells, budget, job.seed, differences=differences).table

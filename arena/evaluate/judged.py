@@ -18,8 +18,9 @@ from arena.evaluate.answers import agreement, error_rate, sampled_answers, usele
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.proxy import RECORDED_AT_LEAST, first_proxy, learnt_proxy, logits
 from arena.metrics.counts import Floats, Integers
-from arena.metrics.judged import Bools, ErrorRate, Estimated, JudgedCells, estimate_all
+from arena.metrics.judged import Bools, ErrorRate, Estimated, JudgedCells
 from arena.metrics.judged_design import asking_intensity
+from arena.metrics.judged_estimates import estimate_all
 from arena.metrics.resamples import resampling_units
 from arena.metrics.thresholds import assign_folds
 from arena.results.recipe import Settings
@@ -208,7 +209,8 @@ def estimate_judged(cells: Cells, judgements: pd.DataFrame, plan: pd.DataFrame) 
     if problem := answers.problem or useless(errors):
         raise ArenaError(problem)
     predicted = {**cells.predicted, **({LABELS: cells.labels} if cells.prior is None else {})}
-    models, pairs = estimate_all(predicted, cells.proxy(found, errors.rate), found, cells.clusters, errors)
+    proxy = cells.proxy(found, errors.rate)
+    models, pairs = estimate_all(predicted, proxy, found, cells.clusters, errors, cells.scores)
     between = {pair: each for pair, each in pairs.items() if LABELS not in pair}
     alpha, repeated = agreement(of_plan)
     return Judged(answers.clear, answers.unclear, models, between, alpha, repeated, errors)

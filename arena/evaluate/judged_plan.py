@@ -17,7 +17,7 @@ from arena.dataset.judgements import Judgements, PlannedCells
 from arena.evaluate.answers import LEAST_ANSWERS, error_rate, has_gold, sampled_answers
 from arena.evaluate.judged import Cells, answers_to
 from arena.metrics.counts import Floats, Integers
-from arena.metrics.judged import NO_CELLS, Bools, ErrorRate, JudgedCells, estimate_all
+from arena.metrics.judged import NO_CELLS, Bools, ErrorRate, JudgedCells
 from arena.metrics.judged_design import (
     REPEATED,
     Forecast,
@@ -27,6 +27,7 @@ from arena.metrics.judged_design import (
     asking_intensity,
     inclusion_probabilities,
 )
+from arena.metrics.judged_estimates import estimate_all
 
 FIRST_WAVE = 0.3
 """Share of the answers that the first wave asks for."""

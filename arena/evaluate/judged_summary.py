@@ -33,7 +33,9 @@ from arena.metrics.judged import (
     pulls,
 )
 from arena.metrics.judged_design import answers_missing, answers_worth
-from arena.metrics.registry import HEADLINES, THRESHOLDED
+from arena.metrics.judged_estimates import RANKED
+from arena.metrics.judged_ranking import AveragePrecisionAtProxies, judged_map
+from arena.metrics.registry import HEADLINES
 from arena.metrics.significance import holm
 from arena.metrics.slices import SUPPORT_LABELS, support_band
 
@@ -97,6 +99,9 @@ def judged_summary(cells: Cells, judgements: Judgements, regimes: Regimes) -> di
     rows: list[dict[str, Any]] = []
     for regime, predicted in regimes:
         each = {name: AtProxies(one, proxy).answered(context.labels) for name, one in predicted.items()}
+        if regime == "own":  # the ranking depends on no threshold
+            for name in each:
+                each[name][RANKED] = judged_map(cells.scores[name], proxy, context.labels)
         for name, metrics in each.items():
             models[name]["regimes"][regime] = _levels(metrics, cells.clusters)
         of_regime = [row for pair in combinations(each, 2) for row in _pair(context, regime, pair, predicted, each)]
@@ -139,8 +144,8 @@ def bounded(one: Estimated) -> tuple[float, float, float]:
 
 def _levels(metrics: Mapping[str, Influence], clusters: Integers) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name in THRESHOLDED:
-        one = estimated(metrics[name], clusters)
+    for name, influence in metrics.items():
+        one = estimated(influence, clusters)
         value, low, high = bounded(one)
         found |= {name: value, f"{name}_low": low, f"{name}_high": high, f"{name}_standard_error": one.standard_error}
     return found
@@ -153,8 +158,8 @@ def _pair(
     """Yield a row for each metric: the difference of two models, and what the answers are worth for it."""
     first, second = pair
     pull = difference_of_pulls([pulls(predicted[name], context.proxy) for name in pair])
-    for figure in THRESHOLDED:
-        between = difference(each[first][figure], each[second][figure])
+    for figure, influence in each[first].items():
+        between = difference(influence, each[second][figure])
         one = estimated(between, context.cells.clusters)
         ends = resampled_interval(one.value, one.standard_error, math.inf)
         low, high = np.clip([ends.low, ends.high], -1.0, 1.0).tolist()
@@ -168,7 +173,7 @@ def _pair(
 
 def _worth(context: _Context, figure: str, pull: Pulls, one: Estimated, of_errors: float) -> dict[str, float]:
     """Return the effective number of answers of a difference of F1, and how many more decide; empty for other metrics."""
-    if figure not in HEADLINES:
+    if figure not in ("macro_f1", "micro_f1"):
         return {}
     wanted = max(LEAST_DIFFERENCE, abs(one.value))
     of_figure = pull.macro if figure == "macro_f1" else pull.micro
@@ -201,8 +206,12 @@ def _shifts(context: _Context) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for name, predicted in context.cells.predicted.items():
         at_proxies = AtProxies(predicted, context.proxy)
-        as_is, right = map(at_proxies.corrected, (context.as_answered, context.labels.change))
-        found[name] = {figure: as_is[figure].value - right[figure].value for figure in THRESHOLDED}
+        ranking = AveragePrecisionAtProxies(context.cells.scores[name], context.proxy, context.labels.change)
+        as_is, right = (
+            {**at_proxies.corrected(one), RANKED: ranking.corrected(one)}
+            for one in (context.as_answered, context.labels.change)
+        )
+        found[name] = {figure: one.value - right[figure].value for figure, one in as_is.items()}
     return found
 
 

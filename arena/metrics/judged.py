@@ -8,7 +8,7 @@ Wretman 1992, Model assisted survey sampling, chapter 6) of a ratio, or of a mea
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -311,33 +311,3 @@ def difference(first: Influence, second: Influence) -> Influence:
     """Return the first metric minus the second."""
     of_errors = first.of_errors - second.of_errors
     return Influence(first.value - second.value, first.by_image - second.by_image, of_errors)
-
-
-def estimate_all(
-    predicted: Mapping[str, Bools],
-    proxy: Floats,
-    cells: JudgedCells,
-    clusters: Integers | None = None,
-    errors: ErrorRate = NO_ERRORS,
-) -> tuple[dict[str, dict[str, Estimated]], dict[tuple[str, str], dict[str, Estimated]]]:
-    """Return the metrics of every model, and the differences of every pair of models, by judged truth.
-
-    Args:
-        predicted: model -> bool (images, tags).
-        proxy: float (images, tags).
-        cells: the answers.
-        clusters: as in `estimated`.
-        errors: how often the answers are wrong.
-    """
-    labels = answered_labels(proxy, cells, errors)
-    each = {name: AtProxies(one, proxy).answered(labels) for name, one in predicted.items()}
-    models = {name: {key: estimated(one, clusters) for key, one in found.items()} for name, found in each.items()}
-    names = list(each)
-    pairs = {
-        (first, second): {
-            key: estimated(difference(each[first][key], each[second][key]), clusters) for key in each[first]
-        }
-        for number, first in enumerate(names)
-        for second in names[number + 1 :]
-    }
-    return models, pairs

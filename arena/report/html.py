@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from arena.base.format import count, encodable, figure, moment, percent, plural, rate
 from arena.metrics.labels import LABEL_ISSUES_PER_TAG
-from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED, THRESHOLDED
+from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED
 from arena.report.page.curves import DIAGRAM_HEIGHT, DIAGRAM_WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.forest_plot import forest_plot
@@ -303,8 +303,8 @@ def environment() -> Environment:
     templates.filters.update(megabytes=megabytes)
     templates.filters.update(share=share_text)
     templates.globals.update(
-        judged_metrics=[METRICS[key] for key in THRESHOLDED],
         headlines=[METRICS[key] for key in HEADLINES],
+        metric_of=METRICS,
         sliced=[METRICS[key] for key in SLICED],
         tag_table=[METRICS[key] for key in TAG_TABLE],
         tested_metrics=[METRICS[key] for key in TESTED],

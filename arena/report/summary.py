@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from arena.base.format import UNDEFINED, clipped, count, escape_markdown, moment, plural, rate
-from arena.metrics.registry import HEADLINES, LEADERBOARD, METRICS, THRESHOLDED
+from arena.metrics.registry import HEADLINES, LEADERBOARD, METRICS
 from arena.report.markdown import bullets, code, folded, picture, table
 from arena.report.static_pictures import plots_of
 from arena.report.view import headline_view
@@ -17,6 +17,7 @@ from arena.report.view_model.forest import caption, forest
 from arena.report.view_model.judged import (
     BY_LABELS,
     BY_TRUTH,
+    JUDGED_METRICS,
     completeness,
     judged_contrasts,
     judged_facts,
@@ -96,13 +97,14 @@ def _judged(payload: Mapping[str, Any]) -> str:
     if not facts:
         return ""
     levels = judged_levels(payload)
-    header = ["model", "by", *(METRICS[key].short for key in THRESHOLDED)]
+    shown = list(levels[0].by_truth) if levels else []
+    header = ["model", "by", *(METRICS[key].short for key in shown)]
     rows = [
-        [clipped(one.name, _NAME_LENGTH), by, *(of[key].text for key in THRESHOLDED)]
+        [clipped(one.name, _NAME_LENGTH), by, *(of[key].text for key in shown)]
         for one in levels
         for by, of in ((BY_LABELS, one.by_labels), (BY_TRUTH, one.by_truth))
     ]
-    for one in judged_contrasts(payload, THRESHOLDED):
+    for one in judged_contrasts(payload, JUDGED_METRICS):
         name = f"{clipped(one.first, 30)} − {clipped(one.second, 30)}, {METRICS[one.figure].short}"
         worth = "" if one.effective is None else f"{count(one.effective)} effective answers"
         facts.append(": ".join([name, "; ".join(filter(None, [

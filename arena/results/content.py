@@ -108,8 +108,10 @@ _PUBLISHED = table_of(
     {f"{key}_tags": _MAYBE_COUNT for key in LEADERBOARD},
 )  # fmt: skip
 
+_ESTIMATE = ("", "_low", "_high", "_standard_error")
 _JUDGED_REGIME = table_of(
-    {f"{key}{end}": _MAYBE_NUMBER for key in THRESHOLDED for end in ("", "_low", "_high", "_standard_error")}
+    {f"{key}{end}": _MAYBE_NUMBER for key in THRESHOLDED for end in _ESTIMATE},
+    {f"map{end}": _MAYBE_NUMBER for end in _ESTIMATE},
 )
 _JUDGED_MODEL = table_of({"regimes": table_of(others=_JUDGED_REGIME)}, {"error_shift": table_of(others=_MAYBE_NUMBER)})
 _JUDGED_LABELS = table_of(

@@ -10,11 +10,11 @@ from arena.metrics.judged import (
     AtProxies,
     JudgedCells,
     corrections,
-    estimate_all,
     estimated,
     pulls,
 )
 from arena.metrics.judged_design import asking_intensity, inclusion_probabilities
+from arena.metrics.judged_estimates import estimate_all
 
 
 def world(seed: int, images: int = 40, tags: int = 5) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:

@@ -15,8 +15,8 @@ from arena.report.view_model.regimes import policy_name
 BY_LABELS, BY_TRUTH = "labels", "judged truth"
 """Names of the two sources of a metric."""
 
-JUDGED_HEADLINES = tuple(key for key in HEADLINES if key in THRESHOLDED)
-"""Headline metrics that answers can estimate."""
+JUDGED_METRICS = (*THRESHOLDED, "map")
+"""Metrics that answers can estimate; runs of earlier versions lack the last."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,16 @@ def judged_levels(payload: Mapping[str, Any]) -> list[JudgedLevel]:
         if own is None:
             return []
         by_labels = {}
-        for key in THRESHOLDED:
+        estimated = [key for key in JUDGED_METRICS if key in own]
+        for key in estimated:
             low, high = model["intervals"].get(key) or (None, None)
             by_labels[key] = Estimate(value_of(model, key), low, high)
-        by_truth = {key: Estimate(*(own[f"{key}{end}"] for end in ("", "_low", "_high"))) for key in THRESHOLDED}
+        by_truth = {key: Estimate(*(own[f"{key}{end}"] for end in ("", "_low", "_high"))) for key in estimated}
         found.append(JudgedLevel(model["name"], place % MODEL_STYLES, by_labels, by_truth))
     return found
 
 
-def judged_contrasts(payload: Mapping[str, Any], figures: Sequence[str] = JUDGED_HEADLINES) -> list[JudgedContrast]:
+def judged_contrasts(payload: Mapping[str, Any], figures: Sequence[str] = tuple(HEADLINES)) -> list[JudgedContrast]:
     """Return the differences of every pair of models, pair by pair."""
     by_labels = {(row["first"], row["second"], row["figure"]): row for row in payload["differences"]}
     found = []
@@ -161,8 +162,10 @@ def _sentence(one: JudgedContrast, payload: Mapping[str, Any]) -> str:
 
 def more_answers(one: JudgedContrast) -> str:
     """Return the clause on how many more answers would decide a difference."""
-    if one.wanted is None:
+    if one.truth.value is None:
         return "the difference is undefined"
+    if one.wanted is None:
+        return "no forecast of the number of answers"
     wanted = f"a difference of {figure(one.wanted)}"
     if one.more is None:
         return f"no number of answers would decide {wanted} on these images"
@@ -203,10 +206,10 @@ def _error_facts(judged: Mapping[str, Any]) -> Iterator[str]:
     shifts = []
     for name, model in judged.get("models", {}).items():
         shift = model.get("error_shift", {})
-        of = [f"{METRICS[key].title} by about {signed(shift[key])}" for key in JUDGED_HEADLINES if key in shift]
+        of = [f"{METRICS[key].title} by about {signed(shift[key])}" for key in HEADLINES if key in shift]
         shifts += [f"{listed(of)} ({clipped(name, 30)})"] if of else []
     for row in judged.get("differences", []):
-        if row["regime"] == "own" and row["figure"] in JUDGED_HEADLINES and row.get("error_shift") is not None:
+        if row["regime"] == "own" and row["figure"] in HEADLINES and row.get("error_shift") is not None:
             pair = f"{clipped(row['first'], 30)} − {clipped(row['second'], 30)}"
             shifts.append(
                 f"the difference {pair} in {METRICS[row['figure']].title} by about {signed(row['error_shift'])}"
@@ -267,9 +270,7 @@ def share_text(one: Estimate) -> str:
 def other_policies_judged(payload: Mapping[str, Any]) -> str:
     """Return the sentence on differences by judged truth under threshold policies other than `own`; empty without any."""
     rows = [
-        row
-        for row in _judged(payload).get("differences", [])
-        if row["regime"] != "own" and row["figure"] in JUDGED_HEADLINES
+        row for row in _judged(payload).get("differences", []) if row["regime"] != "own" and row["figure"] in HEADLINES
     ]
     if not rows:
         return ""
