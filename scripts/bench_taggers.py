@@ -85,7 +85,7 @@ def as_markdown(report: Report) -> str:
     for device, parts in report.items():
         costs = [cost_from_json(part["found"]) for name, part in parts.items() if name.startswith("model ")]
         lines += ["", f"## {device}", "", costs_markdown(costs) if costs else ""]
-        lines += _shared_lines(parts.get("shared input")) + _loop_lines(parts.get("loops"))
+        lines += _shared_lines(parts.get("shared input")) + loop_lines(parts.get("loops"))
     return "\n".join([*lines, "", "Made by `python scripts/bench_taggers.py`."]) + "\n"
 
 
@@ -101,19 +101,25 @@ def _shared_lines(part: Report | None) -> list[str]:
     ]  # fmt: skip
 
 
-def _loop_lines(part: Report | None) -> list[str]:
+def loop_lines(part: Report | None) -> list[str]:
+    """Return the lines of the report on the two scoring loops, from the part that `finish` kept."""
     if part is None:
         return []
     found, names = part["found"], " and ".join(part["settings"]["models"])
     peer = f"Pillow in {found['workers']} DataLoader workers, autocast on a GPU, one model after the other"
+    loops = {"reference": peer, "arena": "arena: decoded once, scores on disk"}
     ratio, difference = found["arena"] / found["reference"], found["largest_difference"]
     return [
-        "", f"{names} on {found['images']:,} of these files, from files to scores, batches of {found['batch_size']}:",
-        "", "| loop | images/s through all models |", "| --- | ---: |",
-        f"| {peer} | {found['reference']:.3g} |",
-        f"| arena: decoded once, scores on disk | {found['arena']:.3g} |",
-        "", f"Arena is {ratio:.2f} times as fast. The largest difference of a score is {difference:.1e}.",
+        "", f"{names} on {found['images']:,} JPEG files of {pictures.SIDE} px, from files to scores:",
+        "", "| loop | images/s through all models | time in which a network computes |", "| --- | ---: | ---: |",
+        *(f"| {title} | {found[loop]:.3g} | {_percent(found.get(f'{loop}_share'))} |" for loop, title in loops.items()),
+        "", f"Batches of {found['batch_size']}. Arena is {ratio:.2f} times as fast.",
+        f"The largest difference of a score is {difference:.1e}.",
     ]  # fmt: skip
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
 
 
 def device_of(requested: str) -> str:

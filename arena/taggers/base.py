@@ -1,6 +1,8 @@
 """The interface of every tagger, and the check of its output."""
 
-from typing import Protocol
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ Probabilities = NDArray[np.float32]
 class Tagger(Protocol):
     """A loaded image tagger.
 
+    It may have two further methods, which a run on CUDA uses: `begin`, see `begin_batch`, and `buffer`, see `batch_buffer`.
+
     Attributes:
         card: the model card.
         tags: the tags of the output columns, in order.
@@ -37,6 +41,36 @@ class Tagger(Protocol):
     def scores(self, batch: Pixels) -> Probabilities:
         """Return the probabilities of a batch, float32 (n, tags), in the order of `tags`."""
         ...
+
+
+class TimedScores(NamedTuple):
+    """Scores of one batch, and the network's time for them in seconds."""
+
+    values: Probabilities
+    seconds: float
+
+
+def begin_batch(tagger: Tagger, batch: Pixels) -> Callable[[], TimedScores]:
+    """Start a tagger on a batch, and return the function that waits for the scores.
+
+    A tagger with a method `begin(batch)`, which returns such a function, starts its device and returns at once. Any other
+    tagger computes the scores before this function returns.
+    """
+    if (begin := getattr(tagger, "begin", None)) is not None:
+        started: Callable[[], TimedScores] = begin(batch)
+        return started
+    start = time.perf_counter()
+    values = tagger.scores(batch)
+    found = TimedScores(values, time.perf_counter() - start)
+    return lambda: found
+
+
+def batch_buffer(tagger: Tagger, shape: tuple[int, ...]) -> Pixels:
+    """Return an uninitialised array for a batch; from that of a tagger with a method `buffer` its device can copy."""
+    if (buffer := getattr(tagger, "buffer", None)) is not None:
+        room: Pixels = buffer(shape)
+        return room
+    return np.empty(shape, np.uint8)
 
 
 def tagger_notes(tagger: Tagger) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """Score images with several taggers: each image is decoded once, and each distinct square is computed once.
 
 Threads decode ahead of the networks (Pillow releases the interpreter lock). The networks run one after another on each batch.
-A shard is stored as soon as it is complete.
+On CUDA the next batch is copied and started before the scores of this one are read, so that the device does not wait for the
+host. A shard is stored as soon as it is complete.
 """
 
 import hashlib
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +26,7 @@ from arena.images.in_flight import picture_in_flight
 from arena.scores.store import ScoreStore
 from arena.taggers.adapters.ensemble import Ensemble, members_of
 from arena.taggers.adapters.precomputed import Precomputed
-from arena.taggers.base import Pixels, Tagger, check_scores
+from arena.taggers.base import Pixels, Tagger, TimedScores, batch_buffer, begin_batch, check_scores
 from arena.taggers.base import Probabilities as Probabilities
 from arena.taggers.preprocess import square
 
@@ -83,25 +83,39 @@ class _Prepared(NamedTuple):
     reason: str
 
 
-@dataclass
-class _Shard:
-    """Scores of one shard, collected batch by batch, for each job."""
-
-    jobs: Sequence[ScoringJob]
-    values: list[list[np.ndarray]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.values = [[] for _ in self.jobs]
-        self.seconds = [0.0 for _ in self.jobs]
-
-
 class PlannedShard(NamedTuple):
     """A shard that this process is to score, by its number, and the jobs that lack it."""
 
     number: int
     jobs: Sequence[ScoringJob]
+
+
+@dataclass
+class _Shard:
+    """Scores of one shard, collected batch by batch, for each of its jobs."""
+
+    planned: PlannedShard
+    values: list[list[np.ndarray]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.values = [[] for _ in self.planned.jobs]
+        self.seconds = [0.0 for _ in self.planned.jobs]
+
+    def add(self, batch: "_Batch") -> None:
+        """Wait for the scores of a batch, and add them."""
+        self.skipped |= batch.skipped
+        for index, job in enumerate(self.planned.jobs if batch.images else ()):
+            timed = batch.score(job.tagger)
+            self.seconds[index] += timed.seconds
+            self.values[index].append(timed.values)
+
+    def store(self) -> None:
+        """Write the complete shard to the store of each job."""
+        for job, values, seconds in zip(self.planned.jobs, self.values, self.seconds, strict=True):
+            rows = np.concatenate(values) if values else np.empty((0, len(job.tagger.tags)), np.float32)
+            job.store.write(self.planned.number, rows, self.skipped, seconds=seconds, machine=job.machine)
 
 
 def missing_shards(jobs: Sequence[ScoringJob]) -> list[PlannedShard]:
@@ -150,11 +164,56 @@ def predict_scores(
     keep_freed_memory()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         prepared = _ahead(pool, tasks(), lead=2 * size + workers)
-        for image in prepared:
-            shard = begun.popleft()
-            images = chain([image], islice(prepared, sizes[shard.number] - 1))
-            _fill(shard.number, shard.jobs, images, size, advance)
-            finished(shard.number)
+        for step in _in_flight(_begun_batches(prepared, begun, sizes, size), _batches_ahead(jobs)):
+            step.shard.add(step.batch)
+            advance(step.images)
+            if step.last:
+                step.shard.store()
+                finished(step.shard.planned.number)
+
+
+class _Step(NamedTuple):
+    """A batch whose networks have been started, its shard, its number of images, and whether it is the shard's last."""
+
+    shard: _Shard
+    batch: "_Batch"
+    images: int
+    last: bool
+
+
+def _begun_batches(
+    prepared: Iterator[_Prepared], planned: deque[PlannedShard], sizes: Sequence[int], size: int
+) -> Iterator[_Step]:
+    """Yield every batch of every shard, with its networks started.
+
+    Args:
+        prepared: the images of all shards.
+        planned: the shards of these images, filled as their decoding begins.
+        sizes: number of images of each shard of the source.
+        size: images per batch.
+    """
+    for first in prepared:
+        shard = _Shard(planned.popleft())
+        left = sizes[shard.planned.number]
+        images = chain([first], islice(prepared, left - 1))
+        while batch := list(islice(images, size)):
+            left -= len(batch)
+            yield _Step(shard, _Batch(batch, [job.tagger for job in shard.planned.jobs]), len(batch), not left)
+
+
+def _batches_ahead(jobs: Sequence[ScoringJob]) -> int:
+    """Return the number of batches that are started before the scores of an earlier one are read: 1 on CUDA, else 0."""
+    return int(any(one.device.startswith("cuda") for job in jobs for one in members_of(job.tagger)))
+
+
+def _in_flight(steps: Iterator[_Step], ahead: int) -> Iterator[_Step]:
+    """Yield the steps in order; `ahead` further ones are started before each."""
+    waiting: deque[_Step] = deque()
+    for step in steps:
+        waiting.append(step)
+        if len(waiting) > ahead:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def score_picture(content: bytes, taggers: Sequence[Tagger]) -> list[Probabilities]:
@@ -170,7 +229,7 @@ def score_picture(content: bytes, taggers: Sequence[Tagger]) -> list[Probabiliti
     """
     preprocesses = {member.preprocess for one in taggers for member in members_of(one)}
     with picture_in_flight("image"):
-        batch = _Batch([_Prepared("image", _squares(content, preprocesses), "")])
+        batch = _Batch([_Prepared("image", _squares(content, preprocesses), "")], taggers)
     return [batch.score(one).values[0] for one in taggers]
 
 
@@ -207,51 +266,25 @@ def _auto_batch(tagger: Tagger) -> int:
     return AUTO_BATCH.get(tagger.device.partition(":")[0], AUTO_BATCH["cpu"])
 
 
-def _fill(
-    number: int, jobs: Sequence[ScoringJob], images: Iterator[_Prepared], size: int, advance: Callable[[int], None]
-) -> None:
-    """Score one shard and store it.
+class _Batch:
+    """One batch of images. Each square is stacked once and each network runs once, also if an ensemble shares it.
 
     Args:
-        number: the shard's.
-        size: images per batch.
+        images: readable images, and skipped ones.
+        taggers: their networks are started at once.
     """
-    shard = _Shard(jobs)
-    while batch := list(islice(images, size)):
-        shard.skipped |= {image.image_id: image.reason for image in batch if image.reason}
-        if readable := [image for image in batch if not image.reason]:
-            _score_batch(shard, readable)
-        advance(len(batch))
-    for job, values, seconds in zip(jobs, shard.values, shard.seconds, strict=True):
-        rows = np.concatenate(values) if values else np.empty((0, len(job.tagger.tags)), np.float32)
-        job.store.write(number, rows, shard.skipped, seconds=seconds, machine=job.machine)
 
-
-def _score_batch(shard: _Shard, images: Sequence[_Prepared]) -> None:
-    """Run every job's network on one batch."""
-    batch = _Batch(images)
-    for index, job in enumerate(shard.jobs):
-        timed = batch.score(job.tagger)
-        shard.seconds[index] += timed.seconds
-        shard.values[index].append(timed.values)
-
-
-class _Timed(NamedTuple):
-    """Scores of one batch, and the networks' time for them in seconds."""
-
-    values: Probabilities
-    seconds: float
-
-
-class _Batch:
-    """One batch of images. Each square is stacked once and each network runs once, also if an ensemble shares it."""
-
-    def __init__(self, images: Sequence[_Prepared]) -> None:
-        self.images = images
+    def __init__(self, images: Sequence[_Prepared], taggers: Sequence[Tagger]) -> None:
+        self.images = [image for image in images if not image.reason]
+        self.skipped = {image.image_id: image.reason for image in images if image.reason}
         self.pixels: dict[Preprocess, Pixels] = {}
-        self.done: dict[int, _Timed] = {}
+        self.done: dict[int, TimedScores] = {}
+        self.begun: dict[int, Callable[[], TimedScores]] = {}
+        for one in (member for tagger in taggers for member in members_of(tagger)) if self.images else ():
+            if id(one) not in self.begun and not isinstance(one, Precomputed):
+                self.begun[id(one)] = begin_batch(one, self._stack(one))
 
-    def score(self, tagger: Tagger) -> _Timed:
+    def score(self, tagger: Tagger) -> TimedScores:
         """Return a tagger's checked scores; an ensemble's time is the sum of its members', including shared members."""
         if id(tagger) not in self.done:
             found = self._compute(tagger)
@@ -259,21 +292,20 @@ class _Batch:
             self.done[id(tagger)] = found._replace(values=values)
         return self.done[id(tagger)]
 
-    def _compute(self, tagger: Tagger) -> _Timed:
+    def _compute(self, tagger: Tagger) -> TimedScores:
         if isinstance(tagger, Precomputed):
-            return _Timed(tagger.look_up([image.image_id for image in self.images]), 0.0)
+            return TimedScores(tagger.look_up([image.image_id for image in self.images]), 0.0)
         if isinstance(tagger, Ensemble):
             parts = [self.score(member) for member in tagger.members]
-            return _Timed(tagger.mean([part.values for part in parts]), sum(part.seconds for part in parts))
-        pixels = self._stack(tagger.preprocess)
-        start = time.perf_counter()
-        values = tagger.scores(pixels)
-        return _Timed(values, time.perf_counter() - start)
+            return TimedScores(tagger.mean([part.values for part in parts]), sum(part.seconds for part in parts))
+        return self.begun.pop(id(tagger))()
 
-    def _stack(self, preprocess: Preprocess) -> Pixels:
-        if preprocess not in self.pixels:
-            self.pixels[preprocess] = np.stack([image.squares[preprocess] for image in self.images])
-        return self.pixels[preprocess]
+    def _stack(self, tagger: Tagger) -> Pixels:
+        if tagger.preprocess not in self.pixels:
+            squares = [image.squares[tagger.preprocess] for image in self.images]
+            room = batch_buffer(tagger, (len(squares), *squares[0].shape))
+            self.pixels[tagger.preprocess] = np.stack(squares, out=room)
+        return self.pixels[tagger.preprocess]
 
 
 def _prepare(source: ImageSource, row: int, preprocesses: set[Preprocess]) -> _Prepared:

@@ -70,6 +70,32 @@ NETWORKS: dict[str, Callable[[Path], None]] = {
 """Name -> function that writes the folder."""
 
 
+def export_onnx(folder: Path, source: Path) -> Path:
+    """Return a folder with the ONNX graph of a timm network in SmilingWolf's layout; write it if missing.
+
+    Args:
+        folder: the folder to return.
+        source: folder of the network, as `write_timm` writes it.
+    """
+    if (folder / "model.onnx").exists():
+        return folder
+    import numpy as np
+    import timm
+    from demo_training.export import write_onnx
+    from demo_training.vocabulary import Vocabulary
+    from safetensors.torch import load_file
+
+    config = json.loads((source / "config.json").read_text())
+    size = config["pretrained_cfg"]["input_size"][-1]
+    network = timm.create_model(config["architecture"], num_classes=config["num_classes"], **config["model_args"])
+    network.load_state_dict(load_file(source / "model.safetensors"))
+    names = tuple(f"tag_{tag}" for tag in range(config["num_classes"]))
+    tags = Vocabulary(names, names, (0,) * len(names), ("general",) * len(names))
+    probe = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
+    write_onnx(folder, network.eval(), tags, probe)
+    return folder
+
+
 def make_folder(name: str, build: Path) -> Path:
     """Return the folder of a network; write it if missing. The weights come last, so an incomplete folder counts as missing."""
     folder = build / name

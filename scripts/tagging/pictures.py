@@ -1,9 +1,12 @@
 """Images of a size that is typical of image boards: drawings of the demo set, enlarged and saved as JPEG."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
+from arena.base.cores import usable_cores
 from arena.base.files import open_whole
 from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
@@ -18,9 +21,14 @@ def make_pictures(folder: Path, number: int) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     sources = read_frozen(find_dataset("demo")).paths
     paths = [folder / f"{place:05d}.jpg" for place in range(number)]
-    for place, path in enumerate(paths):
-        if not path.exists():
-            _write(sources[place % len(sources)], path, quality=92 - place // len(sources))
+    missing = [
+        partial(_write, sources[place % len(sources)], path, quality=92 - place // len(sources))
+        for place, path in enumerate(paths)
+        if not path.exists()
+    ]
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        for written in [pool.submit(write) for write in missing]:
+            written.result()
     return paths
 
 

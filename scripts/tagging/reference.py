@@ -5,8 +5,10 @@ model after the other under autocast. Arena decodes in threads, shares squares b
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,20 +69,69 @@ def arena(paths: Sequence[Path], taggers: Sequence[TorchTagger], batch_size: int
         return [np.array(read_store(job.store.folder).values.read()) for job in run.jobs]
 
 
+@contextmanager
+def network_clock(taggers: Sequence[TorchTagger]) -> Iterator[Callable[[], float]]:
+    """Measure the networks of some taggers in the block; yield a function that returns the seconds of all their batches.
+
+    On CUDA the time of a batch is that between two events on the device, before the first and after the last operation.
+    """
+    times: list[tuple[Any, Any]] = []
+
+    def now(tagger: TorchTagger) -> Any:
+        if not tagger.device.startswith("cuda"):
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event.record()
+        return event
+
+    def seconds() -> float:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds_of = (
+            end - start if isinstance(start, float) else start.elapsed_time(end) / 1000 for start, end in times
+        )
+        return float(sum(seconds_of))
+
+    hooks = []
+    for tagger in taggers:
+        begun: list[Any] = []
+        hooks += [
+            tagger.network.register_forward_pre_hook(lambda *_, one=tagger, begun=begun: begun.append(now(one))),
+            tagger.network.register_forward_hook(
+                lambda *_, one=tagger, begun=begun: times.append((begun.pop(), now(one)))
+            ),
+        ]
+    try:
+        yield seconds
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 def compare(
     paths: Sequence[Path], taggers: Sequence[TorchTagger], *, batch_size: int, workers: int = WORKERS
 ) -> dict[str, float]:
-    """Return images per second of both loops over all models, and the largest difference of a score."""
+    """Return images per second of both loops over all models, and the largest difference of a score.
+
+    The `share`s are those of the time in which a network computes.
+    """
     for tagger in taggers:  # warm up, so that neither loop pays for the first call
         tagger.scores(np.zeros((batch_size, tagger.preprocess.size, tagger.preprocess.size, 3), np.uint8))
-    start = time.perf_counter()
-    theirs = reference(paths, taggers, batch_size, workers)
-    between = time.perf_counter()
-    ours = arena(paths, taggers, batch_size)
-    end = time.perf_counter()
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(theirs, ours, strict=True))
+    found: dict[str, list[np.ndarray]] = {}
+    speed: dict[str, float] = {}
+    loops: dict[str, Callable[[], list[np.ndarray]]] = {
+        "reference": lambda: reference(paths, taggers, batch_size, workers),
+        "arena": lambda: arena(paths, taggers, batch_size),
+    }
+    for name, loop in loops.items():
+        with network_clock(taggers) as seconds:
+            start = time.perf_counter()
+            found[name] = loop()
+            wall = time.perf_counter() - start
+            speed |= {name: len(paths) / wall, f"{name}_share": seconds() / wall}
+    pairs = zip(found["reference"], found["arena"], strict=True)
+    difference = max(float(np.abs(a - b).max()) for a, b in pairs)
     return {
-        "images": len(paths), "models": len(taggers), "workers": workers, "batch_size": batch_size,
-        "reference": len(paths) / (between - start), "arena": len(paths) / (end - between),
+        "images": len(paths), "models": len(taggers), "workers": workers, "batch_size": batch_size, **speed,
         "largest_difference": difference,
     }  # fmt: skip

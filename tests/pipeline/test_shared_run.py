@@ -129,15 +129,15 @@ def test_two_runs_at_once_make_what_one_makes(
     onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models, written, scored = [f"wd={onnx_folder.folder}"], list[Path](), list[int]()
-    original, fill = write_run, predict._fill
+    original, store = write_run, predict._Shard.store
 
     def write(folder: Path, *given: Any, **named: Any) -> Any:
         written.append(folder)
         return original(folder, *given, **named)
 
-    def counted(number: int, *given: Any) -> None:
-        scored.append(number)
-        fill(number, *given)
+    def counted(shard: Any) -> None:
+        scored.append(shard.planned.number)
+        store(shard)
 
     def run(folder: str, **how: Any) -> Path:
         return pipeline.run_benchmark(
@@ -145,7 +145,7 @@ def test_two_runs_at_once_make_what_one_makes(
         )
 
     monkeypatch.setattr(pipeline, "write_run", write)
-    monkeypatch.setattr(predict, "_fill", counted)
+    monkeypatch.setattr(predict._Shard, "store", counted)
     run("alone")
     assert sorted(scored) == list(range(5))
     scored.clear()

@@ -25,6 +25,7 @@ TINY = {
     "bench_copies": "copies",
     "bench_counting": "counting",
     "bench_duplicates": "duplicates",
+    "bench_gpu": "gpu",
     "bench_hashing": "hashing",
     "bench_input": "input",
     "bench_joytag_size": "joytag_size",

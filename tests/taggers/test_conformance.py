@@ -13,7 +13,7 @@ from arena import taggers
 from arena.base.errors import ArenaError, WeightsError
 from arena.cards import find_model
 from arena.images.decode import decode
-from arena.taggers.base import Tagger, check_scores
+from arena.taggers.base import Tagger, batch_buffer, begin_batch, check_scores
 from arena.taggers.conformance import CHECKS, check
 from arena.taggers.preprocess import square
 
@@ -57,6 +57,20 @@ def test_every_adapter_keeps_the_interface(any_folder: Path, device: str) -> Non
     outcomes = list(check(find_model(f"x={any_folder}"), device=device))
     assert [outcome for outcome in outcomes if not outcome.passed] == []
     assert [outcome.name for outcome in outcomes] == ["loads", *CHECKS]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_batches_that_are_started_together_score_as_one_after_the_other(any_folder: Path, device: str) -> None:
+    tagger = load(any_folder, device=device)
+    batches = [batch(tagger, images) for images in (3, 2)]
+    rooms = [batch_buffer(tagger, pixels.shape) for pixels in batches]
+    for room, pixels in zip(rooms, batches, strict=True):
+        room[:] = pixels
+    waits = [begin_batch(tagger, room) for room in rooms]
+    for wait, pixels in zip(waits, batches, strict=True):
+        timed = wait()
+        np.testing.assert_array_equal(timed.values, tagger.scores(pixels))
+        assert 0 < timed.seconds < 60
 
 
 @pytest.mark.parametrize("count", [-1, 1])

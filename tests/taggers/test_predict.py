@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from arena.cards import ModelCard, Preprocess
 from arena.images.decode import decode, decode_on
 from arena.scores.store import ScoreStore, read_store
 from arena.taggers import predict as module
+from arena.taggers.base import TimedScores
 from arena.taggers.predict import ImageSource, ScoringJob, predict_scores
 from arena.taggers.preprocess import square
 from arena.tags import TagSpace
@@ -89,6 +91,43 @@ def test_a_tagger_sees_what_its_card_says_behind_transparency(source: ImageSourc
     white, black = (read_store(tmp_path / tagger.card.name).values.read() for tagger in taggers)
     assert (white == 1).all()
     assert (black == 0).all()
+
+
+class Started(MeanColour):
+    """A tagger that starts a batch at once and computes it when its scores are read, as a device does."""
+
+    def __init__(self, name: str, device: str) -> None:
+        super().__init__(name)
+        self.device = device
+        self.order: list[str] = []
+
+    def begin(self, batch: np.ndarray) -> Callable[[], TimedScores]:
+        self.order.append("begin")
+
+        def wait() -> TimedScores:
+            self.order.append("read")
+            return TimedScores(self.scores(batch), 0.5)
+
+        return wait
+
+
+@pytest.mark.parametrize(
+    ("device", "order"), [("cpu", "begin read begin read begin read"), ("cuda:0", "begin begin read begin read read")]
+)
+def test_on_cuda_the_next_batch_is_started_before_this_one_is_read(
+    source: ImageSource, tmp_path: Path, device: str, order: str
+) -> None:
+    """Ten images are shards of 4, 4 and 2: one batch each."""
+    plain, started = MeanColour("plain"), Started("started", device)
+    finished: list[int] = []
+    jobs = [job(source, tmp_path, tagger) for tagger in (plain, started)]
+    predict_scores(source, jobs, batch_size=4, finished=finished.append)
+    assert started.order == order.split()
+    assert finished == [0, 1, 2]
+    for number in range(3):
+        shards = [(tmp_path / name / f"{number:05d}.npy").read_bytes() for name in ("plain", "started")]
+        assert shards[0] == shards[1]
+    assert read_store(tmp_path / "started").seconds == 0.5 * 3
 
 
 def test_only_missing_shards_are_computed(source: ImageSource, tmp_path: Path) -> None:
