@@ -267,7 +267,7 @@ def report(
         f"# F1 by judged truth: {experiments} experiments of each kind of labels",
         "",
         f"{size.images:,} images, {size.tags} tags; {100 * MISSING:.0f} % of the positives have no label.",
-        f"A - B is truly {true['macro_f1']:+.4f} (macro F1) and {true['micro_f1']:+.4f} (micro F1).",
+        f"A - B is truly {true['macro_f1']:+.4f} (macro F1), {true['micro_f1']:+.4f} (micro F1) and {true['map']:+.4f} (mAP).",
         f"{machine_line(machine)} {seconds / 60:.0f} CPU minutes.", "",
         "`errs`: 3 % of the answers are wrong and 5 % unclear. `answers`: clear answers, on average; 0 is by labels alone.",
         "`N macro` and `N micro`: a plan for the true difference of macro F1 or of micro F1 at 80 % power; `forecast` is its",
