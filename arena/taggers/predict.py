@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from arena.base import provenance
 from arena.base.cores import usable_cores
 from arena.base.errors import ScoresError, UnreadableImageError
 from arena.base.memory import keep_freed_memory
@@ -65,6 +66,15 @@ class ImageSource:
         """The identifiers, split into shards of `SHARD_IMAGES`."""
         ids = iter(self.image_ids)
         return list(iter(lambda: tuple(islice(ids, SHARD_IMAGES)), ()))
+
+
+def scores_key(facts: Mapping[str, Any], source: ImageSource) -> str:
+    """Return the key of the store of a model's scores of some images.
+
+    Args:
+        facts: what identifies the model, from `taggers.identify`.
+    """
+    return provenance.digest({**facts, "images": source.digest})
 
 
 class ScoringJob(NamedTuple):
