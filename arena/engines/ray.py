@@ -38,6 +38,9 @@ _QUEUED = 2
 _ATTEMPTS = 3
 """Actors that may fail with one shard, or on one node, before no other is tried."""
 
+_ENDED = "its process or its node has ended"
+"""Why an actor failed, if Ray has lost it."""
+
 _LOOK_S = 2.0
 """Time in seconds between two looks at the nodes of the cluster."""
 
@@ -60,7 +63,7 @@ class ShardWorker:
         self._hardware, self._source = hardware, source
         self._taggers: dict[str, Tagger] = {}
         self._jobs: dict[str, ScoringJob] = {}
-        self._queue: queue.Queue[_Asked] = queue.Queue()
+        self._queue: queue.Queue[_Asked | None] = queue.Queue()
 
     def load(self, card: ModelCard) -> Loaded:
         """Load a tagger, and return its description."""
@@ -68,8 +71,8 @@ class ShardWorker:
         self._taggers[card.name] = found.tagger
         return found._replace(tagger=RemoteTagger.of(found.tagger))
 
-    def open(self, task: WorkerTask) -> str:
-        """Load the taggers that are not loaded yet, and open their stores. Return the name of the node.
+    def open(self, task: WorkerTask) -> None:
+        """Load the taggers that are not loaded yet, and open their stores.
 
         Raises:
             ScoresError: the files of a model on this node are not those of the driver.
@@ -88,7 +91,6 @@ class ShardWorker:
                 self._taggers[card.name], store, device_name(self._taggers[card.name].device)
             )
         threading.Thread(target=self._score_always, args=(task.batch_size,), daemon=True).start()
-        return socket.gethostname()
 
     def score(self, number: int, names: Sequence[str]) -> None:
         """Score a shard with some of the models, and store it. Other shards may be asked for meanwhile."""
@@ -96,30 +98,32 @@ class ShardWorker:
         self._queue.put(asked)
         asked.done.result()
 
-    def messages(self) -> LibraryMessages:
-        """Return the messages of image libraries so far."""
+    def close(self) -> LibraryMessages:
+        """End the work, and return the messages of image libraries."""
+        self._queue.put(None)
+        self._context.close()
         return self._messages
 
     def _score_always(self, batch_size: int | None) -> None:
-        """Score what is in the queue; while there is more in it, decoding goes on from one shard to the next."""
-        while True:
+        """Score what is in the queue, until None is in it."""
+        while (first := self._queue.get()) is not None:
             begun: dict[int, Future[None]] = {}
-
-            def asked(first: "_Asked", begun: dict[int, Future[None]] = begun) -> Iterator[PlannedShard]:
-                one: _Asked | None = first
-                while one is not None:
-                    begun[one.shard.number] = one.done
-                    yield one.shard
-                    one = None if self._queue.empty() else self._queue.get()
-
             try:
                 predict_scores(
-                    self._source, list(self._jobs.values()), batch_size=batch_size, shards=asked(self._queue.get()),
+                    self._source, list(self._jobs.values()), batch_size=batch_size, shards=self._asked(first, begun),
                     finished=lambda number, begun=begun: begun.pop(number).set_result(None),  # type: ignore[misc]
                 )  # fmt: skip
             except Exception as error:
                 for done in begun.values():
                     done.set_exception(ScoresError(failure_of(error)))
+
+    def _asked(self, first: "_Asked", begun: "dict[int, Future[None]]") -> Iterator[PlannedShard]:
+        """Yield a shard and those behind it in the queue, so that decoding goes on from one to the next."""
+        one: _Asked | None = first
+        while one is not None:
+            begun[one.shard.number] = one.done
+            yield one.shard
+            one = None if self._queue.empty() else self._queue.get()
 
 
 class _Asked(NamedTuple):
@@ -134,7 +138,9 @@ class _Actor:
     """An actor as the driver knows it.
 
     Attributes:
-        opening: the call that opens it; None once it is open.
+        node: identifier of the node that it was started for.
+        opening: the call that opens it; None before and after.
+        is_open: whether it takes shards.
         running: its calls and their shards.
     """
 
@@ -142,7 +148,6 @@ class _Actor:
     node: str
     opening: Any = None
     is_open: bool = False
-    host: str = ""
     running: dict[Any, PlannedShard] = field(default_factory=dict)
 
 
@@ -235,8 +240,8 @@ class RayCluster:
                 if isinstance(error.cause, ArenaError):
                     raise type(error.cause)(str(error.cause)) from None
                 raise
-            except self._ray.exceptions.RayError as error:
-                self._drop(actor, _first_line(error))
+            except self._ray.exceptions.RayError:
+                self._drop(actor, _ENDED)
 
     def _loaded(self, call: Any) -> Loaded:
         """Wait for a call that loads a tagger, and return its result."""
@@ -270,7 +275,7 @@ class RayCluster:
 
     def end(self) -> None:
         """Collect the messages of the actors, and end them."""
-        calls = [actor.handle.messages.remote() for actor in self._actors if actor.is_open]
+        calls = [actor.handle.close.remote() for actor in self._actors if actor.is_open]
         done, _ = self._ray.wait(calls, num_returns=len(calls), timeout=_LOOK_S) if calls else ([], [])
         for call in done:
             try:
@@ -347,8 +352,8 @@ class RayCluster:
             self._ray.get(call)
         except self._ray.exceptions.RayTaskError as error:
             return str(error.cause) if isinstance(error.cause, ArenaError) else failure_of(error.cause)
-        except self._ray.exceptions.RayError as error:
-            return _first_line(error)
+        except self._ray.exceptions.RayError:
+            return _ENDED
         return ""
 
     def _drop(self, actor: _Actor, failure: str) -> None:
@@ -356,7 +361,7 @@ class RayCluster:
         self._failures[actor.node] += 1
         self._reason = failure
         self._actors.remove(actor)
-        self._progress.note(f"a Ray actor failed, and others score its images: {failure}")
+        self._progress.note(f"an actor on Ray node {actor.node[:8]} failed, and others score its images: {failure}")
         self._ray.kill(actor.handle)
         self._looked = 0.0
 
@@ -401,7 +406,3 @@ class RayCluster:
 
     def _open(self, actor: _Actor) -> None:
         actor.opening = actor.handle.open.remote(self._task)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
