@@ -8,7 +8,6 @@ import pytest
 from ..conftest import Wd, arena_here
 from ..object_store import STORES, Bucket, opened_bucket
 
-
 pytestmark = pytest.mark.usefixtures("no_plots")
 
 
