@@ -27,14 +27,14 @@ _OBSTORE = ("s3", "gs", "az")
 
 
 def as_path(text: str | os.PathLike[str]) -> Path:
-    """Return the path of a text; that of a URL is a `RemotePath`.
+    """Return the path of a text; that of a URL is a `RemotePath`, also if pathlib has merged its two slashes.
 
     >>> as_path("images/1.png")
     PosixPath('images/1.png')
     >>> print(as_path("s3://bucket/images") / "1.png")
     s3://bucket/images/1.png
     """
-    return RemotePath(text) if "://" in str(text) else Path(text)
+    return RemotePath(text) if _URL.fullmatch(str(text)) else Path(text)
 
 
 def readable(path: Path) -> Path | io.BytesIO:
@@ -89,6 +89,10 @@ class RemotePath(PosixPath):
             ArenaError: the store cannot be read.
         """
         return bytes(_ask(self, lambda store: store.cat_file(str(self))))
+
+    def read_range(self, offset: int, length: int) -> bytes:
+        """Return a part of a file, by one request; shorter if the file ends before it does. Errors as in `read_bytes`."""
+        return bytes(_ask(self, lambda store: store.cat_file(str(self), start=offset, end=offset + length)))
 
     def open(
         self, mode: str = "r", buffering: int = -1, encoding: str | None = None, errors: str | None = None,

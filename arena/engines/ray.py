@@ -5,6 +5,7 @@ another one. The actors write to the stores, which are the only checkpoint, so a
 """
 
 import queue
+import re
 import signal
 import socket
 import threading
@@ -37,6 +38,11 @@ _QUEUED = 2
 
 _ATTEMPTS = 3
 """Actors that may fail with one shard, or on one node, before no other is tried."""
+
+_CONNECT_S = 10.0
+"""Time in seconds to wait for the address of a cluster."""
+
+_HOST = re.compile(r"([\w.-]+):(\d{1,5})")
 
 _ENDED = "its process or its node has ended"
 """Why an actor failed, if Ray has lost it."""
@@ -184,8 +190,10 @@ def ray_cluster(address: str, device: str, workers: int, progress: Progress) -> 
 def _connect(ray: Any, address: str) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     try:
+        if host := _HOST.fullmatch(address):  # Ray itself tries for minutes
+            socket.create_connection((host[1], int(host[2])), _CONNECT_S).close()
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", namespace="arena")
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ArenaError(
             f"--engine ray --address {address}: no Ray cluster answers ({reason}); start one with: ray start --head"

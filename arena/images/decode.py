@@ -299,6 +299,8 @@ def _read(
 ) -> DecodedImage:
     """Decode an image to mode RGB, or RGBA if it has transparent pixels; with `grey`, the result may be in mode L."""
     with picture_in_flight("image" if isinstance(source, bytes) else str(source)):
+        if isinstance(source, RemotePath):
+            source = read_image_file(source)
         try:
             return _read_as_it_is(source, policy, least_side=least_side, grey=grey)
         except UnreadableImageError as error:

@@ -28,12 +28,14 @@ def test_the_text_of_a_path_is_its_url(url: str) -> None:
     assert str(path.parent / path.name) == url
     assert path.resolve() == path.absolute() == path.expanduser() == pickle.loads(pickle.dumps(path)) == path
     assert path.is_absolute()
-    assert type(as_path(Path("s3"))) is type(Path())
+    assert as_path(Path(url)) == path
+    assert [type(as_path(text)) for text in ("s3", "c:/x", "images/a:/b")] == [type(Path())] * 3
 
 
 def test_a_file_is_read_by_every_method_of_a_path(bucket: Bucket) -> None:
     path = bucket.write("folder/a.txt", "ü\r\nb".encode())
     assert path.read_bytes() == readable(path).read() == "ü\r\nb".encode()  # type: ignore[union-attr]
+    assert (path.read_range(2, 3), path.read_range(4, 9)) == (b"\r\nb", b"b")  # type: ignore[attr-defined]
     assert path.read_text(encoding="utf-8") == "ü\nb"
     assert (path.exists(), path.is_file(), path.is_dir(), path.stat().st_size) == (True, True, False, 5)
     with path.open("rb") as file:

@@ -21,14 +21,14 @@ def test_a_run_reads_a_dataset_in_a_store_as_one_on_disk(
     bucket: Bucket, onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     remote = bucket.copy(drawn_dataset)
-    command = ("run", "-m", f"wd={onnx_folder.folder}", "--bootstrap", 0)
+    command = ("run", "-m", f"wd={onnx_folder.folder}", "--bootstrap", 0, "--thumbnails", "all")
     for name, dataset in (("here", drawn_dataset), ("there", remote)):
         done = arena_here(*command, "-d", dataset, "-o", tmp_path / name)
         assert done.returncode == 0, done.stderr
     here, there = tmp_path / "here", tmp_path / "there"
     for name in ("per_tag.parquet", "summary.json", "scores/wd/00000.npy"):
         assert (here / name).read_bytes() == (there / name).read_bytes(), name
-    pictures = [sorted(path.name for path in folder.glob("thumbnails/**/*.*")) for folder in (here, there)]
+    pictures = [sorted(path.name for path in folder.glob("thumbnails/*.webp")) for folder in (here, there)]
     assert pictures[0] == pictures[1] != []
     again = arena_here(*command, "-d", remote, "-o", there, "--scores-only")
     assert (again.returncode, "all scores exist already" in again.stderr) == (0, True), again.stderr
