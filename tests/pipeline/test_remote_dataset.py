@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from arena.images.decode import decode
 
 from ..conftest import Wd, arena_here
 from ..object_store import STORES, Bucket, opened_bucket
@@ -21,15 +24,15 @@ def test_a_run_reads_a_dataset_in_a_store_as_one_on_disk(
     bucket: Bucket, onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     remote = bucket.copy(drawn_dataset)
-    command = ("run", "-m", f"wd={onnx_folder.folder}", "--bootstrap", 0, "--thumbnails", "all")
+    command = ("run", "-m", f"wd={onnx_folder.folder}", "--bootstrap", 0)
     for name, dataset in (("here", drawn_dataset), ("there", remote)):
         done = arena_here(*command, "-d", dataset, "-o", tmp_path / name)
         assert done.returncode == 0, done.stderr
     here, there = tmp_path / "here", tmp_path / "there"
     for name in ("per_tag.parquet", "summary.json", "scores/wd/00000.npy"):
         assert (here / name).read_bytes() == (there / name).read_bytes(), name
-    pictures = [sorted(path.name for path in folder.glob("thumbnails/*.webp")) for folder in (here, there)]
-    assert pictures[0] == pictures[1] != []
+    for path in sorted(drawn_dataset.glob("images/*"))[:3]:
+        np.testing.assert_array_equal(decode(remote / "images" / path.name), decode(path))
     again = arena_here(*command, "-d", remote, "-o", there, "--scores-only")
     assert (again.returncode, "all scores exist already" in again.stderr) == (0, True), again.stderr
 
