@@ -403,9 +403,10 @@ class RayCluster:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         strategy = NodeAffinitySchedulingStrategy(node, soft=True)
+        cores = int(resources.get("CPU", 0))
         options = {
-            "num_cpus": int(resources.get("CPU", 0)) // wanted, "num_gpus": 1 / self._workers if self.device == "cuda" else 0,
-            "max_concurrency": _QUEUED + 2, "scheduling_strategy": strategy,
+            "num_cpus": min(cores, 1) if self.device == "cuda" else cores // wanted,  # Ray sets OMP_NUM_THREADS to it
+            "num_gpus": 1 / self._workers if self.device == "cuda" else 0, "max_concurrency": _QUEUED + 2, "scheduling_strategy": strategy,
         }  # fmt: skip
         actor = _Actor(self._class.options(**options).remote(*self._arguments, wanted), node)
         self._actors.append(actor)
