@@ -16,7 +16,8 @@ from arena.base.progress import Silent
 from arena.cards import find_model
 from arena.engines import ray as module
 from arena.engines.loaded import Hardware, RemoteTagger
-from arena.engines.ray import ShardWorker, ray_cluster
+from arena.engines.ray import ray_cluster
+from arena.engines.shard_worker import ShardWorker
 from arena.engines.workers import WorkerTask
 from arena.scores.store import ScoreStore
 from arena.taggers.predict import ImageSource, ScoringJob, predict_scores, scores_key
