@@ -16,6 +16,7 @@ with the demo models. Writes reports/benchmarks/gpu.{json,md}. Exits with 1 if a
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,6 +57,8 @@ def run_tests(options: Any) -> Facts:
     """Run the tests with the mark `gpu`; return the last line of pytest and whether all passed."""
     if not torch.cuda.is_available():
         raise SkippedError("no CUDA device, so the tests with the mark gpu have nothing to run on")
+    if find_spec("pytest") is None:
+        raise SkippedError("pytest is not installed")
     files = [path for path in (ROOT / "tests").rglob("test_*.py") if "mark.gpu" in path.read_text(encoding="utf-8")]
     command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", *map(str, sorted(files))]
     try:

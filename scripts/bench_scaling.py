@@ -6,16 +6,21 @@ Speed: `arena run --scores-only` scores the demo model, by one worker on one cor
 command on two cores with `--workers 1` and `--workers 2`. The images are small, so that the network is the limit, or large, so
 that the decoding is. Kills: three workers share a run; one of them after the other, chosen at random, gets kill -9 after a
 random time and is started again; the run begins anew when it is finished. Whenever it is, all scores must equal those of one
-process, and no finished shard may have been written again. Writes reports/benchmarks/scaling.{json,md}.
+process, and no finished shard may have been written again. Ray, if it is installed: a cluster of two nodes on this machine, a
+core each, scores all images; then once more, and one node is killed after the first shard. Writes
+reports/benchmarks/scaling.{json,md}.
 """
 
 import hashlib
 import os
 import random
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -198,13 +203,63 @@ class Kills:
         return not last
 
 
-def report(options: Any, speed: dict[str, dict[str, Rounds[Scored]]], kills: Kills) -> tuple[dict[str, Any], list[str]]:
+class RayRun(NamedTuple):
+    """A run on two Ray nodes: its time with the start of the command, its scores, and whether a node was killed."""
+
+    seconds: float
+    scored: Scored
+    killed: bool
+
+
+def run_on_ray(bench: Bench, kind: str, *, kill: bool) -> RayRun:
+    """Score one dataset on a new cluster of two nodes, each with one core; `kill`: end one node after the first shard."""
+    from ray.cluster_utils import Cluster
+
+    place = bench.place("ray")
+    environment = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    os.environ.update(environment)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        start_s = time.monotonic()
+        command = [*bench.command(kind), "--engine", "ray", "--address", cluster.address]
+        with (place.parent / "ray.log").open("w") as log:
+            process = subprocess.Popen([sys.executable, "-m", "arena", *command], cwd=place, stdout=log, stderr=log)
+            while kill and process.poll() is None and not digest_of(place / "run"):
+                time.sleep(0.05)
+            if kill and process.poll() is None:
+                cluster.remove_node(second, allow_graceful=False)
+            if process.wait():
+                raise SystemExit(f"Ray: exit {process.returncode}, see {place.parent / 'ray.log'}")
+        return RayRun(time.monotonic() - start_s, Scored(digest_of(place / "run"), bench.images[kind]), kill)
+    finally:
+        cluster.shutdown()
+
+
+def ray_lines(runs: Sequence[RayRun], expected: str) -> list[str]:
+    """Return the lines of the report on Ray."""
+    if not runs:
+        return ["Ray: skipped, because it is not installed, or the size is tiny."]
+    return [
+        "| two Ray nodes, a core each | images | seconds | images a second | scores |", "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {'one killed after the first shard' if one.killed else 'both to the end'} | {one.scored.images:,} | "
+            f"{one.seconds:.1f} | {one.scored.images / one.seconds:.1f} | "
+            f"{'equal' if one.scored.digest == expected else '**different**'} |"
+            for one in runs
+        ),
+    ]  # fmt: skip
+
+
+def report(
+    options: Any, speed: dict[str, dict[str, Rounds[Scored]]], kills: Kills, on_ray: Sequence[RayRun]
+) -> tuple[dict[str, Any], list[str]]:
     """Return the facts and the lines of the report."""
     load = os.getloadavg()[1]
     chosen = {"images": options.images, "kills": options.kills, "pause": options.pause, "seed": options.seed}
     command = f"`python scripts/bench_scaling.py {' '.join(f'--{name} {value:g}' for name, value in chosen.items())}`"
     busy = f" Other programs used the machine: load average {load:.0f}." if load > WORKERS else ""
-    machine = machine_facts("numpy", "pillow", "onnxruntime-gpu", "onnxruntime")
+    machine = machine_facts("numpy", "pillow", "onnxruntime-gpu", "onnxruntime", *(["ray"] if on_ray else []))
     facts = {
         "machine": machine,
         "load": load,
@@ -216,6 +271,7 @@ def report(options: Any, speed: dict[str, dict[str, Rounds[Scored]]], kills: Kil
             "seed": options.seed, "kills": kills.killed, "runs": kills.finished, "different": kills.different,
             "rewritten_shards": kills.rewritten, "failed": kills.failed,
         },
+        "ray": [{"seconds": one.seconds, "killed": one.killed, **one.scored._asdict()} for one in on_ray],
     }  # fmt: skip
     text = f"""# Workers that share a run, {machine["cores"]} cores
 
@@ -229,6 +285,8 @@ the start of the commands. A core is fixed by the CPU affinity of the process.
 {kills.killed} times kill -9 of one of {kills.count} workers, after {kills.pause_s:g} s on average:
 {kills.finished} runs finished, {kills.different} with other scores than one process,
 {kills.rewritten} finished shards written again, {len(kills.failed)} workers that failed.
+
+{chr(10).join(ray_lines(on_ray, kills.expected))}
 
 {machine_line(machine)} Made by
 {command}.{busy}"""
@@ -271,9 +329,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         count=2 if chosen.tiny else WORKERS,
     )  # fmt: skip
     kills.until(chosen.kills)
-    write_report(chosen.out, "scaling", *report(chosen, speed, kills))
+    nodes = () if chosen.tiny or find_spec("ray") is None else (False, True)
+    on_ray = [run_on_ray(bench, "network", kill=kill) for kill in nodes]
+    write_report(chosen.out, "scaling", *report(chosen, speed, kills, on_ray))
     results = [{one.result for one in rounds.values()} for rounds in speed.values()]
-    return int(any(len(one) > 1 for one in results) or kills.different > 0 or bool(kills.failed))
+    different = any(one.scored.digest != expected for one in on_ray) or any(len(one) > 1 for one in results)
+    return int(different or kills.different > 0 or bool(kills.failed))
 
 
 if __name__ == "__main__":

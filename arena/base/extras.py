@@ -12,6 +12,7 @@ EXTRA_OF = {
     "torch": "torch", "torchvision": "torch", "timm": "torch", "safetensors": "torch",
     "onnxruntime": "onnx", "onnx": "onnx",
     "cv2": "opencv", "pillow_heif": "heif", "pillow_jxl": "jxl", "starlette": "view", "uvicorn": "view",
+    "ray": "ray", "obstore": "s3",
 }  # fmt: skip
 """The extra that installs each optional module."""
 

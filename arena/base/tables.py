@@ -16,6 +16,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
+from arena.base.remote import readable
 
 MAX_ROWS = 100_000_000
 """Largest number of rows of a table; a repeated value takes no room in a Parquet file, but does in memory."""
@@ -64,7 +65,7 @@ def read_table(
     """
     dictionaries = [name for name, kind in columns.items() if kind is Kind.TEXT] if coded else None
     try:
-        with pq.ParquetFile(path, read_dictionary=dictionaries) as file:
+        with pq.ParquetFile(readable(path), read_dictionary=dictionaries) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
             wanted = _wanted(path, schema, columns, optional or {}, fix)
             if rows > most_rows:

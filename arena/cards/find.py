@@ -8,6 +8,7 @@ from pathlib import Path
 from arena.base.errors import ArenaError, nearest
 from arena.base.names import check_name, split_named
 from arena.base.reading import read_toml
+from arena.base.remote import RemotePath, as_path
 from arena.cards.adapters import refuse_unknown_adapter
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.layouts import card_of_folder, is_weights
@@ -126,8 +127,8 @@ def dataset_cards(root: Path | None = None) -> dict[str, DatasetCard]:
 
 def find_dataset(spec: str, root: Path | None = None) -> DatasetCard:
     """Return the card of a dataset named by its card, or by the path of a frozen folder."""
-    folder = Path(spec)
-    if (folder / "dataset.toml").exists():
+    folder = as_path(spec)
+    if isinstance(folder, RemotePath) or (folder / "dataset.toml").exists():
         return read_dataset_card(folder / "dataset.toml")
     cards = dataset_cards(root)
     if spec not in cards:

@@ -131,6 +131,11 @@ one_device_option = option("--device", default="auto", help="auto, cpu, cuda or 
 workers_option = option(
     "--workers", type=click.IntRange(1, 1024), default=1, help="Processes that score; with several devices, for each."
 )
+engine_option = option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local",
+    help="ray: score on the nodes of a Ray cluster, by one actor per device.",
+)  # fmt: skip
+address_option = option("--address", default="auto", help="Ray cluster of --engine ray: auto, or HOST:PORT.")
 precision_option = option(
     "--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto",
     help="auto: fp16 on CUDA, fp32 on the CPU. An ONNX graph runs in its own precision.",
@@ -216,7 +221,10 @@ def compute_of(settings: Mapping[str, Any]) -> "Compute":
     """Compute settings from the options `--device`, `--precision`, `--batch-size` and, if the verb has it, `--workers`."""
     from arena.pipeline.stages import Compute
 
-    return Compute(settings["device"], settings["precision"], settings["batch_size"], settings.get("workers", 1))
+    return Compute(
+        settings["device"], settings["precision"], settings["batch_size"], settings.get("workers", 1),
+        settings.get("engine", "local"), settings.get("address", "auto"),
+    )  # fmt: skip
 
 
 def scoring_of(settings: Mapping[str, Any]) -> "Scoring":

@@ -7,11 +7,13 @@ import click
 
 from arena.cli.options import (
     add_display_options,
+    address_option,
     batch_option,
     compute_of,
     config_option,
     device_option,
     display_options_of,
+    engine_option,
     limit_option,
     option,
     overwrite_option,
@@ -36,6 +38,8 @@ from arena.cli.verbs import command_line, split_names
 @precision_option
 @scoring_options
 @workers_option
+@engine_option
+@address_option
 @option(
     "--scores-only", is_flag=True, show_default=False, help="Write scores, and no reports; another process writes them."
 )

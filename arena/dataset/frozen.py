@@ -25,6 +25,7 @@ from scipy.sparse import coo_array, csc_array, csr_array
 
 from arena.base.errors import ArenaError, refuse_twice
 from arena.base.files import open_whole, write_whole
+from arena.base.remote import RemotePath
 from arena.base.tables import Kind, read_frame
 from arena.cards import DatasetCard
 from arena.dataset.files import is_inside
@@ -396,7 +397,12 @@ def _refuse_outside(card: DatasetCard, images: pd.DataFrame) -> None:
 
 def _refuse_missing_files(card: DatasetCard, images: pd.DataFrame) -> None:
     """Raise if image files are missing; the message names the first ones."""
-    missing = [path for path in images["path"].tolist() if not os.path.exists(f"{card.folder}/{path}")]  # noqa: PTH110
+    paths = images["path"].tolist()
+    if isinstance(card.folder, RemotePath):
+        present = card.folder.files_below()
+        missing = [path for path in paths if path not in present]
+    else:
+        missing = [path for path in paths if not os.path.exists(f"{card.folder}/{path}")]  # noqa: PTH110
     if missing:
         named = ", ".join(missing[:NAMED_MISSING_FILES]) + (" ..." if len(missing) > NAMED_MISSING_FILES else "")
         raise ArenaError(

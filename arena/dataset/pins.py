@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
 from arena.base.files import digest_file
+from arena.base.remote import readable
 from arena.cards import DatasetCard
 from arena.dataset.files import is_inside
 from arena.tags.exports import RELATION_FILES
@@ -80,7 +81,7 @@ def digest_rows(path: Path) -> str:
     several times faster than row by row.
     """
     digest = hashlib.sha256()
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(readable(path)) as file:
         for batch in file.iter_batches(batch_size=_ROWS_PER_BATCH):
             names = sorted(batch.schema.names)
             columns = [_encoded(batch.column(batch.schema.get_field_index(name))) for name in names]

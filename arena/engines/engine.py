@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from arena.base.cores import usable_cores
 from arena.base.leases import Leases
 from arena.base.progress import Progress
+from arena.engines.ray import RayCluster
 from arena.engines.shared import SharedWork
 from arena.engines.workers import WorkerTask, started_workers
 from arena.taggers.predict import ScoringJob, predict_scores
@@ -21,11 +22,13 @@ class Engine:
         task: what this process scores, as the first worker.
         others: the devices of the other workers.
         leases: the leases of this process if other commands may share the stores; None if no other command writes to them.
+        cluster: a Ray cluster whose actors score; this process then gives out the shards.
     """
 
     task: WorkerTask
     others: Sequence[str] = ()
     leases: Leases | None = None
+    cluster: RayCluster | None = None
 
     def score(self, jobs: Sequence[ScoringJob], progress: Progress, advance: Callable[[int], None]) -> None:
         """Compute every missing shard of the jobs' stores, or wait for other processes that compute it.
@@ -38,13 +41,19 @@ class Engine:
             ScoresError: a tagger's output is not a matrix of probabilities, or another command has replaced a store.
         """
         own = self.task
+        if self.cluster is not None:
+            with self._leases() as held:
+                self.cluster.score(own, jobs, held, advance)
+            return
         if self.leases is None and not self.others:
             predict_scores(own.source, jobs, batch_size=own.batch_size, advance=advance)
             return
-        leases = Leases("worker") if self.leases is None else nullcontext(self.leases)
         tasks = [replace(own, device=device) for device in self.others]
-        with leases as held, started_workers(tasks, progress), _part_of_torch_threads(own.workers):
+        with self._leases() as held, started_workers(tasks, progress), _part_of_torch_threads(own.workers):
             SharedWork(own.source, jobs, own.folder, held, advance, progress.note).score(own.batch_size)
+
+    def _leases(self) -> AbstractContextManager[Leases]:
+        return Leases("worker") if self.leases is None else nullcontext(self.leases)
 
 
 @contextmanager

@@ -45,6 +45,7 @@ class SharedWork:
         advance: called with the number of images that any process has finished.
         note: called with a line of text, if this process has to wait for others.
         pause: called with a time in seconds to wait for.
+        predict: computes shards, as `predict_scores` does.
     """
 
     source: ImageSource
@@ -54,6 +55,7 @@ class SharedWork:
     advance: Callable[[int], None] = lambda images: None
     note: Callable[[str], None] = lambda text: None
     pause: Callable[[float], None] = time.sleep
+    predict: Callable[..., None] = predict_scores
     _open: dict[int, int] = field(default_factory=dict)
     _mine: set[int] = field(default_factory=set)
     _counted: set[int] = field(default_factory=set)
@@ -70,7 +72,7 @@ class SharedWork:
         self._open = {shard.number: sizes[shard.number] for shard in missing_shards(self.jobs)}
         self._forget_damaged()
         while self._open:
-            predict_scores(
+            self.predict(
                 self.source, self.jobs, batch_size=batch_size, advance=self._scored, shards=self._claimed(),
                 finished=self._finished,
             )  # fmt: skip

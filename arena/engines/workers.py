@@ -123,14 +123,19 @@ def _work(task: WorkerTask, reports: Connection) -> None:
         failure = ""
         try:
             _score(task)
-        except ArenaError as error:
-            failure = str(error)
         except Exception as error:
-            failure = f"{type(error).__name__}: {_first_line(error)}"
-            if is_out_of_memory(error):
-                failure = f"not enough memory ({_first_line(error)}); use a smaller --batch-size, or fewer workers"
+            failure = failure_of(error)
         with suppress(OSError):
             reports.send(_Report(failure, messages))
+
+
+def failure_of(error: Exception) -> str:
+    """Return in one line why a worker failed."""
+    if isinstance(error, ArenaError):
+        return str(error)
+    if is_out_of_memory(error):
+        return f"not enough memory ({_first_line(error)}); use a smaller --batch-size, or fewer workers"
+    return f"{type(error).__name__}: {_first_line(error)}"
 
 
 def _first_line(error: Exception) -> str:

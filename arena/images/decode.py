@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from arena.base.errors import ArenaError, UnreadableImageError
+from arena.base.remote import RemotePath
 from arena.images import messages
 from arena.images.formats import HEAD_BYTES, describe_non_image, extra_decoder
 from arena.images.in_flight import hold_pixels, picture_in_flight
@@ -207,7 +208,8 @@ def read_image_file(path: Path) -> bytes:
     Raises:
         UnreadableImageError: `missing`, also for anything that is not a regular file, or `file too large`.
     """
-    _refuse_irregular(path)
+    if not isinstance(path, RemotePath):  # a second request for each image
+        _refuse_irregular(path)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -297,6 +299,8 @@ def _read(
 ) -> DecodedImage:
     """Decode an image to mode RGB, or RGBA if it has transparent pixels; with `grey`, the result may be in mode L."""
     with picture_in_flight("image" if isinstance(source, bytes) else str(source)):
+        if isinstance(source, RemotePath):
+            source = read_image_file(source)
         try:
             return _read_as_it_is(source, policy, least_side=least_side, grey=grey)
         except UnreadableImageError as error:

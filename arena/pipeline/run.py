@@ -25,15 +25,15 @@ from arena.pipeline.stages import (
     refuse_unfit_settings,
     score_images,
     scored_entry,
-    scores_key,
     settings_of,
+    with_cluster,
     write_run,
 )
 from arena.pipeline.thresholds import model_thresholds, with_file_thresholds
 from arena.pipeline.truth import note_respelling, truth_of_dataset
 from arena.results.published.column import published_entries
 from arena.results.recipe import Sample, Settings
-from arena.taggers.predict import ImageSource
+from arena.taggers.predict import ImageSource, scores_key
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
 """Models of `arena run` without arguments."""
@@ -62,6 +62,14 @@ def run_benchmark(
 
     Returns: the run folder.
     """
+    with with_cluster(execution) as placed:
+        return _run(models, dataset, output, sample, scoring, showing, placed)
+
+
+def _run(
+    models: Sequence[str], dataset: str, output: Path | None, sample: Sample, scoring: Scoring, showing: DisplayOptions,
+    execution: Execution,
+) -> Path:  # fmt: skip
     started, root, progress = provenance.now(), execution.root, execution.progress
     cards, published = find_models(models, root), published_entries(find_metrics(scoring.published))
     thresholds = model_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)

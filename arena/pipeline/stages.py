@@ -4,10 +4,11 @@ Each stage writes files, and can be run again from the files of the stage before
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from arena import taggers
 from arena.base import provenance
@@ -19,8 +20,10 @@ from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, roots
 from arena.dataset.contamination import Contamination
 from arena.dataset.frozen import HeldOut, Truth
-from arena.engines.devices import place_workers
+from arena.engines.devices import Placement, place_workers
 from arena.engines.engine import Engine
+from arena.engines.loaded import Hardware, Loaded, load_tagger
+from arena.engines.ray import RayCluster, ray_cluster
 from arena.engines.workers import WorkerTask
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.evaluate.matching import refuse_no_implications
@@ -34,10 +37,8 @@ from arena.results.written import FILES, RUN_FILE, UNFINISHED, begin_reports, fi
 from arena.scores.store import Scores, ScoreStore, read_store_facts
 from arena.scores.throughput import describe_throughput
 from arena.taggers.adapters.precomputed import refuse_own_scores
-from arena.taggers.base import Tagger, tagger_notes
 from arena.taggers.files.weights import fetch_files
-from arena.taggers.predict import ImageSource, ScoringJob, recheck_skipped_images, refuse_missing_scores
-from arena.taggers.size import total_model_size
+from arena.taggers.predict import ImageSource, ScoringJob, recheck_skipped_images, scores_key
 from arena.tags import TagRelations, TagSpace
 from arena.tags.groups import read_tag_groups
 
@@ -56,6 +57,9 @@ class Compute:
         device: as in `place_workers`.
         batch_size: images per batch; None chooses by device.
         workers: number of processes per device.
+        engine: `local`, or `ray`: the networks run on a Ray cluster.
+        address: address of the cluster, as `ray.init` takes it.
+        cluster: the connection to the cluster; None without one.
         leases: the leases of this process if other commands share the scoring; None if no other command writes the scores.
         recheck: try skipped images again, and score a shard again if one has become readable; not while others use the shards.
     """
@@ -64,6 +68,9 @@ class Compute:
     precision: str = "auto"
     batch_size: int | None = None
     workers: int = 1
+    engine: Literal["local", "ray"] = "local"
+    address: str = "auto"
+    cluster: RayCluster | None = None
     leases: Leases | None = None
     recheck: bool = True
 
@@ -130,7 +137,7 @@ def score_images(
 
     Returns: the finished store of every model, by name.
     """
-    placement = place_workers(compute.device, compute.workers)
+    placement = _place(compute)
     stores: dict[str, ScoreStore] = {}
     pending: list[_Pending] = []
     tags: dict[str, TagSpace] = {}
@@ -147,13 +154,15 @@ def score_images(
             for line in store.damaged():
                 progress.note(f"{card.name}: scoring again: {line}")
             progress.note(f"{card.name}: loading")
-            hardware = {"device": placement.workers[0], "precision": compute.precision}
-            tagger = taggers.load(card, **hardware, among=[one.tagger for one in pending], relations=relations)
-            refuse_missing_scores(source, tagger)
-            for line in tagger_notes(tagger):
+            hardware = Hardware(placement.workers[0], compute.precision, relations)
+            if compute.cluster is None:
+                loaded = load_tagger(card, hardware, source, [one.loaded.tagger for one in pending])
+            else:
+                loaded = compute.cluster.load(card, hardware, source)
+            for line in loaded.notes:
                 progress.note(f"{card.name}: {line}")
-            tags[card.name] = tagger.tags
-            pending.append(_Pending(card, tagger, store, str(facts["weights"])))
+            tags[card.name] = loaded.tagger.tags
+            pending.append(_Pending(card, loaded, store, str(facts["weights"])))
         review(tags)
         jobs = [_prepared_job(one, progress) for one in pending]
         if jobs:
@@ -161,7 +170,8 @@ def score_images(
                 [one.card for one in pending], [one.store.key for one in pending], source, folder, placement.workers[0],
                 compute.precision, compute.batch_size, relations, len(placement.workers),
             )  # fmt: skip
-            _score_missing(Engine(task, placement.workers[1:], compute.leases), jobs, progress)
+            engine = Engine(task, placement.workers[1:], compute.leases, compute.cluster)
+            _score_missing(engine, jobs, progress)
     return stores
 
 
@@ -179,8 +189,28 @@ def identify_model(card: ModelCard, compute: Compute, relations: TagRelations, p
     """Return what identifies the scores of a model, but for the images; missing files of the model are downloaded first."""
     for one in card.single:
         fetch_files(one, progress)
-    device = place_workers(compute.device).device
-    return taggers.identify(card, device=device, precision=compute.precision, relations=relations)
+    remote = compute.cluster is not None
+    return taggers.identify(
+        card, device=_place(compute).device, precision=compute.precision, relations=relations, remote=remote
+    )
+
+
+def _place(compute: Compute) -> Placement:
+    """Return the devices of this process and of its workers; the actors of a cluster have devices of one kind."""
+    if compute.cluster is not None:
+        return Placement(compute.cluster.device, (compute.cluster.device,))
+    return place_workers(compute.device, compute.workers)
+
+
+@contextmanager
+def with_cluster(execution: Execution) -> Iterator[Execution]:
+    """Connect to the cluster of a command for the block, if it is to run on one."""
+    compute = execution.compute
+    if compute.engine == "local":
+        yield execution
+        return
+    with ray_cluster(compute.address, compute.device, compute.workers, execution.progress) as cluster:
+        yield replace(execution, compute=replace(compute, cluster=cluster))
 
 
 def _open_store(
@@ -198,20 +228,11 @@ def _open_store(
     return store
 
 
-def scores_key(facts: Mapping[str, Any], source: ImageSource) -> str:
-    """Return the key of the store of a model's scores of some images.
-
-    Args:
-        facts: what identifies the model, from `identify_model`.
-    """
-    return provenance.digest({**facts, "images": source.digest})
-
-
 class _Pending(NamedTuple):
     """A loaded tagger with missing scores."""
 
     card: ModelCard
-    tagger: Tagger
+    loaded: Loaded
     store: ScoreStore
     weights: str
     """Digest of the weights."""
@@ -219,15 +240,14 @@ class _Pending(NamedTuple):
 
 def _prepared_job(one: _Pending, progress: Progress) -> ScoringJob:
     """Return the job of a tagger, and prepare its store for shards."""
-    card, tagger, store = one.card, one.tagger, one.store
-    size = total_model_size(tagger, {each.name: fetch_files(each) for each in card.single})
+    card, (tagger, size, _, machine), store = one.card, one.loaded, one.store
     pixels = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
     record = {"weights": one.weights, "tags": tagger.tags.digest, "precision": tagger.precision} | pixels
     if store.prepare(tagger.tags, {**record, **size._asdict(), "device": tagger.device, "key": store.key}):
         progress.note(
             f"{card.name}: the stored scores are damaged, or of other weights, images or settings; scoring again"
         )
-    return ScoringJob(tagger, store, provenance.device_name(tagger.device))
+    return ScoringJob(tagger, store, machine)
 
 
 def scored_entry(card: ModelCard, store: ScoreStore, own: ModelThresholds) -> Entry:

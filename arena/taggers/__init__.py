@@ -74,17 +74,25 @@ def _loaded(card: ModelCard, among: Sequence[Tagger]) -> Tagger | None:
 
 
 def identify(
-    card: ModelCard, *, device: str = "auto", precision: str = "auto", relations: TagRelations = TagRelations()
+    card: ModelCard,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    relations: TagRelations = TagRelations(),
+    remote: bool = False,
 ) -> dict[str, Any]:
     """Return everything except the images that a tagger's scores depend on, without loading the tagger.
 
     Taggers with equal identities give the same scores, up to the rounding of their device's arithmetic.
 
+    Args:
+        remote: the device, `cpu` or `cuda`, is of another machine.
+
     Raises:
         WeightsError: a file is missing and cannot be downloaded, or has another digest than recorded.
     """
     if card.adapter == "ensemble":
-        members = [identify(member, device=device, precision=precision) for member in card.member_cards]
+        members = [identify(member, device=device, precision=precision, remote=remote) for member in card.member_cards]
         return _identity_of_ensemble(card, members, relations)
     files = fetch_files(card)
     card = apply_preprocess_file(card, files)
@@ -92,7 +100,7 @@ def identify(
         "adapter": card.adapter,
         "adapter_version": _adapter_version(card),
         "weights": digest_files(files),
-        "precision": _precision(card, device, precision),
+        "precision": _precision(card, device, precision, remote),
         "preprocess": asdict(card.preprocess),
         "input": asdict(card.input),
         "output": card.output,
@@ -124,7 +132,7 @@ def _adapter_version(card: ModelCard) -> int | str:
     return ADAPTER_VERSION if point is None else package_of(point)
 
 
-def _precision(card: ModelCard, device: str, precision: str) -> str:
+def _precision(card: ModelCard, device: str, precision: str, remote: bool) -> str:
     """Return the precision that a tagger will run in, as far as it is known without loading it."""
     if card.adapter == "onnx":
         return "of the graph"
@@ -133,6 +141,6 @@ def _precision(card: ModelCard, device: str, precision: str) -> str:
     if card.adapter not in ADAPTERS:
         return f"{precision} on {device}"  # a plugin resolves `auto` itself
     with extras_for(card.name):
-        from arena.taggers.torch_runtime import choose_runtime
+        from arena.taggers.torch_runtime import choose_runtime, precision_on
 
-    return choose_runtime(device, precision).precision
+    return precision_on(device, precision) if remote else choose_runtime(device, precision).precision

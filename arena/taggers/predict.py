@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from arena.base import provenance
 from arena.base.cores import usable_cores
 from arena.base.errors import ScoresError, UnreadableImageError
 from arena.base.memory import keep_freed_memory
+from arena.base.remote import RemotePath
 from arena.cards import Preprocess
 from arena.images.decode import CHANGED_IMAGE, RGB, decode_on, read_image_file
 from arena.images.in_flight import picture_in_flight
@@ -36,6 +38,10 @@ SHARD_IMAGES = 256
 AUTO_BATCH = {"cpu": 32, "cuda": 64}
 """Default batch size by device type. On two cores, one of them shared with other work, the demo run took 37 s with 32 and 47 s
 with 8. 64 on CUDA is not measured yet."""
+
+
+REMOTE_THREADS = 8
+"""Threads per core that read and decode images of an object store, because most of them wait for it."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,15 @@ class ImageSource:
         """The identifiers, split into shards of `SHARD_IMAGES`."""
         ids = iter(self.image_ids)
         return list(iter(lambda: tuple(islice(ids, SHARD_IMAGES)), ()))
+
+
+def scores_key(facts: Mapping[str, Any], source: ImageSource) -> str:
+    """Return the key of the store of a model's scores of some images.
+
+    Args:
+        facts: what identifies the model, from `taggers.identify`.
+    """
+    return provenance.digest({**facts, "images": source.digest})
 
 
 class ScoringJob(NamedTuple):
@@ -160,7 +175,7 @@ def predict_scores(
                 yield partial(_prepare, source, row, preprocesses)
 
     size = batch_size or max(_auto_batch(one) for job in jobs for one in members_of(job.tagger))
-    workers = usable_cores()
+    workers = usable_cores() * (REMOTE_THREADS if any(isinstance(path, RemotePath) for path in source.paths[:1]) else 1)
     keep_freed_memory()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         prepared = _ahead(pool, tasks(), lead=2 * size + workers)

@@ -43,11 +43,20 @@ def choose_runtime(device: str, precision: str) -> Runtime:
         raise ArenaError(
             f"--device {device}: this machine has {torch.cuda.device_count()} CUDA devices; use auto or cpu"
         )
+    return Runtime(chosen, precision_on(chosen.type, precision))
+
+
+def precision_on(kind: str, precision: str) -> str:
+    """Resolve `auto` to the precision of a kind of device, `cpu` or `cuda`.
+
+    Raises:
+        ArenaError: the CPU cannot run the precision.
+    """
     if precision == "auto":
-        return Runtime(chosen, "fp16" if chosen.type == "cuda" else "fp32")
-    if precision == "fp16" and chosen.type == "cpu":
+        return "fp16" if kind == "cuda" else "fp32"
+    if precision == "fp16" and kind == "cpu":
         raise ArenaError("--precision fp16: the CPU runs fp32 or bf16 only; use one of them, or a CUDA device")
-    return Runtime(chosen, precision)
+    return precision
 
 
 class TorchTagger:

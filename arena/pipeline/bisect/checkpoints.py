@@ -23,11 +23,11 @@ from arena.pipeline.entrants import (
 from arena.pipeline.inputs import find_truth, scores_of_run
 from arena.pipeline.output import claim_folder
 from arena.pipeline.paired import thresholds_of_entrant
-from arena.pipeline.stages import DEMO_DATASET, Execution, identify_model, score_images, scores_key
+from arena.pipeline.stages import DEMO_DATASET, Execution, identify_model, score_images
 from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, ScoreStore
-from arena.taggers.predict import ImageSource
+from arena.taggers.predict import ImageSource, scores_key
 from arena.tags import TagSpace, project
 
 
