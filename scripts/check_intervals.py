@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from arena.cli.terminal.console import show_summary
+from arena.cli.terminal.summary import show_summary
 from arena.metrics.registry import AGGREGATES, TAG_INTERVALS, TESTED
 from arena.report.html import render_comparison
 from arena.report.summary import summary_markdown

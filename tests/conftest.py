@@ -333,6 +333,12 @@ def _no_plots(*given: object) -> list[Path]:
     return []
 
 
+def _leave_out_plots(patch: pytest.MonkeyPatch) -> None:
+    """Draw nothing, in this process or in one of its own."""
+    patch.setattr("arena.report.plots.write_plots", _no_plots)
+    patch.setattr("arena.report.plots.process.LARGE", float("inf"))
+
+
 def _empty_page(page: object) -> str:
     return "a page\n"
 
@@ -350,7 +356,7 @@ def without_plots() -> Iterator[None]:
     A fixture of a session that yields inside the block takes the pictures from every test that comes after it.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.report.plots.write_plots", _no_plots)
+        _leave_out_plots(patch)
         yield
 
 
@@ -358,7 +364,7 @@ def without_plots() -> Iterator[None]:
 def no_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without pictures, which take a second each; a test that names `with_plots` has them after all."""
     if "with_plots" not in request.fixturenames:
-        monkeypatch.setattr("arena.report.plots.write_plots", _no_plots)
+        _leave_out_plots(monkeypatch)
 
 
 @pytest.fixture

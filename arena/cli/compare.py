@@ -64,7 +64,8 @@ def compare(entrants: tuple[str, ...], output: Path | None, **settings: Any) -> 
     """
     if not entrants:
         raise ArenaError(f"arena compare: name entrants, such as runs/old runs/new; an entrant is {GRAMMAR}")
-    from arena.cli.terminal.console import Terminal, show_summary
+    from arena.cli.terminal.console import Terminal
+    from arena.cli.terminal.summary import show_summary
     from arena.pipeline.compare import compare_entrants as compare_entrants
 
     terminal = Terminal()

@@ -26,7 +26,8 @@ def report(
 
     Example: arena report runs/demo --judgements judgements.parquet
     """
-    from arena.cli.terminal.console import Terminal, show_path, show_summary
+    from arena.cli.terminal.console import Terminal, show_path
+    from arena.cli.terminal.summary import show_summary
     from arena.pipeline.report import rewrite_reports
 
     if not judgements:

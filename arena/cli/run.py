@@ -55,7 +55,8 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
 
     Example: arena run --models joytag,wd14 --dataset datasets/mine
     """
-    from arena.cli.terminal.console import Terminal, show_summary
+    from arena.cli.terminal.console import Terminal
+    from arena.cli.terminal.summary import show_summary
     from arena.pipeline.run import run_benchmark as run_all
     from arena.pipeline.stages import Execution
     from arena.results.recipe import Sample

@@ -47,7 +47,8 @@ def score(
 
     Example: arena score --scores a=a.npz --scores b=b.npz --truth truth.npz -o runs/ab
     """
-    from arena.cli.terminal.console import Terminal, show_summary
+    from arena.cli.terminal.console import Terminal
+    from arena.cli.terminal.summary import show_summary
     from arena.pipeline.score import score_files
     from arena.pipeline.stages import Execution
 

@@ -1,4 +1,7 @@
-"""List models, datasets and tags, and fetch the files of a model."""
+"""List models, datasets and tags, and fetch the files of a model.
+
+Frozen datasets are read with pandas and scipy; they are imported where a dataset is read, so that lists of cards take no time.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +12,6 @@ from arena.base.errors import ArenaError, WeightsError
 from arena.base.files import digest_files
 from arena.base.progress import Progress, Silent
 from arena.cards import HubSource, ModelCard, dataset_cards, find_dataset, model_cards
-from arena.dataset.describe import summarise_dataset
-from arena.dataset.frozen import read_frozen
 from arena.taggers.files import weights
 from arena.taggers.files.hub import commit_of
 from arena.taggers.files.tag_files import read_tag_list
@@ -138,6 +139,8 @@ def list_datasets(root: Path | None) -> Listing:
 
 def list_tags(dataset: str, root: Path | None) -> Listing:
     """One row per tag of a dataset, sorted by positives (descending), then by name."""
+    from arena.dataset.frozen import read_frozen
+
     truth = read_frozen(find_dataset(dataset, root)).truth
     positives = truth.values.sum(axis=0)
     order = sorted(range(len(truth.tags)), key=lambda column: (-positives[column], truth.tags.names[column]))
@@ -147,4 +150,7 @@ def list_tags(dataset: str, root: Path | None) -> Listing:
 
 def describe_dataset(dataset: str, root: Path | None, *, min_positives: int, pairs: int) -> dict[str, Any]:
     """Statistics of a dataset as plain values; see `arena.dataset.describe`."""
+    from arena.dataset.describe import summarise_dataset
+    from arena.dataset.frozen import read_frozen
+
     return summarise_dataset(read_frozen(find_dataset(dataset, root)), min_positives=min_positives, pairs=pairs)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from arena import taggers
 from arena.base import provenance
@@ -41,6 +41,9 @@ from arena.taggers.files.weights import fetch_files
 from arena.taggers.predict import ImageSource, ScoringJob, recheck_skipped_images, scores_key
 from arena.tags import TagRelations, TagSpace
 from arena.tags.groups import read_tag_groups
+
+if TYPE_CHECKING:
+    from arena.report.plots.process import PlotWriter
 
 DEMO_DATASET = "demo"
 """The held-out dataset that ships with the project."""
@@ -340,10 +343,13 @@ def write_run(
         result.summary["published"] = list(published)
     for name in (RUN_FILE, UNFINISHED, "index.html"):  # left by an earlier run
         (folder / name).unlink(missing_ok=True)
-    prepare_thumbnails(result, folder, heldout, showing, progress)
-    result = sign_result(write_tables(result, folder), recipe, folder)
-    progress.note("writing the reports")
-    write_reports(result, folder)
+    from arena.report.plots.process import PlotWriter
+
+    with PlotWriter(result) as plots:
+        prepare_thumbnails(result, folder, heldout, showing, progress)
+        result = sign_result(write_tables(result, folder), recipe, folder)
+        progress.note("writing the reports")
+        _write_reports(result, folder, plots)
     return result
 
 
@@ -352,27 +358,35 @@ def write_reports(result: Result, folder: Path) -> None:
 
     Until then the run is unfinished. If the reports fail, they can be written again from the other files.
     """
+    from arena.report.plots.process import PlotWriter
+
+    with PlotWriter(result) as plots:
+        _write_reports(result, folder, plots)
+
+
+def _write_reports(result: Result, folder: Path, plots: "PlotWriter") -> None:
     begin_reports(folder, result.run)
-    written = _reports(result, folder)
+    written = _reports(result, folder, plots)
     if (folder / THUMBNAIL_TABLE).exists() and THUMBNAIL_TABLE not in result.run.get(FILES, {}):
         written.append(folder / THUMBNAIL_TABLE)  # it holds the digests of the thumbnails
     finish_reports(folder, {path.relative_to(folder).as_posix(): digest_file(path) for path in written})
 
 
-def _reports(result: Result, folder: Path) -> list[Path]:
+def _reports(result: Result, folder: Path, plots: "PlotWriter") -> list[Path]:
     """Write the page, the plots and the text files of a run folder, and return their paths."""
-    from arena.report import html, plots, text, view
+    from arena.report import html, text, view
 
     headline = view.headline_view(result)
-    files = text.text_reports(result, headline)
-    page = view.page_view(result, thumbnails_of(result, folder), headline_payload=headline)
-    files["index.html"] = html.render_comparison(page)
     for name in ("full-metrics", "plots"):
         (folder / name).mkdir(exist_ok=True)
         _remove_earlier_reports(folder / name)
+    plots.begin(result, folder / "plots", headline)
+    files = text.text_reports(result, headline)
+    page = view.page_view(result, thumbnails_of(result, folder), headline_payload=headline)
+    files["index.html"] = html.render_comparison(page)
     for name, content in files.items():
         write_whole(folder / name, content)
-    return [*(folder / name for name in files), *plots.write_plots(result, folder / "plots", headline)]
+    return [*(folder / name for name in files), *plots.finish()]
 
 
 _OWN_PLOT = re.compile(r"[a-z]+(-dark)?\.(svg|png)")

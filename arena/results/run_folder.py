@@ -6,6 +6,7 @@ reports are made from these files alone.
 
 import csv
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -160,19 +161,27 @@ def write_tables(result: Result, folder: Path) -> Result:
     An undefined number is null in JSON and in Parquet. pyarrow is called directly: pandas looks for its engine at every call,
     which takes as long as a small table.
     """
-    for name, kind in (TABLES | OPTIONAL_TABLES).items():
-        path = folder / f"{name}.{kind}"
-        if name in OPTIONAL_TABLES and name not in result.tables:
-            path.unlink(missing_ok=True)  # left by an earlier run
-        elif kind == "csv":
-            _write_csv(parts_of(result.tables, name), path)
-        else:
-            with open_whole(path) as file:
-                write_parquet(parts_of(result.tables, name), file)
-    write_json(folder / "summary.json", result.summary)
     kinds = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in result.tables}
-    names = ("summary.json", *(f"{name}.{kind}" for name, kind in kinds.items()))
-    return replace(result, run={**result.run, FILES: {name: digest_file(folder / name) for name in names}})
+    for name in OPTIONAL_TABLES.keys() - kinds:
+        (folder / f"{name}.{OPTIONAL_TABLES[name]}").unlink(missing_ok=True)  # left by an earlier run
+    write_json(folder / "summary.json", result.summary)
+    paths = [folder / f"{name}.{kind}" for name, kind in kinds.items()]
+    with ThreadPoolExecutor(2) as pool:  # the disk, and pyarrow, work without this process
+        digests = [*pool.map(lambda path: _write_table(result, path), paths)]
+    digested = dict(zip((path.name for path in paths), digests, strict=True))
+    files = {"summary.json": digest_file(folder / "summary.json"), **digested}
+    return replace(result, run={**result.run, FILES: files})
+
+
+def _write_table(result: Result, path: Path) -> str:
+    """Write the table of this name, and return the digest of its file."""
+    parts = parts_of(result.tables, path.stem)
+    if path.suffix == ".csv":
+        _write_csv(parts, path)
+    else:
+        with open_whole(path) as file:
+            write_parquet(parts, file)
+    return digest_file(path)
 
 
 def _write_csv(parts: Iterator[pd.DataFrame], path: Path) -> None:

@@ -98,6 +98,17 @@ def test_help_imports_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_a_list_of_cards_imports_no_library_of_tables() -> None:
+    code = (
+        "import sys\nfrom arena import cli\n"
+        "cli.arena.main(['ls', 'models'], standalone_mode=False)\n"
+        "cli.arena.main(['ls', 'datasets'], standalone_mode=False)\n"
+        "heavy = {'torch', 'pandas', 'pyarrow', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
 def test_score_prints_a_leaderboard_and_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scores, truth = npz_pair(tmp_path)
     code, out, _ = arena(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from arena.cli.terminal import console
+from arena.cli.terminal import console, summary
 from tests.conftest import arena_here
 
 LONG = "a-model-with-a-name-that-is-longer-than-many-a-terminal-is-wide-" * 2
@@ -68,4 +68,4 @@ def test_a_path_is_a_link_on_a_terminal_and_plain_in_a_pipe(
 
 def test_ranks_name_who_shares_them() -> None:
     ranks = {"map": {name: {"rank": rank} for name, rank in (("a", 1), ("b", 3), ("c", 1), ("d", 4))}}
-    assert console._ranks(ranks)[1] == "mAP: 1 a, c; 3 b; 4 d"
+    assert summary._ranks(ranks)[1] == "mAP: 1 a, c; 3 b; 4 d"

@@ -207,7 +207,7 @@ def test_wrong_judgements_are_one_line(
 
 
 def test_the_terminal_prints_both_and_where_they_disagree(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
-    from arena.cli.terminal.console import show_summary
+    from arena.cli.terminal.summary import show_summary
 
     show_summary(asked.judged)
     shown = " ".join(capsys.readouterr().out.split())

@@ -18,7 +18,7 @@ from arena import taggers
 from arena.base.errors import ArenaError, ScoresError
 from arena.base.progress import Silent
 from arena.cards import InputSpec, Preprocess, find_model
-from arena.cli.terminal.console import show_summary
+from arena.cli.terminal.summary import show_summary
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
 from arena.pipeline.predict import predict_folder

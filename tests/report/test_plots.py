@@ -18,8 +18,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
+from arena.base.errors import ArenaError
 from arena.metrics.registry import HEADLINES
-from arena.report.plots import drawings, write_plots
+from arena.report import plots
+from arena.report.plots import drawings, process, write_plots
 from arena.report.plots.canvas import DPI, PLOT_WIDTH, clip_to_width, drawable_name, text_width, theme_of
 from arena.report.plots.scatter import tags_of_pair
 from arena.report.plots.slices import MOST_SLICES_DRAWN, drawn_slices
@@ -289,6 +291,46 @@ def test_a_single_tag_is_drawn_and_nothing_compared_is_not(tmp_path: Path) -> No
     nothing = result_of(["a", "b"], images=8)
     assert nothing.summary["compared_tags"] == 0
     assert write_plots(nothing, tmp_path / "none") == []
+
+
+def test_a_process_of_its_own_writes_the_same_plots(
+    pair: Result, written: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LARGE", 0)
+    monkeypatch.setattr(plots, "write_plots", None)  # this process draws nothing
+    with process.PlotWriter(pair) as writer:
+        writer.begin(pair, tmp_path, headline_view(pair))
+        assert {path.name: path.read_bytes() for path in writer.finish()} == written
+
+
+def test_an_error_of_the_process_is_an_error_of_the_run(
+    pair: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LARGE", 0)
+    (tmp_path / "leaderboard.svg").mkdir()
+    with process.PlotWriter(pair) as writer:
+        writer.begin(pair, tmp_path, headline_view(pair))
+        with pytest.raises(ArenaError, match=r"leaderboard\.svg: cannot be written"):
+            writer.finish()
+
+
+def test_without_a_process_the_plots_are_written_here(
+    pair: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LARGE", 0)
+    monkeypatch.setattr("sys.executable", "/no/such/python")
+    monkeypatch.setattr(plots, "write_plots", lambda result, folder, payload: [folder / "drawn here"])
+    with process.PlotWriter(pair) as writer:
+        writer.begin(pair, tmp_path, headline_view(pair))
+        assert writer.finish() == [tmp_path / "drawn here"]
+
+
+def test_a_process_that_is_not_needed_ends(pair: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "LARGE", 0)
+    with pytest.raises(KeyError), process.PlotWriter(pair) as writer:
+        raise KeyError
+    assert writer._process is not None
+    assert writer._process.poll() is not None
 
 
 def test_undefined_figures_leave_a_dash(pair: Result) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from arena.base import provenance
-from arena.cli.terminal.console import show_summary
+from arena.cli.terminal.summary import show_summary
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
 from arena.pipeline.stages import Scoring
