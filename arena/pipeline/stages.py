@@ -31,6 +31,8 @@ from arena.pipeline.thresholds import ModelThresholds
 from arena.results.recipe import JUDGEMENTS, Recipe, write_recipe
 from arena.results.run_folder import Result, write_tables
 from arena.results.written import FILES, RUN_FILE, UNFINISHED, begin_reports, finish_reports
+from arena.scores.cut import Selection
+from arena.scores.high_scores import stored_cut
 from arena.scores.store import Scores, ScoreStore, read_store_facts
 from arena.scores.throughput import describe_throughput
 from arena.taggers.adapters.precomputed import refuse_own_scores
@@ -57,6 +59,7 @@ class Compute:
         batch_size: images per batch; None chooses by device.
         workers: number of processes per device.
         leases: the leases of this process if other commands share the scoring; None if no other command writes the scores.
+        selection: which scores are stored; None stores all.
         recheck: try skipped images again, and score a shard again if one has become readable; not while others use the shards.
     """
 
@@ -66,6 +69,7 @@ class Compute:
     workers: int = 1
     leases: Leases | None = None
     recheck: bool = True
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def score_images(
     with divided_cores(len(placement.workers)):
         for card in cards:
             facts = identify_model(card, compute, relations, progress)
-            store = stores[card.name] = _open_store(card, source, folder, facts, recheck=compute.recheck)
+            store = stores[card.name] = _open_store(card, source, folder, facts, compute)
             if not store.missing():
                 scores = store.read()
                 for line in ("all scores exist already", *scores.notes):
@@ -153,7 +157,7 @@ def score_images(
             for line in tagger_notes(tagger):
                 progress.note(f"{card.name}: {line}")
             tags[card.name] = tagger.tags
-            pending.append(_Pending(card, tagger, store, str(facts["weights"])))
+            pending.append(_Pending(card, tagger, store, str(facts["weights"]), compute.selection))
         review(tags)
         jobs = [_prepared_job(one, progress) for one in pending]
         if jobs:
@@ -184,27 +188,28 @@ def identify_model(card: ModelCard, compute: Compute, relations: TagRelations, p
 
 
 def _open_store(
-    card: ModelCard, source: ImageSource, folder: Path, facts: Mapping[str, Any], *, recheck: bool
+    card: ModelCard, source: ImageSource, folder: Path, facts: Mapping[str, Any], compute: Compute
 ) -> ScoreStore:
     """Return the store of a model's scores, after a check of its folder and of earlier skipped images.
 
     Args:
         facts: what identifies the tagger, from `taggers.identify`.
     """
-    store = ScoreStore(folder / card.name, key=scores_key(facts, source), shards=source.shards)
+    store = ScoreStore(folder / card.name, key=scores_key(facts, source, compute.selection), shards=source.shards)
     refuse_own_scores(card, store.folder)
-    if recheck:
+    if compute.recheck:
         recheck_skipped_images(source, store)
     return store
 
 
-def scores_key(facts: Mapping[str, Any], source: ImageSource) -> str:
+def scores_key(facts: Mapping[str, Any], source: ImageSource, selection: Selection | None = None) -> str:
     """Return the key of the store of a model's scores of some images.
 
     Args:
         facts: what identifies the model, from `identify_model`.
+        selection: which scores are stored; None: all.
     """
-    return provenance.digest({**facts, "images": source.digest})
+    return provenance.digest({**facts, "images": source.digest, **stored_cut(selection)})
 
 
 class _Pending(NamedTuple):
@@ -215,6 +220,7 @@ class _Pending(NamedTuple):
     store: ScoreStore
     weights: str
     """Digest of the weights."""
+    selection: Selection | None
 
 
 def _prepared_job(one: _Pending, progress: Progress) -> ScoringJob:
@@ -223,6 +229,7 @@ def _prepared_job(one: _Pending, progress: Progress) -> ScoringJob:
     size = total_model_size(tagger, {each.name: fetch_files(each) for each in card.single})
     pixels = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
     record = {"weights": one.weights, "tags": tagger.tags.digest, "precision": tagger.precision} | pixels
+    record |= stored_cut(one.selection)
     if store.prepare(tagger.tags, {**record, **size._asdict(), "device": tagger.device, "key": store.key}):
         progress.note(
             f"{card.name}: the stored scores are damaged, or of other weights, images or settings; scoring again"
