@@ -30,7 +30,8 @@ from arena import taggers
 from arena.base.errors import ArenaError
 from arena.cards import Preprocess, find_dataset, find_model
 from arena.dataset.frozen import read_frozen
-from arena.images.decode import decode_on, read_image_file
+from arena.images.decode import decode_on
+from arena.images.places import read_image_file
 from arena.taggers.preprocess import square
 
 DEMO = Path(__file__).parent.parent / "datasets" / "demo"

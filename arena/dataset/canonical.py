@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from arena.base.errors import ArenaError
-from arena.base.files import copy_file, digest_file, own_name
+from arena.base.files import copy_file, own_name
 from arena.base.locks import lock_output
 from arena.base.progress import Progress, Silent
 from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import check_name
 from arena.dataset.files import link_or_copy
 from arena.dataset.frozen import ABSENT, KNOWN_COLUMNS, HeldOut, write_frozen
+from arena.dataset.tars import Stored, stored_images
+from arena.images.places import digest_image
 from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
 
@@ -165,19 +167,19 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
         if path.is_file() and not path.is_symlink() and path.name not in _REWRITTEN_FILES and not own_name(path.name):
             copy_file(path, folder / path.name)
     with progress.count("images", len(dataset), 0) as advance:
-        for path, sha256 in zip(dataset.images["path"], dataset.images["sha256"], strict=True):
-            if _is_other_file(source, path, sha256):
+        for one, sha256 in zip(stored_images(dataset.images), dataset.images["sha256"], strict=True):
+            if _is_other_file(source, one, sha256):
                 raise ArenaError(
-                    f"{source}: image {path!r} is a link to a file that differs from its sha256; restore it"
+                    f"{source}: image {one.path!r} is a link to a file that differs from its sha256; restore it"
                 )
-            link_or_copy(source / path, folder / path)
+            link_or_copy(source / one.file, folder / one.file)
             advance(1)
 
 
-def _is_other_file(folder: Path, path: str, sha256: str) -> bool:
+def _is_other_file(folder: Path, one: Stored, sha256: str) -> bool:
     """Return whether a link on the way to an image leads out of the folder, to a file with another digest.
 
     A link may name any file of this machine. One to a file with the digest of the image, as in the cache of a hub, is followed.
     """
-    outside = not (folder / path).resolve().is_relative_to(folder.resolve())
-    return outside and digest_file(folder / path) != sha256
+    outside = not (folder / one.file).resolve().is_relative_to(folder.resolve())
+    return outside and digest_image(one.place(folder)) != sha256

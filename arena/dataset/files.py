@@ -80,6 +80,13 @@ def link_or_copy(source: Path, target: Path) -> None:
         copy_file(source, target)
 
 
+def link_tar(source: Path, target: Path) -> None:
+    """Link or copy a tar; another tar with this name, which an interrupted call left, is replaced."""
+    if target.exists() and not target.samefile(source):
+        target.unlink()
+    link_or_copy(source, target)
+
+
 def in_threads(
     work: Callable[[_Item], _Outcome], items: Sequence[_Item], *, workers: int, advance: Callable[[int], None]
 ) -> Iterator[_Outcome]:

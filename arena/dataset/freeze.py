@@ -4,14 +4,10 @@ The frozen folder depends only on the images and the options. It records no date
 people on two machines get the same digest and the same `dataset.toml`.
 """
 
-import os
 import re
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import pandas as pd
 
 from arena.base.errors import ArenaError
 from arena.base.files import copy_file, digest_file, write_whole
@@ -24,12 +20,10 @@ from arena.dataset.files import (
     DROPPED_FILE,
     DUPLICATES_FILE,
     default_workers,
-    in_threads,
-    link_or_copy,
-    stored_path,
 )
-from arena.dataset.frozen import NAMED_MISSING_FILES, HeldOut, read_frozen, toml_text, write_frozen
+from arena.dataset.frozen import HeldOut, read_frozen, toml_text, write_frozen
 from arena.dataset.pins import FILES, ROWS, digest_rows
+from arena.dataset.placing import place_images, plan_links, plan_tars
 from arena.dataset.selection import INCLUDED_FOR, Selected, Selection, select
 
 PINNED_FILES = ("tags.csv", *CARRIED_FILES)
@@ -81,6 +75,7 @@ def freeze_dataset(
     *,
     about: CardOverrides,
     selection: Selection,
+    tars: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> FreezeResult:
@@ -88,6 +83,9 @@ def freeze_dataset(
 
     Each image is read and compared with its digest before it is linked. The folder is built next to `output` under a name that
     starts with a dot, and renamed when it is complete. After an interruption the same call continues.
+
+    Args:
+        tars: write the images into new tars. Otherwise image files are linked, and so are the tars of a source that has some.
 
     Raises:
         ArenaError: the source is damaged, the selection is empty, or `output` holds something else.
@@ -100,21 +98,20 @@ def freeze_dataset(
     origin = _Origin(heldout.card, heldout.digest)
     selected = select(heldout.images, categories, selection)
     del heldout  # its lists of tags take as much memory as those of the selection
-    plan = _plan(selected.images)
+    plan = plan_tars(source.folder, selected.images) if tars else plan_links(selected.images)
     scratch = output.resolve().parent / f".{output.resolve().name}.partial"
     with lock_output(output, "dataset freeze"):
         open_scratch(scratch)
         partial = scratch / "folder"
         partial.mkdir(exist_ok=True)
-        _write_tables(partial, origin, selected, about, selection)
+        _write_tables(partial, origin, selected._replace(images=plan.images), about, selection)
         try:
             is_there = _is_there(output, partial)
         except ArenaError:
             remove_scratch(scratch)
             raise
         if not is_there:
-            _place_images(origin.card.folder, plan, partial, workers or default_workers(), progress or Silent())
-            _remove_surplus(partial, plan.keys())
+            place_images(origin.card.folder, plan, partial, workers or default_workers(), progress or Silent())
             if output.is_dir():
                 output.rmdir()
             partial.rename(output)
@@ -146,7 +143,7 @@ def _write_tables(
         (partial / name).unlink(missing_ok=True)
         if (origin.card.folder / name).exists():
             copy_file(origin.card.folder / name, partial / name)
-    images = selected.images.assign(path=_stored_paths(selected.images))
+    images = selected.images
     card = _card(origin, selected, about, selection)
     digest = write_frozen(partial, card=card, images=images[sorted(images.columns)], tags=list(selected.tags.items()))
     pinned = [
@@ -232,73 +229,3 @@ def _digest_of(card: Path) -> str:
         return f"digest {read_dataset_card(card).digest[:12]}"
     except ArenaError:
         return "its card cannot be read"
-
-
-def _stored_paths(images: pd.DataFrame) -> list[str]:
-    """Return the path of each image in the frozen folder."""
-    named = zip(images["sha256"].tolist(), images["path"].tolist(), strict=True)
-    return [stored_path(sha256, _suffix(path)) for sha256, path in named]
-
-
-def _suffix(path: str) -> str:
-    """Return the suffix as `PurePosixPath` does, which would take a tenth of a millisecond for each of a million paths.
-
-    >>> [_suffix(path) for path in ("a/b.tar.gz", "a.b/c", "a/.png", "a.")]
-    ['.gz', '', '', '']
-    """
-    name = path.rpartition("/")[2]
-    at = name.rfind(".")
-    return name[at:] if 0 < at < len(name) - 1 else ""
-
-
-class _Image(NamedTuple):
-    """Path of an image in the source, and its expected digest."""
-
-    path: str
-    sha256: str
-
-
-def _plan(images: pd.DataFrame) -> dict[str, _Image]:
-    """Return path in the frozen folder -> image."""
-    named = zip(_stored_paths(images), images["path"].tolist(), images["sha256"].tolist(), strict=True)
-    return {target: _Image(path, sha256) for target, path, sha256 in named}
-
-
-def _place_images(folder: Path, plan: Mapping[str, _Image], partial: Path, workers: int, progress: Progress) -> None:
-    """Link every image whose file matches its digest.
-
-    Raises:
-        ArenaError: files differ from their digests; the message names the first ones.
-    """
-    todo = [target for target in plan if not (partial / target).exists()]
-
-    def place_one(target: str) -> str:
-        source = folder / plan[target].path
-        if not source.is_file() or digest_file(source) != plan[target].sha256:
-            return plan[target].path
-        link_or_copy(source, partial / target)
-        return ""
-
-    with progress.count("images", len(plan), len(plan) - len(todo)) as advance:
-        damaged = [path for path in in_threads(place_one, todo, workers=workers, advance=advance) if path]
-    if damaged:
-        some = ", ".join(damaged[:NAMED_MISSING_FILES]) + (" ..." if len(damaged) > NAMED_MISSING_FILES else "")
-        raise ArenaError(
-            f"{folder}: {len(damaged)} images are missing or differ from their sha256: {some}. "
-            "Restore them, or import again"
-        )
-
-
-def _remove_surplus(partial: Path, wanted: Collection[str]) -> None:
-    """Remove images that an earlier, interrupted call with other options left.
-
-    Args:
-        wanted: paths below the folder, with slashes.
-    """
-    for folder, folders, files in os.walk(partial / "images", topdown=False):
-        below = Path(folder).relative_to(partial).as_posix()
-        for name in [*files, *(one for one in folders if Path(folder, one).is_symlink())]:
-            if f"{below}/{name}" not in wanted:
-                Path(folder, name).unlink()
-        if not os.listdir(folder) and below != "images":  # noqa: PTH208
-            Path(folder).rmdir()

@@ -30,6 +30,8 @@ from arena.base.tables import Kind, read_frame
 from arena.cards import DatasetCard
 from arena.dataset.files import is_inside
 from arena.dataset.pins import refuse_changed_files, refuse_changed_rows
+from arena.dataset.tars import TAR_KINDS, image_places, refuse_incomplete_tars, stored_images, tar_problems
+from arena.images.places import ImagePlace
 from arena.metrics.known import KnownCells
 from arena.tags import TagRelations, TagSpace
 from arena.tags.rows import read_csv
@@ -53,7 +55,7 @@ _IMAGE_KINDS = {
     "phash": Kind.IDENTIFIER, "dhash": Kind.IDENTIFIER, "tags": Kind.TEXTS, "rating": Kind.TEXT, "group": Kind.IDENTIFIER,
 }  # fmt: skip
 
-IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
+IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group", *TAR_KINDS)
 """Columns of `images.parquet` that identify images; every other column but `WEIGHT` and `KNOWN_COLUMNS` can define slices."""
 
 _SUM_BITS = 46
@@ -221,9 +223,9 @@ class HeldOut:
         return tuple(self.images["image_id"])
 
     @cached_property
-    def paths(self) -> tuple[Path, ...]:
-        """The file of each image, in the order of the rows."""
-        return tuple(self.card.folder / path for path in self.images["path"])
+    def paths(self) -> tuple[ImagePlace, ...]:
+        """Where each image is read, in the order of the rows."""
+        return tuple(image_places(self.card.folder, self.images))
 
     @cached_property
     def truth(self) -> Truth:
@@ -387,7 +389,7 @@ def _refuse_contradictions(dataset: HeldOut) -> None:
 
 def _refuse_outside(card: DatasetCard, images: pd.DataFrame) -> None:
     """Raise if a path leaves the folder: a dataset must not read, show or copy other files of its user."""
-    for path in images["path"].tolist():
+    for path in {file for one in stored_images(images) for file in (one.path, one.file)}:
         if not isinstance(path, str) or not is_inside(path):
             raise ArenaError(
                 f"{card.folder}: images.parquet lists {path!r}, which is not a path below the folder; "
@@ -397,12 +399,14 @@ def _refuse_outside(card: DatasetCard, images: pd.DataFrame) -> None:
 
 def _refuse_missing_files(card: DatasetCard, images: pd.DataFrame) -> None:
     """Raise if image files are missing; the message names the first ones."""
-    paths = images["path"].tolist()
+    for name, what in tar_problems(card.folder, images):
+        raise ArenaError(f"{card.folder}: {name}: {what}. Restore the folder images/ of dataset {card.name}")
+    files = (one.path for one in stored_images(images) if not one.tar)
     if isinstance(card.folder, RemotePath):
         present = card.folder.files_below()
-        missing = [path for path in paths if path not in present]
+        missing = [path for path in files if path not in present]
     else:
-        missing = [path for path in paths if not os.path.exists(f"{card.folder}/{path}")]  # noqa: PTH110
+        missing = [path for path in files if not os.path.exists(f"{card.folder}/{path}")]  # noqa: PTH110
     if missing:
         named = ", ".join(missing[:NAMED_MISSING_FILES]) + (" ..." if len(missing) > NAMED_MISSING_FILES else "")
         raise ArenaError(
@@ -521,7 +525,7 @@ def read_image_table(path: Path) -> pd.DataFrame:
         ArenaError: no such file, not a readable Parquet file, a required column or cell is missing, no row, or an identifier
             is listed twice or is neither text nor a whole number.
     """
-    optional = {WEIGHT: Kind.NUMBER, **dict.fromkeys(KNOWN_COLUMNS, Kind.TEXTS)}
+    optional = {WEIGHT: Kind.NUMBER, **dict.fromkeys(KNOWN_COLUMNS, Kind.TEXTS), **TAR_KINDS}
     images = read_frame(path, _IMAGE_KINDS, optional=optional, others=True)
     if images.empty:
         raise ArenaError(f"{path}: no image in it; a held-out dataset needs at least one")
@@ -533,6 +537,7 @@ def read_image_table(path: Path) -> pd.DataFrame:
             raise ArenaError(
                 f"{path}: {missing} rows have no {name}; list the tags, or an empty list for an image without any"
             )
+    refuse_incomplete_tars(path, images)
     images["image_id"] = [_identifier(path, value) for value in images["image_id"]]
     refuse_twice(path, "image_id", images["image_id"].tolist())
     return images.sort_values("image_id").reset_index(drop=True)

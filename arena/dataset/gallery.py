@@ -20,6 +20,7 @@ from arena.dataset.copies.at_hand import find_image_files
 from arena.dataset.files import DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, is_inside
 from arena.dataset.frozen import HeldOut, random_order, read_image_table
 from arena.dataset.listing import list_source
+from arena.dataset.tars import TAR, TAR_KINDS, row_place
 from arena.images.thumbnails import webp_thumbnail
 
 DISPLAY_CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
@@ -226,13 +227,15 @@ def _shelf(folder: Path, wanted: set[str]) -> _PictureFolder:
     if not (folder / "dataset.toml").exists():
         found = find_image_files(wanted, [list_source(str(folder), None)])
         unknown = {"tags": [], "rating": "", "width": 0, "height": 0}
-        return _PictureFolder(
-            folder, {name: {**unknown, "path": str(path.relative_to(folder))} for name, path in found.items()}
-        )
+        files = {name: str(place.relative_to(folder)) for name, place in found.items() if isinstance(place, Path)}
+        return _PictureFolder(folder, {name: {**unknown, "path": path} for name, path in files.items()})
     tables = [read_image_table(folder / "images.parquet")]
     if (folder / DROPPED_FILE).exists():
         dropped = read_frame(
-            folder / DROPPED_FILE, _DROPPED_KINDS, optional={"thumbnail": Kind.BYTES}, fix="run dedup again"
+            folder / DROPPED_FILE,
+            _DROPPED_KINDS,
+            optional={"thumbnail": Kind.BYTES, **TAR_KINDS},
+            fix="run dedup again",
         )
         tables.insert(0, dropped.dropna(subset=["image_id", "path", "tags"]))
     rows = [row for table in tables for row in table[table["image_id"].isin(wanted)].to_dict("records")]
@@ -262,13 +265,18 @@ class _Thumbnail(NamedTuple):
 
 def _thumbnail(folder: Path, row: Mapping[str, Any]) -> _Thumbnail:
     """Return the stored thumbnail of a dropped image, or make one from the file."""
-    path, stored = str(row["path"]), row.get("thumbnail")
-    if not stored and not is_inside(path):
+    stored = row.get("thumbnail")
+    if not stored and not _inside(row):
         return _Thumbnail("", "outside the folder")
     try:
-        return _Thumbnail(base64.b64encode(stored or webp_thumbnail(folder / path)).decode(), "")
+        return _Thumbnail(base64.b64encode(stored or webp_thumbnail(row_place(folder, row))).decode(), "")
     except UnreadableImageError as error:
         return _Thumbnail("", str(error))
+
+
+def _inside(row: Mapping[str, Any]) -> bool:
+    """Return whether the path of an image, and that of its tar, lie below the folder."""
+    return is_inside(str(row["path"])) and (not _text(row.get(TAR)) or is_inside(str(row[TAR])))
 
 
 def _text(value: Any) -> str:

@@ -46,8 +46,8 @@ def list_source(source: str, root: Path | None) -> ImageListing:
         name = os.fsencode(path.resolve().name).decode("utf-8", "backslashreplace")
         return ImageListing(name, f"{name}/", lambda: _walk(path))
     dataset = read_frozen(find_dataset(source, root))
-    columns = (dataset.image_ids, map(str, dataset.paths), dataset.images["sha256"])
-    items = [ImageFile(*row) for row in zip(*columns, strict=True)]
+    columns = (dataset.image_ids, dataset.paths, dataset.images["sha256"])
+    items = [ImageFile.of(*row) for row in zip(*columns, strict=True)]
     return ImageListing(dataset.card.name, f"{dataset.card.name}/", lambda: iter(items))
 
 

@@ -10,10 +10,14 @@ from scipy.sparse import csr_array
 
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
 from arena.dataset.frozen import Truth, exact_weights, sparse_rows
+from arena.dataset.tars import list_tar_images
 from arena.dataset.walk import walk_images
+from arena.images.places import ImagePlace
 from arena.metrics.known import KnownCells
 from arena.tags import TagSpace
 from arena.tags.spelling import merge_names
+
+TAR_SUFFIX = ".tar"
 
 NO_IMAGE = "no image in it; files are recognised by suffix or content, hidden folders are skipped"
 """End of the error for a folder without an image."""
@@ -118,6 +122,58 @@ def list_images(folder: Path) -> dict[str, Path]:
     if not names:
         raise ArenaError(f"--images {folder}: {NO_IMAGE}")
     return dict(zip(identifiers(names), (folder / name for name in names), strict=True))
+
+
+def list_pictures(named: Path) -> dict[str, ImagePlace]:
+    """Return the images that a user names, by identifier: those of a folder, of a tar, or of a list of files.
+
+    Args:
+        named: a folder, as `list_images` takes it, or one with tars and no image; a `.tar` file without compression; or
+            `@FILE`, a text with the path of an image or of a tar in each line, relative to the current folder.
+
+    Returns: identifier -> place. Identifiers are the paths below the folder, the names in the tar, or the lines of the list,
+        without suffix, as `identifiers` returns them. If two tars share a name, the path of the tar comes before it.
+
+    Raises:
+        ArenaError: no such file or folder, no image, a damaged tar, or a file is listed twice.
+    """
+    if str(named).startswith("@") and not named.exists():
+        lines = _read_list(Path(str(named)[1:]))
+        return _with_tars(named, lines, [*map(Path, lines)])
+    if named.is_file():
+        if named.suffix != TAR_SUFFIX:
+            raise ArenaError(f"--images {named}: a file; name a folder, a .tar, or @{named} if it is a list of paths")
+        return _with_tars(named, [named.name], [named])
+    tars = [] if not named.is_dir() else sorted(named.rglob(f"*{TAR_SUFFIX}"))
+    if tars and next(walk_images(named), None) is None:
+        return _with_tars(named, [tar.relative_to(named).as_posix() for tar in tars], tars)
+    return dict(list_images(named))
+
+
+def _read_list(path: Path) -> list[str]:
+    """Return the lines of a list of files, without empty ones."""
+    try:
+        lines = [os.fsdecode(line) for line in path.read_bytes().splitlines() if line.strip()]
+    except OSError as error:
+        raise ArenaError(f"--images @{path}: cannot be read ({(error.strerror or '').lower()})") from None
+    refuse_twice(f"--images @{path}", "path", lines)
+    return lines
+
+
+def _with_tars(where: Path, names: Sequence[str], paths: Sequence[Path]) -> dict[str, ImagePlace]:
+    """Return the images at some paths by identifier, and those inside of the paths that are tars."""
+    found: list[tuple[str, str, ImagePlace]] = []
+    for name, path in zip(names, paths, strict=True):
+        if path.suffix == TAR_SUFFIX:
+            found += [(f"{name}/", inside, place) for inside, place in list_tar_images(path)]
+        else:
+            found.append(("", name, path))
+    if not found:
+        raise ArenaError(f"--images {where}: {NO_IMAGE}")
+    shared = {name for name, count in Counter(name for _, name, _ in found).items() if count > 1}
+    whole = [tar + name if name in shared else name for tar, name, _ in found]
+    refuse_twice(f"--images {where}", "image", whole)
+    return dict(zip(identifiers(whole), (place for *_, place in found), strict=True))
 
 
 def identifiers(names: Sequence[str]) -> list[str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from arena.images.places import TarMember
+
 Content = Path | bytes
 """The file of an image, or its bytes if it is stored inside another file."""
 
@@ -20,6 +22,7 @@ class Record:
         rating: letter or word of the source, such as `s` or `safe`; empty if unknown.
         facts: further values by column name of `images.parquet`: `post_id`, `created_at`, `md5`, `parent_id`.
         categories: tag -> category, for tags whose category the source provides.
+        member: where `content` is in a tar, if it is there in one piece.
         where: as `Reject.where`; empty if `content` is a file, whose path is then used.
     """
 
@@ -30,6 +33,7 @@ class Record:
     facts: Mapping[str, Any] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
+    member: TarMember | None = None
 
 
 class RowRefusedError(Exception):

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from arena.base.errors import FailedError, UnreadableImageError
-from arena.base.files import digest_file
 from arena.base.progress import Progress, Silent
 from arena.cards import DatasetCard
 from arena.dataset.files import default_workers, in_threads, is_inside
 from arena.dataset.frozen import digest_images, read_image_table, read_tag_table, tag_columns
 from arena.dataset.pins import Fault, file_faults, row_faults
+from arena.dataset.tars import Stored, stored_images
 from arena.images.decode import decode
+from arena.images.places import ImagePlace, digest_image
 from arena.tags import TagRelations
 from arena.tags.rows import read_csv
 
@@ -44,7 +45,7 @@ class Verification:
 class _Image(NamedTuple):
     """The columns of `images.parquet` that an image file is checked against."""
 
-    path: str
+    stored: Stored
     sha256: str
     width: int
     height: int
@@ -69,17 +70,17 @@ def verify_dataset(
     folder = card.folder
     images = read_image_table(folder / "images.parquet")
     faults = [*_table_faults(card, images), *_tag_faults(folder, images)]
-    rows = [_Image(*cells) for cells in zip(*(images[name].tolist() for name in _Image._fields), strict=True)]
-    rows.sort()
+    columns = (images[name].tolist() for name in _Image._fields[1:])
+    rows = sorted(_Image(*cells) for cells in zip(stored_images(images), *columns, strict=True))
 
     def check(row: _Image) -> _Checked:
         return _check_image(folder, row, decoding)
 
     with (progress or Silent()).count("images", len(rows), 0) as advance:
         checked = list(in_threads(check, rows, workers=workers or default_workers(), advance=advance))
-    faults += [Fault(row.path, one.what) for row, one in zip(rows, checked, strict=True) if one.what]
+    faults += [Fault(row.stored.path, one.what) for row, one in zip(rows, checked, strict=True) if one.what]
     faults += [
-        Fault(path, "no row of images.parquet lists it") for path in _surplus(folder, {row.path for row in rows})
+        Fault(path, "no row of images.parquet lists it") for path in _surplus(folder, {row.stored.file for row in rows})
     ]
     return Verification(len(rows), sum(one.size_bytes for one in checked), digest_images(images), tuple(faults))
 
@@ -120,8 +121,8 @@ def _tag_faults(folder: Path, images: pd.DataFrame) -> Iterator[Fault]:
 
 def _check_image(folder: Path, row: _Image, decoding: bool) -> _Checked:
     """Check one image file; `what` is empty if the file is correct."""
-    path = folder / row.path if is_inside(row.path) else None
-    if path is None:
+    path = folder / row.stored.file
+    if not is_inside(row.stored.file):
         return _Checked(0, "not a path below the folder")
     if not path.exists():
         return _Checked(0, "missing")
@@ -130,17 +131,20 @@ def _check_image(folder: Path, row: _Image, decoding: bool) -> _Checked:
     if not path.resolve().is_relative_to(folder.resolve()):
         return _Checked(0, "a link that leaves the folder")
     try:
-        size, found = path.stat().st_size, digest_file(path)
+        place = row.stored.place(folder)
+        size, found = row.stored.length or path.stat().st_size, digest_image(place)
+    except UnreadableImageError as error:
+        return _Checked(0, str(error))
     except OSError as error:
         return _Checked(0, f"not readable ({error.strerror})")
     if found != row.sha256:
         return _Checked(size, f"its sha256 is {found[:12]}, images.parquet says {row.sha256[:12]} ({size:,} bytes)")
-    return _Checked(size, _decode_fault(path, row) if decoding else "")
+    return _Checked(size, _decode_fault(place, row) if decoding else "")
 
 
-def _decode_fault(path: Path, row: _Image) -> str:
+def _decode_fault(place: ImagePlace, row: _Image) -> str:
     try:
-        height, width, _ = decode(path).shape
+        height, width, _ = decode(place).shape
     except UnreadableImageError as error:
         return f"it does not decode: {error}"
     if (width, height) != (row.width, row.height):

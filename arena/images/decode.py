@@ -6,7 +6,6 @@ colour, 8 bits per channel.
 
 import hashlib
 import io
-import stat
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,10 +23,8 @@ from arena.images.formats import HEAD_BYTES, describe_non_image, extra_decoder
 from arena.images.in_flight import hold_pixels, picture_in_flight
 from arena.images.jpeg import RGB as RGB
 from arena.images.jpeg import decode_opened_jpeg, read_plain_jpeg
+from arena.images.places import MAX_FILE_BYTES, ImagePlace, TarMember, read_image_file, refuse_irregular
 from arena.images.png import PNG_SIGNATURE, without_large_text
-
-MAX_FILE_BYTES = 512_000_000
-"""Maximum size of an image file, in bytes; a file of a million pixels is about a thousand times smaller."""
 
 MAX_PIXELS = 89_478_485
 """Images with more pixels are refused before decoding, because a few kilobytes of PNG can expand to gigabytes. Pillow's own
@@ -116,7 +113,7 @@ class DecodedImage(NamedTuple):
         return np.asarray(self.picture)
 
 
-def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
+def decode(source: ImagePlace | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
     """Decode a file, or its bytes, to canonical RGB.
 
     Returns: uint8 (height, width, 3).
@@ -128,7 +125,7 @@ def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
 
 
 def decode_on(
-    source: Path | bytes, backgrounds: Iterable[Colour], policy: ImagePolicy = ImagePolicy()
+    source: ImagePlace | bytes, backgrounds: Iterable[Colour], policy: ImagePolicy = ImagePolicy()
 ) -> dict[Colour, RGB]:
     """Decode a file, or its bytes, once, and composite it on each of several background colours.
 
@@ -144,7 +141,7 @@ def decode_on(
 
 
 def read_picture(
-    source: Path | bytes, policy: ImagePolicy = ImagePolicy(), *, least_side: int | None = None
+    source: ImagePlace | bytes, policy: ImagePolicy = ImagePolicy(), *, least_side: int | None = None
 ) -> DecodedImage:
     """Decode a file, or its bytes, and return the format of its content too.
 
@@ -165,7 +162,7 @@ def read_picture(
     )
 
 
-def read_grey(source: Path | bytes) -> Image.Image:
+def read_grey(source: ImagePlace | bytes) -> Image.Image:
     """Decode a file, or its bytes, to mode L by Rec. 601: `read_picture(source).image.convert("L")`, in less time for a JPEG.
 
     Raises:
@@ -202,38 +199,6 @@ def pixel_digest(pixels: RGB, alpha: Alpha | None = None) -> str:
     return digest.hexdigest()
 
 
-def read_image_file(path: Path) -> bytes:
-    """Return the bytes of an image file; a link to a regular file is followed.
-
-    Raises:
-        UnreadableImageError: `missing`, also for anything that is not a regular file, or `file too large`.
-    """
-    if not isinstance(path, RemotePath):  # a second request for each image
-        _refuse_irregular(path)
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise UnreadableImageError("missing", (error.strerror or "").lower()) from None
-    if len(content) > MAX_FILE_BYTES:
-        raise UnreadableImageError("file too large", f"more than {MAX_FILE_BYTES:,} bytes")
-    return content
-
-
-def _refuse_irregular(path: Path) -> None:
-    """Raise `missing` for anything that is not a regular file: reading a pipe would block, and a device has no end."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:  # ValueError: a NUL character
-        text = (error.strerror or "") if isinstance(error, OSError) else str(error)
-        raise UnreadableImageError("missing", text.lower()) from None
-    if stat.S_ISDIR(mode):
-        link = path.is_symlink()
-        raise UnreadableImageError("missing", "a link to a folder, which is not followed" if link else "is a directory")
-    if not stat.S_ISREG(mode):
-        raise UnreadableImageError("missing", "not a regular file")
-
-
 def _open(source: Path | bytes) -> Image.Image:
     """Open an image; a format that Pillow does not know is opened by its plugin, if that is installed."""
     head = _head(source)
@@ -257,7 +222,7 @@ def _head(source: Path | bytes) -> bytes:
         UnreadableImageError: `missing`, or `empty`.
     """
     if isinstance(source, Path):
-        _refuse_irregular(source)
+        refuse_irregular(source)
         try:
             with source.open("rb") as file:
                 head = file.read(HEAD_BYTES)
@@ -295,12 +260,11 @@ def _identified(source: Path | bytes) -> Image.Image | None:
 
 
 def _read(
-    source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None, grey: bool = False
+    place: ImagePlace | bytes, policy: ImagePolicy, *, least_side: int | None = None, grey: bool = False
 ) -> DecodedImage:
     """Decode an image to mode RGB, or RGBA if it has transparent pixels; with `grey`, the result may be in mode L."""
-    with picture_in_flight("image" if isinstance(source, bytes) else str(source)):
-        if isinstance(source, RemotePath):
-            source = read_image_file(source)
+    with picture_in_flight("image" if isinstance(place, bytes) else str(place)):
+        source = read_image_file(place) if isinstance(place, TarMember | RemotePath) else place
         try:
             return _read_as_it_is(source, policy, least_side=least_side, grey=grey)
         except UnreadableImageError as error:

@@ -23,6 +23,7 @@ from arena.base.progress import Progress, Silent
 from arena.base.tables import Kind, read_frame
 from arena.images.decode import read_picture
 from arena.images.in_flight import picture_in_flight
+from arena.images.places import ImagePlace
 
 THUMBNAIL_SIDE = 160
 """Longest side, pixels: enough to see what is drawn, and 2 to 6 kB."""
@@ -51,7 +52,7 @@ class ThumbnailSource(NamedTuple):
     """An image that needs a thumbnail."""
 
     image_id: str
-    path: Path
+    path: ImagePlace
     sha256: str
     """Digest of the file; a changed file gets a new thumbnail."""
     rating: str
@@ -85,11 +86,11 @@ class WrittenThumbnails(NamedTuple):
     """Images without a thumbnail because their files could not be read."""
 
 
-def webp_thumbnail(path: Path, side: int = THUMBNAIL_SIDE) -> bytes:
+def webp_thumbnail(path: ImagePlace, side: int = THUMBNAIL_SIDE) -> bytes:
     """Return the thumbnail of an image file as WebP bytes.
 
     Args:
-        path: the image file.
+        path: where the image is read.
         side: longest side in pixels.
 
     Raises:

@@ -1,5 +1,8 @@
-"""`arena predict`: score the images of a folder or a dataset with one model."""
+"""`arena predict`: score the images of a folder, of tars or of a dataset with one model."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from arena.base.errors import ArenaError
@@ -9,7 +12,8 @@ from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import find_model
 from arena.dataset.files import file_stamp
 from arena.dataset.frozen import HeldOut
-from arena.dataset.readers import list_images
+from arena.dataset.readers import list_pictures
+from arena.images.places import ImagePlace, TarMember
 from arena.pipeline.stages import Compute, refuse_all_skipped, score_images
 from arena.scores.cut import Selection
 from arena.scores.files import read_score_file
@@ -32,11 +36,11 @@ def predict_folder(
 ) -> Scores:
     """Score the images of a folder or a dataset with one model, and write one file; an interrupted call continues.
 
-    A file of a folder is recognised by its name, size and modification time. Unreadable images are skipped and listed in the
-    result.
+    A file is recognised by its name, size and modification time, an image in a tar by those of the tar. Unreadable images are
+    skipped and listed in the result.
 
     Args:
-        images: a folder, whose images get their paths without suffix as identifiers, or a dataset, which has identifiers.
+        images: a folder, a tar or a list, as `list_pictures` takes it, or a dataset, which has identifiers.
         output: an `.npz` file, or a `.parquet` file if only some scores are stored.
         limit: the largest number of images, the first by name; None takes all.
         selection: which scores are stored; None stores all.
@@ -59,7 +63,7 @@ def predict_folder(
     parts = output.with_name(output.name + ".parts")
     with lock_output(output, "predict"):
         open_scratch(parts)
-        stores = score_images([card], source, parts, compute=compute, progress=progress)
+        stores = score_images([card], source, parts, compute=replace(compute, selection=selection), progress=progress)
         scores = stores[card.name].read()
         refuse_all_skipped(scores)
         if selection is None:
@@ -71,7 +75,7 @@ def predict_folder(
 
 
 def _folder_source(folder: Path, limit: int | None, progress: Progress) -> ImageSource:
-    listed = dict(list(list_images(folder).items())[:limit])
+    listed = dict(list(list_pictures(folder).items())[:limit])
     if place := next(
         (place for place in (folder, *folder.resolve().parents[:2]) if (place / "dataset.toml").exists()), None
     ):
@@ -79,8 +83,17 @@ def _folder_source(folder: Path, limit: int | None, progress: Progress) -> Image
             f"--images {folder}: these images belong to the dataset {place.name}, which has other identifiers; "
             "use --dataset to keep its identifiers"
         )
-    digests = tuple(map(file_stamp, listed.values()))
-    return ImageSource(tuple(listed), tuple(listed.values()), digests, verified=False)
+    return ImageSource(tuple(listed), tuple(listed.values()), tuple(_stamps(listed.values())), verified=False)
+
+
+def _stamps(places: Iterable[ImagePlace]) -> Iterator[str]:
+    """Yield what identifies the content of each image; one in a tar is identified by the tar and its place there."""
+    stamp = lru_cache(file_stamp)
+    for place in places:
+        if isinstance(place, TarMember):
+            yield f"{stamp(place.tar)}:{place.offset}:{place.length}"
+        else:
+            yield file_stamp(place)
 
 
 def _dataset_source(dataset: HeldOut, limit: int | None) -> ImageSource:

@@ -34,6 +34,8 @@ from arena.pipeline.thresholds import ModelThresholds
 from arena.results.recipe import JUDGEMENTS, Recipe, write_recipe
 from arena.results.run_folder import Result, write_tables
 from arena.results.written import FILES, RUN_FILE, UNFINISHED, begin_reports, finish_reports
+from arena.scores.cut import Selection
+from arena.scores.high_scores import stored_cut
 from arena.scores.store import Scores, ScoreStore, read_store_facts
 from arena.scores.throughput import describe_throughput
 from arena.taggers.adapters.precomputed import refuse_own_scores
@@ -64,6 +66,7 @@ class Compute:
         address: address of the cluster, as `ray.init` takes it.
         cluster: the connection to the cluster; None without one.
         leases: the leases of this process if other commands share the scoring; None if no other command writes the scores.
+        selection: which scores are stored; None stores all.
         recheck: try skipped images again, and score a shard again if one has become readable; not while others use the shards.
     """
 
@@ -76,6 +79,7 @@ class Compute:
     cluster: RayCluster | None = None
     leases: Leases | None = None
     recheck: bool = True
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def score_images(
     with divided_cores(len(placement.workers)):
         for card in cards:
             facts = identify_model(card, compute, relations, progress)
-            store = stores[card.name] = _open_store(card, source, folder, facts, recheck=compute.recheck)
+            store = stores[card.name] = _open_store(card, source, folder, facts, compute)
             if not store.missing():
                 scores = store.read()
                 for line in ("all scores exist already", *scores.notes):
@@ -165,7 +169,7 @@ def score_images(
             for line in loaded.notes:
                 progress.note(f"{card.name}: {line}")
             tags[card.name] = loaded.tagger.tags
-            pending.append(_Pending(card, loaded, store, str(facts["weights"])))
+            pending.append(_Pending(card, loaded, store, str(facts["weights"]), compute.selection))
         review(tags)
         jobs = [_prepared_job(one, progress) for one in pending]
         if jobs:
@@ -217,16 +221,16 @@ def with_cluster(execution: Execution) -> Iterator[Execution]:
 
 
 def _open_store(
-    card: ModelCard, source: ImageSource, folder: Path, facts: Mapping[str, Any], *, recheck: bool
+    card: ModelCard, source: ImageSource, folder: Path, facts: Mapping[str, Any], compute: Compute
 ) -> ScoreStore:
     """Return the store of a model's scores, after a check of its folder and of earlier skipped images.
 
     Args:
         facts: what identifies the tagger, from `taggers.identify`.
     """
-    store = ScoreStore(folder / card.name, key=scores_key(facts, source), shards=source.shards)
+    store = ScoreStore(folder / card.name, key=scores_key(facts, source, compute.selection), shards=source.shards)
     refuse_own_scores(card, store.folder)
-    if recheck:
+    if compute.recheck:
         recheck_skipped_images(source, store)
     return store
 
@@ -239,6 +243,7 @@ class _Pending(NamedTuple):
     store: ScoreStore
     weights: str
     """Digest of the weights."""
+    selection: Selection | None
 
 
 def _prepared_job(one: _Pending, progress: Progress) -> ScoringJob:
@@ -246,6 +251,7 @@ def _prepared_job(one: _Pending, progress: Progress) -> ScoringJob:
     card, (tagger, size, _, machine), store = one.card, one.loaded, one.store
     pixels = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
     record = {"weights": one.weights, "tags": tagger.tags.digest, "precision": tagger.precision} | pixels
+    record |= stored_cut(one.selection)
     if store.prepare(tagger.tags, {**record, **size._asdict(), "device": tagger.device, "key": store.key}):
         progress.note(
             f"{card.name}: the stored scores are damaged, or of other weights, images or settings; scoring again"

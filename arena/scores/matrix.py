@@ -43,6 +43,11 @@ class StoredMatrix(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
+    @property
+    def end(self) -> int:
+        """Number of bytes that the file has at least."""
+        return self.offset + self.dtype.itemsize * math.prod(self.shape)
+
     def __getitem__(self, rows: slice) -> NDArray[Any]:  # type: ignore[override]
         """Return some rows, memory-mapped."""
         start, stop, _ = rows.indices(self.shape[0])

@@ -1,6 +1,5 @@
 """The files of one finished shard of a score store: its values, its images, and their digests."""
 
-import math
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -13,6 +12,7 @@ from arena.base.files import digest_known
 from arena.base.provenance import DIGEST, is_sealed
 from arena.base.reading import read_json
 from arena.base.schema import NUMBER, TEXT, Schema, list_of, table_of
+from arena.scores.high_scores import HighScores, stored_high_scores
 from arena.scores.matrix import StoredMatrix, stored_npy
 
 SHARD_RECORD = re.compile(r"\d{5,}\.json")
@@ -35,7 +35,7 @@ class Shard(NamedTuple):
     image_ids: list[str]
     skipped: dict[str, str]
     seconds: float
-    values: StoredMatrix
+    values: StoredMatrix | HighScores
     machine: str
 
 
@@ -73,8 +73,10 @@ def read_shard(folder: Path, number: int, binding: Binding) -> Shard:
         rows = read_json(path.with_suffix(".json"), _SHARD, fix=MAKE_AGAIN, error=ScoresError)
         if binding.required or DIGEST in rows:
             _refuse_changed(path, rows, binding)
-        stored = stored_npy(path)
-        if stored is None or path.stat().st_size < stored.offset + stored.dtype.itemsize * math.prod(stored.shape):
+        stored: StoredMatrix | HighScores | None = stored_npy(path)
+        if stored is None:
+            stored = stored_high_scores(path, (len(rows["image_ids"]), binding.columns))
+        if stored is None or (isinstance(stored, StoredMatrix) and path.stat().st_size < stored.end):
             raise ValueError("truncated, or not a matrix")
         shard = Shard(rows["image_ids"], rows["skipped"], rows["seconds"], stored, rows.get("machine", ""))
         if shard.values.shape == (len(shard.image_ids), binding.columns) and shard.values.dtype.kind == "f":

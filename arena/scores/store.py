@@ -1,8 +1,8 @@
 """A sharded store of one model's scores; each shard is written completely or not at all.
 
-A folder holds `store.json` (model, dataset and tags), and for every finished shard `NNNNN.npy` (float32, images x tags) and
-`NNNNN.json` (the images of its rows, and the images that could not be scored, with reasons). The JSON is written last; a shard
-without it is unfinished. Re-scoring needs only this folder.
+A folder holds `store.json` (model, dataset and tags), and for every finished shard `NNNNN.npy` (float32, images x tags; or only
+the high scores, see `high_scores`) and `NNNNN.json` (the images of its rows, and the images that could not be scored, with
+reasons). The JSON is written last; a shard without it is unfinished. Re-scoring needs only this folder.
 
 Every JSON holds its own digest. That of a shard also covers the `.npy` file, the key of the store and the tags.
 """
@@ -26,6 +26,7 @@ from arena.base.provenance import DIGEST, is_sealed, seal
 from arena.base.reading import read_json
 from arena.base.schema import COUNT, TABLE, TEXT, Schema, list_of, optional, table_of
 from arena.scores.cut import Cut, cut_note
+from arena.scores.high_scores import pack_scores, selection_of
 from arena.scores.matrix import Matrix
 from arena.scores.shards import MAKE_AGAIN, SHARD_RECORD, Binding, Shard, digest_ahead, read_shard
 from arena.scores.throughput import MachineTime, sum_by_machine
@@ -216,7 +217,8 @@ class ScoreStore:
         scored = [image_id for image_id in self.shards[number] if image_id not in skipped]
         assert len(values) == len(scored), "one row per image"
         content = BytesIO()
-        np.save(content, values.astype(np.float32, copy=False))
+        values, selection = values.astype(np.float32, copy=False), selection_of(header["facts"])
+        np.save(content, values if selection is None else pack_scores(values, selection))
         write_whole(self._path(number, "npy"), content.getbuffer(), durable=True)
         rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds, "machine": machine}
         rows["values"] = digest_bytes(content.getbuffer())

@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +22,11 @@ from arena.base.errors import ScoresError, UnreadableImageError
 from arena.base.memory import keep_freed_memory
 from arena.base.remote import RemotePath
 from arena.cards import Preprocess
-from arena.images.decode import CHANGED_IMAGE, RGB, decode_on, read_image_file
+from arena.images.decode import CHANGED_IMAGE, RGB, decode_on
 from arena.images.in_flight import picture_in_flight
+from arena.images.places import ImagePlace, read_image_file
+from arena.scores.cut import Selection
+from arena.scores.high_scores import stored_cut
 from arena.scores.store import ScoreStore
 from arena.taggers.adapters.ensemble import Ensemble, members_of
 from arena.taggers.adapters.precomputed import Precomputed
@@ -50,13 +52,13 @@ class ImageSource:
 
     Attributes:
         image_ids: unique identifiers, in the order of the score rows.
-        paths: image files.
+        paths: where each image is read.
         digests: digest of each file in the cache key; if `verified`, the SHA-256 of its bytes.
         verified: whether a file with another SHA-256 is skipped.
     """
 
     image_ids: tuple[str, ...]
-    paths: tuple[Path, ...]
+    paths: Sequence[ImagePlace]
     digests: tuple[str, ...]
     verified: bool
 
@@ -73,13 +75,14 @@ class ImageSource:
         return list(iter(lambda: tuple(islice(ids, SHARD_IMAGES)), ()))
 
 
-def scores_key(facts: Mapping[str, Any], source: ImageSource) -> str:
+def scores_key(facts: Mapping[str, Any], source: ImageSource, selection: Selection | None = None) -> str:
     """Return the key of the store of a model's scores of some images.
 
     Args:
         facts: what identifies the model, from `taggers.identify`.
+        selection: which scores are stored; None stores all.
     """
-    return provenance.digest({**facts, "images": source.digest})
+    return provenance.digest({**facts, "images": source.digest, **stored_cut(selection)})
 
 
 class ScoringJob(NamedTuple):

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
-from arena.images.decode import read_image_file
+from arena.images.places import ImagePlace, read_image_file
 from arena.images.thumbnails import THUMBNAIL_SIDE, webp_thumbnail
 
 WEBP = "image/webp"
@@ -33,7 +32,7 @@ class Picture(NamedTuple):
 class Pictures:
     """Images by row, with the last thumbnails in memory."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[ImagePlace]) -> None:
         self._paths = paths
         self._small = lru_cache(maxsize=4_000)(self._scaled)
         self._medium = lru_cache(maxsize=300)(self._scaled)

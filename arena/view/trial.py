@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from arena import taggers
 from arena.base.errors import ArenaError, UnreadableImageError
 from arena.evaluate.matching import Entry
-from arena.images.decode import MAX_FILE_BYTES
+from arena.images.places import MAX_FILE_BYTES
 from arena.metrics.thresholds import DEFAULT_THRESHOLD, thresholds_per_tag
 from arena.pipeline.inputs import find_model_of
 from arena.taggers.adapters.ensemble import members_of

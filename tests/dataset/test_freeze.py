@@ -22,12 +22,12 @@ from arena.base.files import digest_file
 from arena.cards import DatasetCard, find_dataset
 from arena.dataset import files
 from arena.dataset import frozen as frozen_sets
+from arena.dataset.files import stored_path
 from arena.dataset.freeze import (
     REPRESENTATIVE_NOTE,
     CardOverrides,
     FreezeResult,
     freeze_dataset,
-    stored_path,
 )
 from arena.dataset.frozen import read_frozen, toml_text, write_frozen
 from arena.dataset.pins import digest_rows
@@ -262,7 +262,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from arena.cards import find_dataset
-from arena.dataset import freeze as module
+from arena.dataset import freeze
+from arena.dataset import placing as module
 from arena.dataset.selection import Selection
 
 left, link_or_copy = [5], module.link_or_copy
@@ -272,8 +273,8 @@ def few(source, target):
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
 module.link_or_copy = few
-about = module.CardOverrides("small")
-module.freeze_dataset(find_dataset(sys.argv[1]), Path(sys.argv[2]), about=about, selection=Selection(), workers=1)
+about = freeze.CardOverrides("small")
+freeze.freeze_dataset(find_dataset(sys.argv[1]), Path(sys.argv[2]), about=about, selection=Selection(), workers=1)
 """
 
 

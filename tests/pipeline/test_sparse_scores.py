@@ -1,17 +1,22 @@
 """Scores of which only the high ones are stored: predicted, evaluated, compared."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from arena.pipeline.predict import predict_folder
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Scoring
 from arena.results.recipe import Settings
 from arena.results.run_folder import read_result
 from arena.scores.cut import Selection
+from arena.scores.high_scores import pack_scores, stored_high_scores
 from arena.scores.npz import read_scores
 from arena.scores.sparse import read_sparse, write_sparse
+from arena.scores.store import ScoreStore
 from tests.conftest import Wd, arena_here
 from tests.pipeline.conftest import World
 
@@ -58,3 +63,59 @@ def test_the_suffix_must_fit_the_options(
     done = arena_here("predict", "-m", f"wd={onnx_folder.folder}", "-d", drawn_dataset, "-o", tmp_path / name, *option)
     assert done.returncode == 2
     assert "a file of some scores ends in .parquet" in done.stderr
+
+
+def test_the_parts_hold_high_scores_and_continue_to_the_same_bytes(
+    onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena.taggers.predict.SHARD_IMAGES", 8)
+    model, chosen = f"wd={onnx_folder.folder}", Selection(2, 0.1)
+
+    def predict(name: str, selection: Selection | None = chosen) -> Path:
+        predict_folder(model, drawn_dataset / "images", tmp_path / name, selection=selection)
+        return tmp_path / name
+
+    from_whole = tmp_path / "whole.parquet"
+    write_sparse(from_whole, read_scores(predict("whole.npz", None)), chosen)
+    assert predict("once.parquet").read_bytes() == from_whole.read_bytes()
+
+    write, left = ScoreStore.write, [2]
+
+    def stopping(store: ScoreStore, *given: Any, **more: Any) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        write(store, *given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScoreStore, "write", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            predict("again.parquet")
+    parts = sorted((tmp_path / "again.parquet.parts/wd").glob("*.npy"))
+    assert [part.name for part in parts] == ["00000.npy", "00001.npy"]
+    assert len(np.load(parts[0])) <= 2 * 8
+    stamps = [part.stat().st_mtime_ns for part in parts]
+    with monkeypatch.context() as patch:
+        patch.setattr("arena.pipeline.predict.remove_scratch", lambda *given: None)
+        assert predict("again.parquet").read_bytes() == from_whole.read_bytes()
+        assert [part.stat().st_mtime_ns for part in parts] == stamps
+        key = json.loads((parts[0].parent / "store.json").read_text())["key"]
+        predict_folder(
+            model, drawn_dataset / "images", tmp_path / "again.parquet", selection=Selection(3, 0.1)
+        )  # other scores are stored
+        assert json.loads((parts[0].parent / "store.json").read_text())["key"] != key
+
+
+def test_a_shard_of_high_scores(tmp_path: Path) -> None:
+    values = np.array([[0.9, 0.2, 0.5], [0.0, 0.1, 1.0000002]], np.float32)
+    packed = pack_scores(values, Selection(2, 0.15))
+    np.save(tmp_path / "s.npy", packed)
+    stored = stored_high_scores(tmp_path / "s.npy", (2, 3))
+    assert stored is not None
+    assert np.array_equal(stored[0:2], np.array([[0.9, 0, 0.5], [0, 0, 1.0000002]], np.float32))
+    assert np.array_equal(stored[1:], stored[0:2][1:])
+    assert stored[2:2].shape == (0, 3)
+    with pytest.raises(ValueError, match="a score is outside the 1 images and 3 tags"):
+        stored_high_scores(tmp_path / "s.npy", (1, 3))
+    np.save(tmp_path / "o.npy", values[0])
+    assert stored_high_scores(tmp_path / "o.npy", (2, 3)) is None

@@ -47,15 +47,19 @@ def day(text: str | date) -> date:
 )  # fmt: skip
 @option("--seed", type=int, default=0, help="Seed of the sample.")
 @option("--min-images", type=click.IntRange(min=0), default=0, help="Images that a tag needs to remain a label.")
+@option("--tars", is_flag=True, help="Write the images into tars of up to 1 GB instead of a file each.")
 @option("--workers", type=click.IntRange(min=1), show_default=False, help="Threads.  [default: one per core]")
 @root_option
 def freeze(
-    folder: str, output: Path, trained_until: str, workers: int | None, root: Path | None, **settings: Any
+    folder: str, output: Path, trained_until: str, tars: bool, workers: int | None, root: Path | None, **settings: Any
 ) -> None:  # fmt: skip
     """Select images of a dataset, record the digest of each file, and write a frozen folder.
 
     The same images and options give the same folder on any machine. After an interruption, the same command continues.
     Repeating a finished command changes nothing.
+
+    Images that an import left inside tars stay there: the tars are linked, and read in place. --tars writes new tars of the
+    selected images only.
 
     Example: arena dataset freeze datasets/mine -o datasets/mine-1 --name mine-1
     """
@@ -69,7 +73,7 @@ def freeze(
     about = CardOverrides(*(settings.pop(key) for key in ("name", "title", "licence")))
     frozen = freeze_dataset(
         find_dataset(folder, root), output, about=about,
-        selection=Selection(trained_until=tuple(models), **settings), workers=workers, progress=Terminal(),
+        selection=Selection(trained_until=tuple(models), **settings), tars=tars, workers=workers, progress=Terminal(),
     )  # fmt: skip
     note = "" if frozen.written else "; the same set is already there, nothing is changed"
     click.echo(f"{output}: {frozen.images:,} images, digest {frozen.card.digest[:12]}{note}")

@@ -58,6 +58,7 @@ HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "
 @option("--title", default="", help="Title of the dataset.", show_default=False)
 @option("--licence", default="unknown", help="Licence of the images.")
 @option("--workers", type=click.IntRange(min=1), help="Threads.  [default: one per core]", show_default=False)
+@option("--in-place", is_flag=True, help="Leave the images of webdataset tars in the tars, which are linked.")
 @option("--limit", "-L", type=click.IntRange(min=1), help="Maximum number of rows to read.", show_default=False)
 @root_option
 def import_(source: Path, output: Path, kind: str | None, root: Path | None, **settings: Any) -> None:
@@ -67,7 +68,8 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
     also with one tag per cell, or one column of 0 and 1 per tag), Danbooru posts, gallery-dl's data.jsonl, metadata of
     kohya's trainers, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. Images are recognised by suffix
     or content. Links to files are followed; hidden folders and links to folders outside are skipped. rejects.csv lists
-    the images that could not be imported. After an interruption, the same command continues.
+    the images that could not be imported. With --in-place, images of tars are not written as files: the dataset gets a link to
+    each tar, or a copy on another disk, and reads the images there. After an interruption, the same command continues.
 
     Example: arena dataset import photos -o datasets/photos
     """
@@ -86,7 +88,7 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
     tag_facts = read_relation_options(settings, root)
     wanted = ImportSettings(
         policy, tag_facts.relations, tag_facts.categories,
-        **{name: settings[name] for name in ("name", "title", "licence", "limit", "workers")},
+        **{name: settings[name] for name in ("name", "title", "licence", "limit", "workers", "in_place")},
     )  # fmt: skip
     for note in opened.forms.notes():
         terminal.note(note)

@@ -12,6 +12,7 @@ from arena.base.progress import Progress
 from arena.dataset.copies.pairs import classify_candidates
 from arena.dataset.copies.signing import make_thumbnails
 from arena.dataset.listing import ImageListing, list_source
+from arena.images.places import ImagePlace
 
 
 def find_pictures(
@@ -37,19 +38,19 @@ def find_pictures(
     return found
 
 
-def find_image_files(image_ids: Collection[str], sources: Sequence[ImageListing]) -> dict[str, Path]:
-    """Return the files of some images of an index; an image that no source has is left out."""
-    wanted, found = set(image_ids), dict[str, Path]()
+def find_image_files(image_ids: Collection[str], sources: Sequence[ImageListing]) -> dict[str, ImagePlace]:
+    """Return the places of some images of an index; an image that no source has is left out."""
+    wanted, found = set(image_ids), dict[str, ImagePlace]()
     for source in sources:
         for plain, prefixed in zip(source.items(), source.prefixed(), strict=True):
-            for image_id, path, _ in (plain, prefixed):
-                if image_id in wanted:
-                    found.setdefault(image_id, Path(path))
+            for one in (plain, prefixed):
+                if one.image_id in wanted:
+                    found.setdefault(one.image_id, one.place)
     return found
 
 
 def compare_candidates(
-    pairs: pd.DataFrame, lefts: Sequence[Path], rights: Mapping[int, Path], progress: Progress
+    pairs: pd.DataFrame, lefts: Sequence[ImagePlace], rights: Mapping[int, ImagePlace], progress: Progress
 ) -> pd.DataFrame:  # fmt: skip
     """Compare candidates by their pictures; pairs without two readable pictures stay candidates.
 

@@ -39,6 +39,8 @@ from arena.dataset.hashes.algorithms import ALGORITHMS
 from arena.dataset.hashes.index import HashIndex, read_index
 from arena.dataset.listing import ImageListing
 from arena.dataset.rejects import write_rejects
+from arena.dataset.tars import image_places, stored_images
+from arena.images.places import ImagePlace
 from arena.images.thumbnails import webp_thumbnail
 
 PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from", "frozen_from_digest")
@@ -195,7 +197,7 @@ def _fresh(folder: Path) -> Path:
 def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Mapping[str, Any]) -> str:
     """Write the frozen dataset into the folder; image files are hard links if the file system allows it."""
     source = heldout.card.folder
-    for path in images["path"]:
+    for path in dict.fromkeys(one.file for one in stored_images(images)):
         link_or_copy(source / path, folder / path)
     for name in CARRIED_FILES:
         if (source / name).exists():
@@ -207,8 +209,9 @@ def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Ma
 
 def _write_dropped(path: Path, dropped: pd.DataFrame, folder: Path) -> None:
     """Write the dropped rows, with reason and a WebP thumbnail."""
-    paths = [folder / one for one in dropped["path"]]
-    thumbnails = list(in_threads(webp_thumbnail, paths, workers=default_workers(), advance=lambda done: None))
+    thumbnails = list(
+        in_threads(webp_thumbnail, image_places(folder, dropped), workers=default_workers(), advance=lambda done: None)
+    )
     with open_whole(path) as file:
         dropped.assign(thumbnail=pd.Series(thumbnails, dtype=object)).to_parquet(file, index=False)
 
@@ -228,9 +231,7 @@ def find_copies(
     rows = np.setdiff1d(np.flatnonzero(~signatures.flat), identical["right"])
     candidates = candidates_within(signatures, rows, radius=rule.radius)
     involved = np.union1d(candidates["left"], candidates["right"]).astype(np.int64)
-    small = make_thumbnails(
-        [folder / path for path in signed.images["path"].iloc[involved]], work / THUMBNAILS_FILE, progress
-    )
+    small = make_thumbnails(image_places(folder, signed.images.iloc[involved]), work / THUMBNAILS_FILE, progress)
     if not small.readable.all():
         changed = signed.images["path"].iloc[involved[~small.readable][0]]
         raise ArenaError(f"{folder / changed}: changed while it was compared; run dedup again")
@@ -258,7 +259,7 @@ def find_index_matches(
     signed: SignedImages, folder: Path, against: Sequence[TrainingIndex], rule: DuplicateRule, progress: Progress
 ) -> pd.DataFrame:  # fmt: skip
     """Return the images that an index contains or may contain: for each image and index the most certain and nearest match."""
-    signatures, lefts = signed.signatures, [folder / path for path in signed.images["path"]]
+    signatures, lefts = signed.signatures, image_places(folder, signed.images)
     empty = pd.DataFrame({"left": np.empty(0, np.int64), "right": np.empty(0, np.int64)})
     found = [empty.assign(**dict.fromkeys(("source", "right_id", "class", "found_by"), ""))]
     for source in against:
@@ -276,7 +277,7 @@ def find_index_matches(
 
 
 def _compared(
-    candidates: pd.DataFrame, lefts: Sequence[Path], source: TrainingIndex, progress: Progress
+    candidates: pd.DataFrame, lefts: Sequence[ImagePlace], source: TrainingIndex, progress: Progress
 ) -> pd.DataFrame:
     """Compare the candidates whose picture of the index is available."""
     names = {int(row): source.hashed.image_ids[row] for row in candidates["right"]}

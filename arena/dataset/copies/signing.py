@@ -24,6 +24,7 @@ from arena.dataset.frozen import HeldOut
 from arena.dataset.records import Reject
 from arena.images.decode import read_picture
 from arena.images.in_flight import picture_in_flight
+from arena.images.places import ImagePlace, read_image_file
 
 _IMAGES_PER_PART = 512
 """Signatures per file; an interruption loses at most this many."""
@@ -75,8 +76,8 @@ def compute_signatures(heldout: HeldOut, work: Path, progress: Progress) -> Sign
     """
     tables = [_read_parts(work)]
     known = set(tables[0]["sha256"].tolist())
-    files = dict(zip(heldout.images["sha256"].tolist(), heldout.images["path"].tolist(), strict=True))
-    new = [(sha256, heldout.card.folder / path) for sha256, path in files.items() if sha256 not in known]
+    files = dict(zip(heldout.images["sha256"].tolist(), heldout.paths, strict=True))
+    new = [(sha256, place) for sha256, place in files.items() if sha256 not in known]
     with progress.count("hashing", len(files), len(files) - len(new)) as advance, _pool() as pool:
         for start in range(0, len(new), _IMAGES_PER_PART):
             part = []
@@ -94,7 +95,7 @@ class CandidateThumbnails(NamedTuple):
     readable: NDArray[np.bool_]
 
 
-def make_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> CandidateThumbnails:
+def make_thumbnails(paths: Sequence[ImagePlace], file: Path, progress: Progress) -> CandidateThumbnails:
     """Make thumbnails of pictures, in a file that is mapped into memory."""
     shape = (len(paths), 2, ALIGNMENT_SIDE, ALIGNMENT_SIDE, 4)
     pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
@@ -129,14 +130,14 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count())
 
 
-def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
+def _sign_file(named: tuple[str, ImagePlace]) -> dict[str, Any]:
     """Return one row of a part: signature of a file, or the problem with it."""
     sha256, path = named
     with picture_in_flight(str(path)):
         return _signature_row(sha256, path)
 
 
-def _signature_row(sha256: str, path: Path) -> dict[str, Any]:
+def _signature_row(sha256: str, path: ImagePlace) -> dict[str, Any]:
     row: dict[str, Any] = {
         "sha256": sha256,
         "version": _SIGNATURE_VERSION,
@@ -146,12 +147,12 @@ def _signature_row(sha256: str, path: Path) -> dict[str, Any]:
     }
     row |= dict.fromkeys(_HASHES, 0)
     try:
-        content = path.read_bytes()
+        content = read_image_file(path)
         if hashlib.sha256(content).hexdigest() != sha256:
             return row | {"problem": _CHANGED}
         picture = read_picture(content)
         signature = compute_signature(picture.pixels, picture.alpha)
-    except (OSError, UnreadableImageError) as error:
+    except UnreadableImageError as error:
         return row | {"problem": str(error)}
     hashes = {
         f"{name} {kind}": value for name, pair in signature.hashes.items() for kind, value in pair._asdict().items()
@@ -159,12 +160,12 @@ def _signature_row(sha256: str, path: Path) -> dict[str, Any]:
     return row | {"pixel_sha256": signature.pixel_sha256, "flat": signature.flat} | hashes
 
 
-def _thumbnails(path: Path) -> Thumbnails | None:
+def _thumbnails(path: ImagePlace) -> Thumbnails | None:
     with picture_in_flight(str(path)):
         return _decoded_thumbnails(path)
 
 
-def _decoded_thumbnails(path: Path) -> Thumbnails | None:
+def _decoded_thumbnails(path: ImagePlace) -> Thumbnails | None:
     try:
         picture = read_picture(path)
     except UnreadableImageError:

@@ -126,7 +126,8 @@ class _Job:
         """Return the digest of everything that the rows of a part depend on."""
         digest = hashlib.sha256(repr((self.algorithms, self.digests, self.made_with)).encode())
         for item in batch:
-            digest.update(repr((item.image_id, *_stamp(item.path))).encode())
+            part = (item.offset, item.length) if item.length else ()
+            digest.update(repr((item.image_id, *_stamp(item.path), *part)).encode())
         return digest.hexdigest()[:32]
 
     def finished(self) -> HashResult | None:

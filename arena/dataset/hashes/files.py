@@ -20,13 +20,13 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from arena.base.errors import ArenaError, UnreadableImageError
-from arena.base.files import digest_file
 from arena.base.memory import keep_freed_memory
 from arena.dataset.hashes.algorithms import SCALED_SIDE, dhash_grey, grey_601, joytag, phash_grey
 from arena.dataset.records import Reject
 from arena.images.decode import CHANGED_IMAGE, RGB, DecodedImage, pixel_digest, read_grey, read_picture
 from arena.images.in_flight import MAX_PIXELS_IN_FLIGHT, PixelBudget, picture_in_flight, share_budget
 from arena.images.messages import LibraryMessages, add_library_messages, collect_library_messages
+from arena.images.places import ImagePlace, TarMember, digest_image
 
 CHUNK = 16
 """Images sent to a worker process at a time."""
@@ -42,12 +42,28 @@ class ImageFile(NamedTuple):
     path: str
     sha256: str = ""
     """Digest of the file in a frozen dataset; empty for other files."""
+    offset: int = 0
+    length: int = 0
+    """Bytes of an image inside the tar file `path`; 0 for an image file."""
+
+    @property
+    def place(self) -> ImagePlace:
+        """Where the image is read."""
+        path = Path(self.path)
+        return TarMember(path, self.offset, self.length) if self.length else path
+
+    @classmethod
+    def of(cls, image_id: str, place: ImagePlace, sha256: str = "") -> "ImageFile":
+        """Make the item of an image at a place."""
+        if isinstance(place, TarMember):
+            return cls(image_id, str(place.tar), sha256, place.offset, place.length)
+        return cls(image_id, str(place), sha256)
 
 
 class _Views:
     """The inputs of the hashes for one image file; each is computed on first use."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: ImagePlace, columns: Sequence[str]) -> None:
         self.path = path
         self.coloured = not _COLOURED.isdisjoint(columns)
 
@@ -69,7 +85,7 @@ class _Views:
 
     @cached_property
     def file_digest(self) -> str:
-        return digest_file(self.path)
+        return digest_image(self.path)
 
 
 _COLOURED = frozenset({"joytag", "pixel_sha256"})
@@ -86,7 +102,7 @@ HASH_COLUMNS: Mapping[str, Callable[[_Views], int | str]] = {
 """Column -> function that computes it. The file's digest is last, so that a file that does not decode needs none."""
 
 
-def hash_file(path: Path, columns: Sequence[str]) -> dict[str, int | str]:
+def hash_file(path: ImagePlace, columns: Sequence[str]) -> dict[str, int | str]:
     """Return hashes and digests of one image file by column; all columns share one decode, except `scaled`.
 
     Raises:
@@ -110,13 +126,14 @@ def hash_item(item: ImageFile, columns: Sequence[str]) -> _Row:
         columns: with `sha256`, the file of a frozen dataset is compared with its digest.
     """
     try:
-        row = hash_file(Path(item.path), columns)
+        row = hash_file(item.place, columns)
         if not item.sha256 or row.get("sha256") in (None, item.sha256):
             return row
         reason = CHANGED_IMAGE
     except UnreadableImageError as error:
         reason = str(error)
-    return Reject(os.fsencode(item.path).decode("utf-8", "backslashreplace"), item.image_id, "unreadable", reason)
+    where = item.path if isinstance(item.place, Path) else str(item.place)
+    return Reject(os.fsencode(where).decode("utf-8", "backslashreplace"), item.image_id, "unreadable", reason)
 
 
 def _hash_in_worker(item: ImageFile, columns: Sequence[str]) -> tuple[_Row, LibraryMessages]:

@@ -20,6 +20,7 @@ from arena.dataset.frozen import IMAGE_COLUMNS, KNOWN_COLUMNS, digest_line
 from arena.dataset.importing.parts import DATASET_COLUMNS, IMPORT_COLUMNS, read_part
 from arena.dataset.ratings import Scheme, detect_scheme
 from arena.dataset.records import Reject
+from arena.dataset.tars import TAR
 
 ASSEMBLE_BLOCK_ROWS = 16_384
 """Rows that are written at a time."""
@@ -62,7 +63,7 @@ class ImportTotals(NamedTuple):
         single: tag -> number of images that have only this tag.
         rejected: number of rejected rows by reason.
         scheme: meaning of the rating letters; None if no image has a rating.
-        paths: image files of the kept rows, relative to the dataset folder.
+        files: image files and tars of the kept rows, relative to the dataset folder.
         twice: rejects of the rows whose identifier belongs to a kept row.
     """
 
@@ -74,7 +75,7 @@ class ImportTotals(NamedTuple):
     single: Counter[str]
     rejected: Counter[str]
     scheme: Scheme | None
-    paths: frozenset[str]
+    files: frozenset[str]
     twice: list[Reject]
 
 
@@ -101,11 +102,11 @@ def assemble_parts(parts: Sequence[Path], images: Path) -> ImportTotals:
     whole = _with_lists(pa.concat_tables(map(read_part, parts), promote_options="default"))
     order, checked = _order(whole), [name for name in KNOWN_COLUMNS if name in whole.schema.names]
     positives: Counter[str] = Counter()
-    digest, untagged, single, paths = hashlib.sha256(), 0, Counter[str](), set[str]()
+    digest, untagged, single, files = hashlib.sha256(), 0, Counter[str](), set[str]()
     with open_whole(images) as file, pq.ParquetWriter(file, _schema(whole)) as writer:
         for block in _blocks(whole, order.kept):
             writer.write_table(block)
-            paths.update(block["path"].to_pylist())
+            files.update(_files(block).to_pylist())
             for row in block.select(["image_id", "sha256", "tags", *checked]).to_pylist():
                 known = {name: row[name] for name in checked}
                 digest.update(digest_line(row["image_id"], row["sha256"], row["tags"], known=known))
@@ -123,8 +124,14 @@ def assemble_parts(parts: Sequence[Path], images: Path) -> ImportTotals:
     categories = _categories(parts)
     return ImportTotals(
         len(order.kept), digest.hexdigest(), positives, categories, untagged, single, rejected, _scheme(whole, order.kept),
-        frozenset(paths), duplicates,
+        frozenset(files), duplicates,
     )  # fmt: skip
+
+
+def _files(block: pa.Table) -> pa.Array:
+    """Return the files that hold the images of some rows, each once."""
+    files = pc.coalesce(block[TAR], block["path"]) if TAR in block.schema.names else block["path"]
+    return pc.unique(files)
 
 
 def _with_lists(whole: pa.Table) -> pa.Table:

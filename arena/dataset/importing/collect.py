@@ -23,6 +23,7 @@ from arena.base.scratch import open_scratch, remove_scratch
 from arena.cards import check_name
 from arena.dataset.canonical import relation_findings
 from arena.dataset.fetch.folder import fetched_scheme
+from arena.dataset.files import link_tar
 from arena.dataset.frozen import toml_text, write_tags
 from arena.dataset.hashes.algorithms import DHASH, PHASH
 from arena.dataset.importing.assemble import ImportTotals, assemble_parts, card_steps, iterate_rejects
@@ -34,6 +35,8 @@ from arena.dataset.records import Reject
 from arena.dataset.rejects import write_rejects
 from arena.dataset.sources import DatasetSource
 from arena.dataset.sources.tree import escape_name
+from arena.dataset.sources.webdataset import list_shards
+from arena.dataset.tars import linked_name
 from arena.images.decode import ImagePolicy
 from arena.images.formats import decoder_versions
 from arena.tags import UNKNOWN_CATEGORY, TagRelations
@@ -63,6 +66,7 @@ class ImportSettings:
         licence: licence of the images, for the card.
         limit: maximum number of rows of the source to read, from its start; None for all.
         workers: number of threads; None for one per core.
+        in_place: images of tars stay there; the tars are linked into the dataset folder.
     """
 
     policy: ImagePolicy = field(default_factory=lambda: ImagePolicy(animated="drop"))
@@ -73,6 +77,7 @@ class ImportSettings:
     licence: str = "unknown"
     limit: int | None = None
     workers: int | None = None
+    in_place: bool = False
 
 
 class ImportResult(NamedTuple):
@@ -96,20 +101,38 @@ def import_source(
     """
     name = wanted.name or folder.resolve().name
     check_name(name)
+    tars = _linked_tars(source) if wanted.in_place else {}
     parts = split_rows(map(check_record_text, islice(source.records(), wanted.limit)))
     if (first := next(parts, None)) is None:
         raise ArenaError(f"{source.path}: has no row ({source.found}); an import needs at least one image")
     with lock_output(folder, "dataset import"):
         scratch = _prepare_folder(source, folder)
-        examiner = ImageExaminer(folder, scratch, wanted.policy, wanted.relations)
+        examiner = ImageExaminer(folder, scratch, wanted.policy, wanted.relations, tars)
         done = _examine_all(chain([first], parts), examiner, wanted, progress, source.rows)
         assembled = assemble_parts(done.parts, scratch / "images.parquet")
         write_rejects(folder / "rejects.csv", iterate_rejects(done.parts, assembled))
         _refuse_empty(source, folder, done.rows, assembled)
+        for path, linked in tars.items():
+            if linked in assembled.files:
+                link_tar(path, folder / linked)
         card = _make_card(source, wanted, name, done.rows, assembled)
         _finish(folder, scratch, card, wanted, assembled)
     warnings = label_warnings(assembled.images, assembled.single, assembled.positives)
     return ImportResult(done.rows, assembled.images, len(assembled.positives), assembled.rejected, warnings)
+
+
+def _linked_tars(source: DatasetSource) -> dict[Path, str]:
+    """Return each tar of a source, and its path in the dataset folder.
+
+    Raises:
+        ArenaError: the source has no tars.
+    """
+    if source.kind != "webdataset":
+        raise ArenaError(
+            f"--in-place: {source.path} is read as {source.kind}; only images of webdataset tars stay in place"
+        )
+    base = source.path if source.path.is_dir() else source.path.parent
+    return {shard: linked_name(shard.relative_to(base).as_posix()) for shard in list_shards(source.path)}
 
 
 def _prepare_folder(source: DatasetSource, folder: Path) -> Path:
@@ -181,7 +204,9 @@ def _settings(wanted: ImportSettings) -> str:
     implied = {name: sorted(names) for name, names in relations.implications.items()}
     text = json.dumps([dict(relations.aliases), implied, sorted(relations.blacklist)], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return json.dumps([_SETTINGS_VERSION, asdict(wanted.policy), digest, PHASH, DHASH, decoder_versions()])
+    return json.dumps(
+        [_SETTINGS_VERSION, asdict(wanted.policy), digest, PHASH, DHASH, decoder_versions(), wanted.in_place]
+    )
 
 
 def _refuse_empty(source: DatasetSource, folder: Path, rows: int, assembled: ImportTotals) -> None:
@@ -244,7 +269,7 @@ def _finish(
     write_relations(scratch, wanted.relations.about(assembled.positives.keys() | wanted.relations.blacklist.keys()))
     write_tags(scratch / "tags.csv", tags, assembled.positives)
     write_whole(scratch / "dataset.toml", toml_text(card))
-    _remove_strays(folder, assembled.paths)
+    _remove_strays(folder, assembled.files)
     for name in (*RELATION_FILES, "images.parquet", "tags.csv", "dataset.toml"):
         if (scratch / name).exists():
             (scratch / name).replace(folder / name)
@@ -252,11 +277,12 @@ def _finish(
     remove_temporary(folder)
 
 
-def _remove_strays(folder: Path, paths: frozenset[str]) -> None:
+def _remove_strays(folder: Path, files: frozenset[str]) -> None:
     """Remove image files that no kept row names: of duplicate identifiers, and of rows that changed before a restart."""
-    for part in sorted((folder / "images").iterdir()):
-        for file in part.iterdir():
-            if f"images/{part.name}/{file.name}" not in paths:
-                file.unlink()
-        if not any(part.iterdir()):
-            part.rmdir()
+    for place, _, names in os.walk(folder / "images", topdown=False):
+        below = Path(place).relative_to(folder).as_posix()
+        for name in names:
+            if f"{below}/{name}" not in files:
+                Path(place, name).unlink()
+        if below != "images" and not any(Path(place).iterdir()):
+            Path(place).rmdir()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,10 @@ from arena.dataset.ratings import rating_letter
 from arena.dataset.records import Record, Reject, RowRefusedError
 from arena.dataset.sources.labels import refuse_long_tags
 from arena.dataset.sources.tree import escape_name
-from arena.images.decode import ImagePolicy, pixel_digest, read_image_file, read_picture
+from arena.dataset.tars import TAR_KINDS
+from arena.images.decode import ImagePolicy, pixel_digest, read_picture
 from arena.images.in_flight import picture_in_flight
+from arena.images.places import read_image_file
 from arena.tags import TagRelations
 
 MAX_NAME_CHARACTERS = 1_000
@@ -66,12 +68,14 @@ class ImageExaminer:
         scratch: folder of the parts of the unfinished import.
         policy: which images are accepted.
         relations: aliases, implications and blacklist that are applied to the tags.
+        tars: tar of the source -> its path in the dataset folder, for images that stay in it.
     """
 
     folder: Path
     scratch: Path
     policy: ImagePolicy
     relations: TagRelations
+    tars: Mapping[Path, str] = field(default_factory=dict)
 
     def examine(self, found: Record | Reject) -> ExaminedImage | Reject:
         """Store the file of a record and return what was examined; a reject is returned for a record that is not accepted."""
@@ -92,7 +96,12 @@ class ImageExaminer:
         pixels, alpha = picture.pixels, picture.alpha
         sha256 = hashlib.sha256(content).hexdigest()
         path = stored_path(sha256, picture.suffix)
-        examined = ExaminedImage(
+        if record.member is not None and (tar := self.tars.get(record.member.tar)):
+            path = f"{tar}/{path.rpartition('/')[2]}"
+            facts |= dict(zip(TAR_KINDS, (tar, record.member.offset, record.member.length), strict=True))
+        else:
+            self._store(self.folder / path, content)
+        return ExaminedImage(
             where=where,
             image_id=record.image_id,
             path=path,
@@ -109,8 +118,6 @@ class ImageExaminer:
             facts=facts,
             categories={self.relations.canonical(tag): kind for tag, kind in record.categories.items()},
         )
-        self._store(self.folder / path, content)
-        return examined
 
     def _checked(self, record: Record, tags: Sequence[str]) -> dict[str, list[str]]:
         """Return the lists of checked tags with canonical names, without the blacklist.

@@ -18,6 +18,7 @@ from arena.dataset.frozen import KNOWN_COLUMNS
 from arena.dataset.importing.examine import ExaminedImage
 from arena.dataset.records import Record, Reject, SourceItems
 from arena.dataset.sources.facts import INTEGER_FACTS
+from arena.dataset.tars import TAR_LENGTH, TAR_OFFSET
 
 PART_FILES = re.compile(r"\d{6,}-[0-9a-f]{24}\.arrow")
 """Names of the parts."""
@@ -85,7 +86,13 @@ def write_part(path: Path, rows: Iterable[ExaminedImage | Reject]) -> None:
         name: pa.array([row.get(name) for row in table], kind) for name, kind in (*DATASET_COLUMNS, *IMPORT_COLUMNS)
     }
     for name in facts:
-        kind = pa.int64() if name in INTEGER_FACTS else _TAG_LISTS if name in KNOWN_COLUMNS else pa.large_string()
+        kind = (
+            pa.int64()
+            if name in (*INTEGER_FACTS, TAR_OFFSET, TAR_LENGTH)
+            else _TAG_LISTS
+            if name in KNOWN_COLUMNS
+            else pa.large_string()
+        )
         columns[name] = pa.array([row["facts"].get(name) for row in table], kind)
     described = {b"categories": json.dumps(_categories(table), sort_keys=True).encode()}
     whole = pa.table(columns).replace_schema_metadata(described)

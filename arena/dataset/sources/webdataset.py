@@ -19,8 +19,9 @@ from arena.dataset.sources.folder import TEXT_SUFFIXES, first_text, parse_object
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, TAG_KEYS, Labels, parse_checked, parse_tags
 from arena.dataset.sources.tree import escape_name
-from arena.images.decode import MAX_FILE_BYTES
+from arena.dataset.tars import iterate_members, stray_header
 from arena.images.formats import HEAD_BYTES, IMAGE_SUFFIXES, is_image_head
+from arena.images.places import MAX_FILE_BYTES, TarMember
 
 _SIDECAR_SUFFIXES = (".json", ".cls", *TEXT_SUFFIXES)
 
@@ -35,6 +36,7 @@ class _Member(NamedTuple):
     suffix: str
     content: bytes
     reject: Reject | None = None
+    place: TarMember | None = None
 
 
 def read(path: Path, hints: Hints) -> SourceItems:
@@ -55,7 +57,7 @@ def _members(shard: Path) -> Iterator[_Member]:
     where, size_bytes = shard.name, shard.stat().st_size
     try:
         with tarfile.open(shard, "r|") as tar:
-            for info in tar:
+            for info in iterate_members(tar):
                 if info.isdir():
                     continue
                 where = f"{shard.name}:{escape_name(info.name)}"
@@ -66,7 +68,12 @@ def _members(shard: Path) -> Iterator[_Member]:
                 if reason := _fault(info, suffix):
                     yield _Member(key, "", b"", Reject(where, key, *reason))
                 elif (content := _content(tar, info, suffix)) is not None:
-                    yield _Member(key, suffix, content)
+                    place = None if info.issparse() else TarMember(shard, info.offset_data, info.size)
+                    yield _Member(key, suffix, content, place=place)
+            if stray := stray_header(shard, tar.offset):
+                yield _Member(
+                    "", "", b"", Reject(shard.name, "", "unreadable row", f"{stray}; nothing after it can be read")
+                )
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         detail = f"{str(error)[:100]}; nothing after it can be read"
         yield _Member("", "", b"", Reject(where, "", "unreadable row", detail))
@@ -109,6 +116,7 @@ def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tu
     """Yield the record of the members that share a key, and their rejects."""
     rejects = [member.reject for member in members if member.reject]
     yield from rejects
+    places = {member.suffix: member.place for member in members}
     files = {member.suffix: member.content for member in members if not member.reject}
     images = sorted(files.keys() - {*_SIDECAR_SUFFIXES}, key=lambda suffix: suffix not in IMAGE_SUFFIXES)
     where = f"{shard}:{key}"
@@ -120,7 +128,9 @@ def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tu
         table = parse_object(_text(files[".json"], where), where) if ".json" in files else None
         labels = _labels(files, table, where, hints, names)
         facts = row_facts(table or {}) | parse_checked(table or {}, hints.forms)
-        yield Record(key, files[images[0]], labels.tags, labels.rating, facts, labels.categories, where)
+        yield Record(
+            key, files[images[0]], labels.tags, labels.rating, facts, labels.categories, where, places[images[0]]
+        )
     except RowRefusedError as error:
         if not rejects:
             yield Reject(where, key, error.reason, error.detail)

@@ -12,26 +12,27 @@ from arena.cards import Preprocess
 from arena.diagnostics.bench.costs import InputCost
 from arena.diagnostics.bench.timing import time_calls
 from arena.images.decode import RGB, decode
+from arena.images.places import ImagePlace, read_image_file
 from arena.taggers.base import Pixels
 from arena.taggers.preprocess import square
 
 
-def read_decodable(paths: Sequence[Path]) -> dict[Path, bytes]:
+def read_decodable(places: Sequence[ImagePlace]) -> dict[ImagePlace, bytes]:
     """Return the content of the files that can be decoded.
 
     Raises:
         ArenaError: no file can be decoded.
     """
     contents, refused = {}, ""
-    for path in paths:
+    for place in places:
         try:
-            content = path.read_bytes()
+            content = read_image_file(place)
             decode(content)
-            contents[path] = content
-        except (UnreadableImageError, OSError) as error:
-            refused = f"{path.name}: {error}"
+            contents[place] = content
+        except UnreadableImageError as error:
+            refused = f"{place.name if isinstance(place, Path) else place}: {error}"
     if not contents:
-        raise ArenaError(f"none of {len(paths)} images can be read; the last one, {refused}")
+        raise ArenaError(f"none of {len(places)} images can be read; the last one, {refused}")
     return contents
 
 
@@ -40,7 +41,7 @@ def make_batch(squares: Sequence[RGB], size: int) -> Pixels:
     return np.stack([squares[place % len(squares)] for place in range(size)])
 
 
-def measure_input(images: Mapping[Path, bytes], preprocess: Preprocess, seconds: float) -> InputCost:
+def measure_input(images: Mapping[ImagePlace, bytes], preprocess: Preprocess, seconds: float) -> InputCost:
     """Measure the speed of decoding, of preprocessing, and of both together in all threads.
 
     Args:
@@ -49,8 +50,8 @@ def measure_input(images: Mapping[Path, bytes], preprocess: Preprocess, seconds:
     decoded = [decode(content) for content in images.values()]
     threads = os.cpu_count() or 1
 
-    def prepare(path: Path) -> RGB:
-        return square(decode(path.read_bytes()), preprocess)
+    def prepare(place: ImagePlace) -> RGB:
+        return square(decode(read_image_file(place)), preprocess)
 
     decoding = time_calls(lambda: [decode(content) for content in images.values()], seconds=seconds)
     squaring = time_calls(lambda: [square(rgb, preprocess) for rgb in decoded], seconds=seconds)

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from arena.base.errors import ArenaError, is_out_of_memory
 from arena.base.extras import extras_for
 from arena.diagnostics.bench.costs import Cost, Latency, NetworkRate, cost_to_json
+from arena.images.places import ImagePlace, TarMember
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,23 @@ class BenchRequest:
 
     Attributes:
         model: a card's name, or NAME=PATH.
-        images: paths of the images.
+        images: path of each image, or tar, offset and length of one in a tar.
         batch_sizes: in ascending order.
         seconds: shortest duration of each measurement; at least one batch or pass is measured.
         root: folder with further models, or None.
     """
 
     model: str
-    images: tuple[str, ...]
+    images: tuple[str | tuple[str, int, int], ...]
     batch_sizes: tuple[int, ...] = (1, 8, 32)
     seconds: float = 5.0
     device: str = "auto"
     precision: str = "auto"
     root: str | None = None
+
+
+def _place(one: str | Sequence[Any]) -> ImagePlace:
+    return Path(one) if isinstance(one, str) else TarMember(Path(one[0]), *map(int, one[1:]))
 
 
 def measure_cost(request: BenchRequest, note: Callable[[str], None] = lambda text: None) -> Cost:
@@ -71,7 +76,7 @@ def measure_cost(request: BenchRequest, note: Callable[[str], None] = lambda tex
     start = time.perf_counter()
     tagger = taggers.load(card, device=request.device, precision=request.precision)
     load_s = time.perf_counter() - start
-    images = read_decodable([Path(path) for path in request.images])
+    images = read_decodable([_place(one) for one in request.images])
     wanted = max(request.batch_sizes)
     squares = [square(decode(content), tagger.preprocess) for content in list(images.values())[:wanted]]
     memory = memory_of(tagger, before)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from itertools import chain
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from arena.cards import InputSpec, ModelCard, Preprocess
 from arena.diagnostics.parity.causes import MAX_REMAINING_SHARE, CauseSearch, ScoreTransform, score_distance
 from arena.diagnostics.parity.pairs import ParityIntegers, ScoreFloats
 from arena.images.decode import RGB, Colour, decode_on
+from arena.images.places import ImagePlace
 from arena.taggers.base import Pixels, Tagger
 from arena.taggers.preprocess import square
 
@@ -177,7 +177,7 @@ class VariantScorer:
     """Scores a few images with changed cards; the model is loaded again only if the input range changes.
 
     Args:
-        images: paths of the images.
+        images: where each image is read.
         columns: columns of the scores that are compared.
         transform: change that is applied to the scores.
         load: returns the tagger of a card.
@@ -191,7 +191,7 @@ class VariantScorer:
     def __init__(
         self,
         card: ModelCard,
-        images: Sequence[Path],
+        images: Sequence[ImagePlace],
         columns: ParityIntegers,
         transform: ScoreTransform,
         *,
@@ -219,7 +219,7 @@ class VariantScorer:
         return np.stack([square(image, preprocess) for image in decoded])
 
     @staticmethod
-    def _decode(path: Path, behind: Colour) -> RGB:
+    def _decode(path: ImagePlace, behind: Colour) -> RGB:
         return decode_on(path, {behind})[behind]
 
     def _take_range(self, spec: InputSpec) -> None:

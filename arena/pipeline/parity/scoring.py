@@ -16,6 +16,7 @@ from arena.dataset.frozen import read_frozen
 from arena.dataset.readers import list_images
 from arena.diagnostics.parity.pairs import ScoredModel
 from arena.images.decode import decode_on
+from arena.images.places import ImagePlace
 from arena.pipeline.entrants import ModelEntrant, RunEntrant, ScoresEntrant
 from arena.pipeline.inputs import scores_of_run
 from arena.pipeline.stages import Compute, score_images
@@ -146,7 +147,7 @@ def score_models(
     return [_scored_model(one, stores[one.card.name]) for one in ran]
 
 
-def files_of(source: ImageSource, image_ids: Sequence[str]) -> list[Path]:
+def files_of(source: ImageSource, image_ids: Sequence[str]) -> list[ImagePlace]:
     """The files of some images, in their order."""
     path = dict(zip(source.image_ids, source.paths, strict=True))
     return [path[image_id] for image_id in image_ids]

@@ -12,6 +12,7 @@ from arena.base import provenance
 from arena.base.files import digest_file, open_whole, to_json, write_whole
 from arena.base.progress import Progress
 from arena.base.version import __version__
+from arena.dataset.tars import tar_columns
 from arena.evaluate.answers import LEAST_ANSWERS
 from arena.evaluate.choice import choose
 from arena.evaluate.expected import (
@@ -126,7 +127,7 @@ def _image_table(given: PictureSet, pictures: Pictures) -> pd.DataFrame:
     place = {image: row for row, image in enumerate(given.source.image_ids)}
     rows = [place[image] for image in pictures.truth.image_ids]
     groups = given.groups or given.source.image_ids
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "image_id": list(pictures.truth.image_ids),
             "path": [given.paths[row] for row in rows],
@@ -134,6 +135,7 @@ def _image_table(given: PictureSet, pictures: Pictures) -> pd.DataFrame:
             "group": [groups[row] for row in rows],
         }
     )
+    return table.assign(**tar_columns(given.root, [given.source.paths[row] for row in rows]))
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:

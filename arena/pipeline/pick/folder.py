@@ -14,6 +14,7 @@ from arena.base.provenance import is_sealed
 from arena.base.reading import read_json
 from arena.base.schema import TABLE, TEXT, Schema, table_of
 from arena.base.tables import Kind, read_frame
+from arena.dataset.tars import TAR_KINDS, image_places
 from arena.evaluate.expected import ModelView, joint_probabilities
 from arena.evaluate.judged import Cells
 from arena.images.thumbnails import ThumbnailSource
@@ -102,7 +103,7 @@ def _read_table(folder: Path, name: str, kinds: Mapping[str, Kind], document: Ma
     path = folder / name
     if not path.exists() or digest_file(path) != document["files"].get(name):
         raise ArenaError(f"{path}: missing, or changed after {PICK_FILE} was written; {_AGAIN}")
-    return read_frame(path, kinds, fix=_AGAIN)
+    return read_frame(path, kinds, optional=TAR_KINDS, fix=_AGAIN)
 
 
 class StoredPick(NamedTuple):
@@ -175,8 +176,8 @@ class StoredPick(NamedTuple):
             raise ArenaError(f"{root}: the folder of the images is not there; move it back, or {_AGAIN}")
         rows = self.images.set_index("image_id").loc[list(names)]
         return [
-            ThumbnailSource(str(image), root / path, "", rating)
-            for image, path, rating in zip(rows.index, rows["path"], rows["rating"], strict=True)
+            ThumbnailSource(str(image), place, "", rating)
+            for image, place, rating in zip(rows.index, image_places(root, rows), rows["rating"], strict=True)
         ]
 
 
