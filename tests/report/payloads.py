@@ -175,6 +175,7 @@ def make_payload(
             "compared": compared,
             "models": by_model,
         },
+        "policy_counts": {},
         "histograms": drawn_histograms(by_model),
         "provenance": [
             {"section": "Dataset", "rows": [["digest", "sha256:ab12" + "0" * 60], ["licence", "CC0-1.0"]]},

@@ -96,12 +96,14 @@ def boards(payload: Mapping[str, Any]) -> list[Board]:
     for regime in payload["regimes"]:
         name = regime["name"]
         title, what = POLICY_TEXTS.get(name, (name, ""))
-        found.append(Board(name, title, what, leaderboard(payload if name == "own" else _under(payload, regime))))
+        found.append(Board(name, title, what, leaderboard(under_policy(payload, regime))))
     return found
 
 
-def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, Any]:
+def under_policy(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the payload with the models' metrics under a threshold policy; mAP does not depend on it."""
+    if regime["name"] == "own":
+        return payload
     rows = [row for row in payload["differences"] if row["figure"] == "map"] + regime["differences"]
     models = []
     for model, cell in zip(payload["models"], regime["models"], strict=True):
@@ -114,14 +116,16 @@ def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, A
             intervals[key] = None if None in ends else ends
             if average == "macro":
                 figures[average][f"{name}_tags"] = cell[f"{key}_tags"]
-        ranks = (
-            {key: {"rank": _rank_of(rows, key, model["name"])} for key in HEADLINES} if payload["replicates"] else {}
-        )
         threshold = threshold_range(cell["lowest_threshold"], cell["highest_threshold"])
         models.append(
-            {**model, **figures, "intervals": intervals, "ranks": ranks if len(payload["models"]) > 1 else {},
+            {**model, **figures, "intervals": intervals, "ranks": {},
              "threshold": threshold, "threshold_source": "cross-fitted", "as_published": plain}
         )  # fmt: skip
+    if payload["replicates"] and len(models) > 1:
+        for key in HEADLINES:
+            tied = not_exceeded(rows, key, {model["name"]: value_of(model, key) for model in models})
+            for model, one in zip(models, tied, strict=True):
+                model["ranks"][key] = {"rank": _rank_of(rows, key, model["name"]), "tied_with_best": one}
     return {**payload, "models": models, "differences": rows}
 
 
@@ -163,8 +167,8 @@ def _column(payload: Mapping[str, Any], key: str) -> list[Cell]:
         )  # fmt: skip
     if not payload["replicates"]:
         return _highest(cells)
-    names = [model["name"] for model in models]
-    return _marked(cells, not_exceeded(payload["differences"], key, dict(zip(names, cells, strict=True))))
+    values = {model["name"]: cell.value for model, cell in zip(models, cells, strict=True)}
+    return _marked(cells, not_exceeded(payload["differences"], key, values))
 
 
 def _rank_text(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], key: str) -> str:
@@ -175,18 +179,20 @@ def _rank_text(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], ke
     return f"rank {rank}{', shared' if shared else ''}"
 
 
-def not_exceeded(differences: Sequence[Mapping[str, Any]], key: str, cells: Mapping[str, Cell]) -> list[bool]:
+def not_exceeded(
+    differences: Sequence[Mapping[str, Any]], key: str, values: Mapping[str, float | None]
+) -> list[bool]:
     """Return, for each model, whether the highest value does not significantly exceed its own; true for the highest itself."""
-    defined = {name: cell.value for name, cell in cells.items() if cell.value is not None}
+    defined = {name: value for name, value in values.items() if value is not None}
     if not defined:
-        return [False] * len(cells)
+        return [False] * len(values)
     top = max(defined, key=lambda name: defined[name])
     below = {
         row["second"] if row["first"] == top else row["first"]
         for row in differences
         if row["figure"] == key and row["higher"] == top
     }
-    return [name in defined and name not in below for name in cells]
+    return [name in defined and name not in below for name in values]
 
 
 def _highest(cells: Sequence[Cell]) -> list[Cell]:

@@ -45,6 +45,17 @@ POLICY_TEXTS: dict[str, _PolicyText] = {
 }
 """Title and description of each threshold policy."""
 
+POLICY_PHRASES = {
+    "own": "At their own thresholds",
+    "macro_f1": "At one threshold for all tags, by macro F1,",
+    "micro_f1": "At one threshold for all tags, by micro F1,",
+    "break_even": "At one threshold for all tags, with P = R,",
+    "category": "At one threshold per category",
+    "precision_90": f"At one threshold for all tags, with {100 * PRECISION:.0f} % precision,",
+    "tag": "At one threshold per tag",
+}
+"""Start of a sentence on the metrics under each threshold policy."""
+
 _UNSHRUNK: _PolicyText = (
     "By tag, without shrinkage",
     "One threshold per tag, from its own images alone; cross-fitted. A plain mean, as published results state it.",
@@ -168,6 +179,15 @@ def policy_name(policy: str) -> str:
     """
     title = POLICY_TEXTS.get(policy, (policy, ""))[0].replace(",", "")
     return f"{title[0].lower()}{title[1:]}"
+
+
+def policy_phrase(policy: str) -> str:
+    """Return the start of a sentence on the metrics under a threshold policy.
+
+    >>> policy_phrase("own"), policy_phrase("new")
+    ('At their own thresholds', 'Under the threshold policy new')
+    """
+    return POLICY_PHRASES.get(policy, f"Under the threshold policy {policy}")
 
 
 def _shrinkage_gain(shrunk: float | None, unshrunk: float | None) -> str:

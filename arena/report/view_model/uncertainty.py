@@ -15,12 +15,10 @@ from arena.metrics.registry import HEADLINES
 from arena.report.view_model.forest import other_policies
 from arena.report.view_model.leaderboard import tags_in_mean, value_of
 from arena.report.view_model.recorded_labels import BY_RECORDED_LABELS
+from arena.report.view_model.regimes import policy_phrase
 
 POWER = "four times in five"
 """Power of the smallest detectable difference: how often a test would detect it."""
-
-OWN_THRESHOLDS_PHRASE = "At their own thresholds"
-"""Threshold policy of the headline, at the start of a sentence."""
 
 _Model = Mapping[str, Any]
 DifferenceRow = Mapping[str, Any]
@@ -30,9 +28,40 @@ def run_verdict(payload: Mapping[str, Any]) -> str:
     """Return the verdict of a run as sentences; empty if nothing was tested: one model, no resamples, or no tag."""
     if not payload["replicates"] or not payload["differences"] or len(payload["models"]) < 2:
         return ""
-    headline = _of_two(payload) if len(payload["models"]) == 2 else _of_many(payload["models"])
-    parts = [f"{BY_RECORDED_LABELS}: {headline}.", other_policies(payload), _tag_by_tag(payload), _by_category(payload)]
+    parts = [f"{BY_RECORDED_LABELS}: {_headline(payload, policy_phrase('own'))}.", other_policies(payload), _tag_by_tag(payload), _by_category(payload)]
     return " ".join(filter(None, parts))
+
+
+def policy_verdict(payload: Mapping[str, Any], policy: str) -> str:
+    """Return the verdict on the headline metrics as one sentence that names the threshold policy.
+
+    Args:
+        payload: the metrics and differences under that policy, see `under_policy`.
+        policy: key of the policy.
+
+    Returns: the sentence; empty for one model. Without resamples it names the highest values and says that nothing was tested.
+    """
+    if len(payload["models"]) < 2:
+        return ""
+    phrase = policy_phrase(policy)
+    if payload["replicates"]:
+        return f"{_headline(payload, phrase)}." if payload["differences"] else ""
+    return _untested(payload["models"], phrase)
+
+
+def _untested(models: Sequence[_Model], phrase: str) -> str:
+    """Return which model has the highest value of each metric, as a point estimate."""
+    leaders: dict[str, list[str]] = {}
+    for key, title in HEADLINES.items():
+        values = {clipped(model["name"]): value for model in models if (value := value_of(model, key)) is not None}
+        if values:
+            leaders.setdefault(max(values, key=lambda name: values[name]), []).append(title)
+    parts = [f"{name} has the highest {listed(titles)}" for name, titles in leaders.items()]
+    return f"{phrase} {' and '.join(parts)}: point estimates, not tested." if parts else ""
+
+
+def _headline(payload: Mapping[str, Any], phrase: str) -> str:
+    return _of_two(payload, phrase) if len(payload["models"]) == 2 else _of_many(payload["models"], phrase)
 
 
 def _tag_by_tag(payload: Mapping[str, Any]) -> str:
@@ -75,12 +104,12 @@ def _by_category(payload: Mapping[str, Any]) -> str:
     return f"By category (macro F1), {' and '.join(parts)}." if parts else ""
 
 
-def _of_two(payload: Mapping[str, Any]) -> str:
+def _of_two(payload: Mapping[str, Any], phrase: str) -> str:
     rows = [row for row in headline_rows(payload) if row["figure"] in HEADLINES]
     undetermined = [HEADLINES[row["figure"]] for row in rows if row["higher"] is None]
     names = [clipped(model["name"]) for model in payload["models"]]
     if len(undetermined) == len(rows):
-        return f"{OWN_THRESHOLDS_PHRASE} {listed(names)} cannot be told apart on {listed(undetermined, last='or')}"
+        return f"{phrase} {listed(names)} cannot be told apart on {listed(undetermined, last='or')}"
     parts = []
     for model in payload["models"]:
         higher = [HEADLINES[row["figure"]] for row in rows if row["higher"] == model["name"]]
@@ -88,10 +117,10 @@ def _of_two(payload: Mapping[str, Any]) -> str:
             parts.append(f"{clipped(model['name'])} has the higher {listed(higher)}")
     if undetermined:
         parts.append(f"{listed(undetermined)} {'is' if len(undetermined) == 1 else 'are'} undetermined")
-    return f"{OWN_THRESHOLDS_PHRASE} {'; '.join(parts)}"
+    return f"{phrase} {'; '.join(parts)}"
 
 
-def _of_many(models: Sequence[_Model]) -> str:
+def _of_many(models: Sequence[_Model], phrase: str) -> str:
     leaders = [(tied_with_best(models, key), name) for key, name in HEADLINES.items()]
     parts = []
     for tied, group in groupby(sorted(leaders, key=lambda one: (len(one[0]), one[0])), key=lambda one: one[0]):
@@ -103,7 +132,7 @@ def _of_many(models: Sequence[_Model]) -> str:
         elif names:
             are = "is" if len(figures) == 1 else "are"
             parts.append(f"the highest {listed(figures)} {are} undetermined among {listed(names, keep=4)}")
-    return f"{OWN_THRESHOLDS_PHRASE} {'; '.join(parts)}" if parts else "No metric is defined"
+    return f"{phrase} {'; '.join(parts)}" if parts else "No metric is defined"
 
 
 def tied_with_best(models: Sequence[_Model], key: str) -> list[str]:

@@ -76,7 +76,7 @@ function fillDifference(cell, tag, { values, comparison, figure: key, reach }) {
     return;
   }
   const ends = comparison.interval(key, tag);
-  const higher = comparison.tested ? comparison.higher(key, tag) : value > 0 ? comparison.first : comparison.second;
+  const higher = comparison.testedFor(key) ? comparison.higher(key, tag) : value > 0 ? comparison.first : comparison.second;
   const place = (x) => 0.5 + Math.min(Math.max(x / reach, -1), 1) / 2;
   const drawn = ends ?? [Math.min(value, 0), Math.max(value, 0)];
   const classes = `figure delta ${higher === null ? "open quiet" : `m${styleOf(higher)}`}`;

@@ -16,7 +16,7 @@ function tableColumns({ figures: shown, difference: key, comparison, without }) 
     if (!without.has(String(model))) figures.forEach((item, i) => columns.push(figureColumn(model, item, i === 0)));
   });
   if (comparison && !without.has("difference")) columns.push(differenceColumn(key, comparison));
-  if (comparison?.tested && !without.has("q")) columns.push(qColumn(key, comparison, without.has("difference")));
+  if (comparison?.testedFor(key) && !without.has("q")) columns.push(qColumn(key, comparison, without.has("difference")));
   return columns;
 }
 
@@ -28,7 +28,7 @@ function figureColumn(model, item, first) {
 
 function differenceColumn(key, comparison) {
   const reach = reachOf(key, comparison);
-  const bar = comparison.tested ? `; the bar is the 95 % interval on an axis from ${MINUS}${reach} to +${reach}` : "";
+  const bar = comparison.testedFor(key) ? `; the bar is the 95 % interval on an axis from ${MINUS}${reach} to +${reach}` : "";
   const hint = `${figureName(key)} of ${models[comparison.first].name} minus ${models[comparison.second].name}${bar}`;
   const values = numbersOf(comparison.column(key, "difference"));
   return { key: "difference", kind: "difference", label: `Δ ${figureName(key)}`, hint, figure: key, comparison, first: true, values, reach };
@@ -41,7 +41,7 @@ function qColumn(key, comparison, first) {
 
 /** The end of the shortest axis that contains 95 % of the intervals (of the differences, if there are no intervals). */
 function reachOf(key, comparison) {
-  const names = comparison.tested ? ["low", "high"] : ["difference"];
+  const names = comparison.testedFor(key) ? ["low", "high"] : ["difference"];
   const ends = names.map((name) => numbersOf(comparison.column(key, name)));
   const farthest = ends[0].map((value, tag) => Math.max(...ends.map((end) => Math.abs(end[tag])))).filter((value) => value >= 0).sort();
   const most = farthest.length ? farthest[Math.floor(0.95 * (farthest.length - 1))] : 1;

@@ -75,8 +75,8 @@ class DotPlot {
 
   /** 1 if the first tagger is higher, -1 if the second is, else 0; in a tested run only decided differences count. */
   side(difference, higher) {
-    const { first, second, tested } = this.comparison;
-    if (!tested) return Math.sign(difference);
+    const { first, second } = this.comparison;
+    if (!this.comparison.testedFor(this.figure)) return Math.sign(difference);
     return { [first]: 1, [second]: -1 }[higher] ?? 0;
   }
 
@@ -288,7 +288,7 @@ class DotPlot {
       ["positive images", count(tags.support[point.tag])],
       ...[comparison.first, comparison.second].map((model) => [models[model].name, figure(columnsOf[model][key][point.tag])]),
       ["difference", signed(comparison.difference(key, point.tag))],
-      ...(comparison.tested ? [["verdict", comparison.verdict(key, point.tag)]] : []),
+      ...(comparison.testedFor(key) ? [["verdict", comparison.verdict(key, point.tag)]] : []),
     ];
     const list = el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, el("bdi", {}, name)), el("dd", {}, value)]));
     this.tip.replaceChildren(el("b", {}, el("bdi", {}, tags.name[point.tag])), list);

@@ -98,19 +98,27 @@ function groupTest() {
 
 const UNTESTED = "needs a run of two or more taggers with intervals";
 
+/** Why there are no verdicts on a metric. */
+function untested(key, comparison) {
+  if (!comparison || !comparisons.some(({ tested }) => tested)) return UNTESTED;
+  const [of] = Array.from(models.keys()).filter((model) => comparisons.every(({ first, second }) => first === model || second === model));
+  if (!comparison.tested) return `is on this page for the pairs with ${clipped(models[of].name, 40)} only`;
+  return `of ${figureName(key)} was computed at the own thresholds only`;
+}
+
 function kindTest(wanted, { difference: key, comparison }) {
   if (wanted === "compared") return { test: (tag) => tags.compared[tag] };
   if (wanted !== "undetermined" && wanted !== "decided") {
     return { problem: `is: accepts undetermined, decided or compared, not ${quoted(wanted)}` };
   }
-  if (!comparison?.tested) return { problem: `is:${wanted} ${UNTESTED}` };
+  if (!comparison?.testedFor(key)) return { problem: `is:${wanted} ${untested(key, comparison)}` };
   const [q, higher] = [comparison.column(key, "q"), comparison.column(key, "higher")];
   return { test: (tag) => q[tag] !== null && (higher[tag] !== null) === (wanted === "decided") };
 }
 
 /** Tags on which a tagger is significantly higher. */
 function betterTest(wanted, { difference: key, comparison }) {
-  if (!comparison?.tested) return { problem: `better: ${UNTESTED}` };
+  if (!comparison?.testedFor(key)) return { problem: `better: ${untested(key, comparison)}` };
   const { model, problem } = modelNamed(wanted);
   if (problem) return { problem };
   if (model !== comparison.first && model !== comparison.second) {
@@ -155,7 +163,7 @@ function comparisonTest([term, owner, name, operator, text], view) {
 /** {columns}, of which any must match, or {problem}: a metric without a tagger's name means any tagger. */
 function columnsNamed(field, owner, { difference: key, comparison }) {
   if (field === "support") return { columns: [numbersOf(tags.support)] };
-  if (field === "q" && !comparison?.tested) return { problem: `q ${UNTESTED}` };
+  if (field === "q" && !comparison?.testedFor(key)) return { problem: `q ${untested(key, comparison)}` };
   if (field === "q") return { columns: [numbersOf(comparison.column(key, "q"))] };
   if (field === "difference" || field === "distance") {
     return comparison ? { columns: [numbersOf(comparison.column(key, "difference"))] } : { problem: "d needs a run of two or more taggers" };

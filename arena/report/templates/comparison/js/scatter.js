@@ -44,7 +44,8 @@ class Scatter extends DotPlot {
 
   /** Write the sentence on how many tags each tagger is higher, of all dots and of those that the table shows. */
   tally() {
-    const { first, second, tested } = this.comparison;
+    const { first, second } = this.comparison;
+    const tested = this.comparison.testedFor(this.figure);
     const [a, b] = [first, second].map((model) => clipped(models[model].name, 60));
     const [firstHigher, secondHigher, rest] = this.sides(this.points);
     const shown = this.points.filter(({ tag }) => this.shown(tag));

@@ -8,7 +8,7 @@ function tagCurves(tag) {
   const words = el("ul", { class: "hindsight" });
   box.append(
     el("div", { class: "small-plots" }, left, right),
-    el("p", { class: "hint" }, `Markers: each tagger at its own threshold. Best possible in hindsight (not a result): the threshold, in steps of ${data.histograms.step}, is chosen on the images it is scored on.`),
+    el("p", { class: "hint" }, `Markers: each tagger ${policy === "own" ? "at its own threshold" : `under ${policyTitle()}, cross-fitted`}. Best possible in hindsight (not a result): the threshold, in steps of ${data.histograms.step}, is chosen on the images it is scored on.`),
     words,
   );
   allHistograms().then((histograms) => {
@@ -52,5 +52,5 @@ function hindsight(model, points) {
   const best = edges.reduce((most, point) => (point.f1 > most.f1 ? point : most));
   const own = points.find((point) => point.own);
   return el("li", {}, marker(styleOf(model)), isolated(models[model].name),
-    `best in hindsight: F1 ${figure(best.f1)} at ${best.threshold.toFixed(2)}; at its own threshold ${own.threshold}: ${figure(own.f1)}`);
+    `best in hindsight: F1 ${figure(best.f1)} at ${best.threshold.toFixed(2)}; ${policy === "own" ? "at its own threshold" : `under ${policyTitle()}:`} ${own.threshold ?? UNDEFINED}: ${figure(own.f1)}`);
 }
