@@ -84,13 +84,15 @@ def test_every_row_of_the_table_is_that_of_the_files(run: Path, page: Any) -> No
     per_tag = pd.read_parquet(run / "per_tag.parquet").set_index(["truth_tag", "model"])
     tested = pd.read_parquet(run / "tag_differences.parquet").set_index(["tag", "first", "second"])
     rendered(page)
+    chosen = page.locator("#tags .choice select").evaluate_all("(selects) => selects.map((one) => one.value)")
+    pair_shown = [f"model-{number}" for number in chosen]
     rows = page.evaluate(ROWS)
     assert len(rows) == per_tag.index.get_level_values(0).nunique()
     for tag, *texts in rows:
         assert texts[0] == count(int(per_tag.loc[(tag, "model-0"), "support"]))
         wanted = [figure(per_tag.loc[(tag, f"model-{m}"), key]) for m in range(3) for key in FIGURES]
         assert [text.split(" ")[0] for text in texts[1:13]] == wanted, tag
-        pair = tested.loc[(tag, "model-0", "model-1")]
+        pair = tested.loc[(tag, *pair_shown)]
         assert texts[13].split(" ")[0] == signed(pair["f1_difference"]), tag
         assert probability(pair["f1_q"]) in texts[14], tag
 

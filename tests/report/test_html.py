@@ -270,28 +270,23 @@ def test_many_tags_need_few_rows_in_the_document(opened: Opened, payload_of: Cal
     page = opened(payload_of(tuple("abcd"), tags=1013, images=32768))
     assert page.text_content("#tags-status") == "1,013 tags"
     assert page.locator("#tags-box tr.row").count() < 60
-    assert page.locator("#tags select.pair option").count() == 6
+    assert page.locator("#tags .pair-first option").count() == 4
     page.locator("#tags-box .tag").first.press("End")
     assert page.locator("#tags-box tr.row").last.get_attribute("aria-rowindex") == "1015"
 
 
-def test_the_reader_picks_which_two_taggers_are_compared(page_of_three: Any) -> None:
+def test_the_best_two_are_compared_first_and_the_reader_picks_others(page_of_three: Any) -> None:
     page = page_of_three
-    page.locator("#tags select.pair").select_option("ab − ac")
+    chosen = page.locator("#tags .choice select")
+    assert [one.input_value() for one in chosen.all()] == ["1", "2"]
     assert page.locator("#tags-box tr.row").first.locator("td").nth(-2).inner_text() == "+0.1234"
-    assert page.locator("#scatter-section select.pair").evaluate("(e) => e.value") == "1.2", "the scatter follows"
     assert str(page.text_content("#scatter-tally")).startswith("F1 is higher for ab")
     page.fill("#query", "d=0.1234")
     assert page.text_content("#tags-status") == "1 of 150 tags"
-    page.wait_for_url("**pair=1.2**")
-
-
-def test_of_many_taggers_the_first_is_compared_with_each(opened: Opened, payload_of: Callable[..., Payload]) -> None:
-    payload = payload_of(tuple("abcdefg"), tags=12)
-    payload["tags"]["pairs"] = [pair for pair in payload["tags"]["pairs"] if pair["first"] == 0]
-    page = opened(payload, address="#pair=0.6")
-    assert page.locator("#tags select.pair").evaluate("(e) => [...e.options].map((o) => o.text)")[-1] == "a − g"
-    assert page.locator("#tags select.pair").evaluate("(e) => e.value") == "0.6"
+    chosen.first.select_option("a")
+    assert str(page.text_content("#scatter-tally")).startswith("F1 is higher for a on"), "the scatter follows"
+    assert [one.input_value() for one in page.locator("#scatter-section .choice select").all()] == ["0", "2"]
+    page.wait_for_url("**pair=0.2**")
 
 
 def test_nothing_to_compare_still_opens(opened: Opened, payload_of: Callable[..., Payload]) -> None:

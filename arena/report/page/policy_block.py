@@ -18,12 +18,18 @@ from arena.results.run_folder import Result
 PLAIN_CONVENTION = "arena"
 """The convention under which the metrics follow from the counts of a policy alone."""
 
+MOST_CELLS = 15_000
+"""Most models times tags of which a page has the counts of every tag; a larger page has those of the compared tags."""
 
-def policy_counts(result: Result, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, dict[str, list[Any]]]]:
+
+def policy_counts(
+    result: Result, rows: pd.DataFrame, names: Sequence[str]
+) -> dict[str, dict[str, dict[str, list[Any]]]]:
     """Return, for each model and threshold policy, the counts and thresholds of the tags of the page.
 
     Counts follow from the recall and the precision in `thresholds.csv`. The number of false positives is None (unknown, at
-    least 1) where no prediction is true. A model is left out of a policy whose rule holds at no threshold.
+    least 1) where no prediction is true. A model is left out of a policy whose rule holds at no threshold. A large page has the
+    compared tags only.
 
     Args:
         result: the result.
@@ -36,8 +42,9 @@ def policy_counts(result: Result, rows: pd.DataFrame, names: Sequence[str]) -> d
     table = result.tables["thresholds"]
     if table.empty or result.summary["convention"] != PLAIN_CONVENTION:
         return {}
+    shown = rows if len(rows) <= MOST_CELLS else rows[rows["compared"]]
     return {
-        name: _of_model(model_rows(table, name), model_rows(rows, name).set_index("truth_tag").reindex(names))
+        name: _of_model(model_rows(table, name), model_rows(shown, name).set_index("truth_tag").reindex(names))
         for name in result.models
     }
 
@@ -61,11 +68,13 @@ def _of_model(table: pd.DataFrame, own: pd.DataFrame) -> dict[str, dict[str, lis
 
 
 def _integers(values: NDArray[np.float64], known: NDArray[np.bool_]) -> list[int | None]:
-    return [int(value) if here and value == value else None for value, here in zip(values.tolist(), known.tolist(), strict=True)]
+    there = known & ~np.isnan(values)
+    return [int(value) if here else None for value, here in zip(values.tolist(), there.tolist(), strict=True)]
 
 
 def _plain(values: "pd.Series[float]", known: NDArray[np.bool_]) -> list[float | None]:
-    return [value if here and value == value else None for value, here in zip(values.tolist(), known.tolist(), strict=True)]
+    there = known & values.notna().to_numpy()
+    return [value if here else None for value, here in zip(values.tolist(), there.tolist(), strict=True)]
 
 
 def chains(counts: Mapping[str, Mapping[str, Mapping[str, Sequence[Any]]]]) -> list[list[str]]:
@@ -79,7 +88,7 @@ def _total(values: Sequence[int | None]) -> int:
 
 def policy_block(payload: Mapping[str, Any]) -> str:
     """Return the packed counts of a payload: `0.tag.tp`, `0.tag.fp` and `0.tag.threshold` of the first model, and so on."""
-    counts, models = payload["policy_counts"], payload["tags"]["models"]
+    counts, models = payload["policy_counts"]["models"], payload["tags"]["models"]
     columns: dict[str, PackedColumn] = {}
     for place, (name, order) in enumerate(zip(counts, chains(counts), strict=True)):
         before = {key: _filled(models[name][key]) for key in ("tp", "fp")}
@@ -96,7 +105,9 @@ def policy_block(payload: Mapping[str, Any]) -> str:
 def _filled(values: Sequence[int | None], before: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """Return counts as integers; an unknown one is that of the policy before, or 0."""
     others = np.zeros(len(values), np.int64) if before is None else before
-    return np.array([other if value is None else value for value, other in zip(values, others.tolist(), strict=True)], np.int64)
+    return np.array(
+        [other if value is None else value for value, other in zip(values, others.tolist(), strict=True)], np.int64
+    )
 
 
 def _steps(differences: NDArray[np.int64], values: Sequence[int | None]) -> list[int | None]:

@@ -150,13 +150,15 @@ def _corrected(rows: Sequence[Contrast], alone: Sequence[float], names: Sequence
 def caption(found: Forest, what: str = "plot") -> str:
     """Return what the rows show and over which of them p is corrected; `what` they are: a plot, or a table."""
     more = len(found.pairs) - len(found.listed)
-    others = f" The other {plural(more, 'pair is', 'pairs are')} in differences.parquet." if what == "table" and more else ""
+    others = (
+        f" The other {plural(more, 'pair is', 'pairs are')} in differences.parquet." if what == "table" and more else ""
+    )
     of_pairs = f" for all {len(found.pairs)} pairs" if len(found.pairs) > 1 else ""
     return (
-        f"p is corrected (Holm) over the {plural(found.tested, 'row', 'rows')} of this {what}{of_pairs}, and a difference is decided if "
+        f"p is corrected (Holm) over the {plural(found.tested, 'row', 'rows')} of this {what}{of_pairs}, and "
+        "a difference is decided if "
         f"it is at most {DECIDED}; the leaderboard corrects over its own table. An interval is not corrected: it can exclude 0 "
-        "though the row is undetermined. All thresholds but the taggers’ own are cross-fitted."
-        + others
+        "though the row is undetermined. All thresholds but the taggers’ own are cross-fitted." + others
     )
 
 

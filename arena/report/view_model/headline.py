@@ -61,7 +61,7 @@ class HeadlineRow:
 
 @dataclass(frozen=True)
 class HeadlineMetric:
-    """One headline metric: the rows of each threshold policy, the highest value first. A metric that needs no threshold has one."""
+    """One headline metric: the rows of each policy, the highest value first; of one that needs no threshold only `own`."""
 
     key: str
     title: str
@@ -114,7 +114,9 @@ def _behind(payload: Mapping[str, Any], key: str, name: str, leader: str) -> tup
     """Return how far a model is behind the highest value, and the verdict on that."""
     if name == leader:
         return "", "highest" if len(payload["models"]) > 1 else ""
-    row = next((one for one in payload["differences"] if one["figure"] == key and {one["first"], one["second"]} == {name, leader}), None)
+    pair = {name, leader}
+    of_metric = (one for one in payload["differences"] if one["figure"] == key)
+    row = next((one for one in of_metric if {one["first"], one["second"]} == pair), None)
     if row is None or row["difference"] is None:
         return "", ""
     three = [row["difference"], row["low"], row["high"]]
@@ -170,7 +172,10 @@ def decided_slices(payload: Mapping[str, Any]) -> dict[str, Any]:
     names = [model["name"] for model in payload["models"]]
     slices = [one for one in payload["slices"] if one["slice"] in ("category", "group")]
     rows = [
-        [one["title"], key, names.index(row["first"]), names.index(row["second"]), _rounded(row["difference"]), names.index(row["higher"])]
+        [
+            one["title"], key, names.index(row["first"]), names.index(row["second"]), _rounded(row["difference"]),
+            names.index(row["higher"]),
+        ]
         for one in slices
         for key, found in one["figures"].items()
         for row in found["differences"]
@@ -192,7 +197,9 @@ def operating_points(payload: Mapping[str, Any]) -> dict[str, list[dict[str, Any
         regime["name"]: [
             {
                 **{key: _rounded(_plain(cell, key)) for key in THRESHOLDED},
-                "threshold": cell["lowest_threshold"] if cell["lowest_threshold"] == cell["highest_threshold"] else None,
+                "threshold": cell["lowest_threshold"]
+                if cell["lowest_threshold"] == cell["highest_threshold"]
+                else None,
             }
             for cell in regime["models"]
         ]
@@ -213,12 +220,21 @@ def remarks(payload: Mapping[str, Any]) -> list[Remark]:
     found = []
     if not payload["replicates"]:
         found.append(Remark("Point estimates: no intervals, nothing tested", "behind"))
-    missing = f"; {plural(labels['missing'], 'label looks', 'labels look')} missing" if labels and labels["missing"] else ""
+    missing = (
+        f"; {plural(labels['missing'], 'label looks', 'labels look')} missing" if labels and labels["missing"] else ""
+    )
     found.append(Remark(f"By recorded labels{missing}", "recorded-labels"))
     if payload["replicates"] and payload["clusters"] < FEW_CLUSTERS:
-        found.append(Remark(f"Only {count(payload['clusters'])} independent images or groups: intervals can be too narrow", "notes-title"))
+        found.append(
+            Remark(
+                f"Only {count(payload['clusters'])} independent images or groups: intervals can be too narrow",
+                "notes-title",
+            )
+        )
     if defaults := [clipped(model["name"], 30) for model in models if model["threshold_source"] == "default"]:
-        found.append(Remark(f"Threshold of {listed(defaults, keep=3)}: the default, none recorded", "leaderboard-title"))
+        found.append(
+            Remark(f"Threshold of {listed(defaults, keep=3)}: the default, none recorded", "leaderboard-title")
+        )
     if unverified := [clipped(model["name"], 30) for model in models if model["verified"] is False]:
         found.append(Remark(f"Unverified: {listed(unverified, keep=3)}", "leaderboard-title"))
     return found

@@ -179,9 +179,7 @@ def _rank_text(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], ke
     return f"rank {rank}{', shared' if shared else ''}"
 
 
-def not_exceeded(
-    differences: Sequence[Mapping[str, Any]], key: str, values: Mapping[str, float | None]
-) -> list[bool]:
+def not_exceeded(differences: Sequence[Mapping[str, Any]], key: str, values: Mapping[str, float | None]) -> list[bool]:
     """Return, for each model, whether the highest value does not significantly exceed its own; true for the highest itself."""
     defined = {name: value for name, value in values.items() if value is not None}
     if not defined:

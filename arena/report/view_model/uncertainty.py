@@ -28,7 +28,12 @@ def run_verdict(payload: Mapping[str, Any]) -> str:
     """Return the verdict of a run as sentences; empty if nothing was tested: one model, no resamples, or no tag."""
     if not payload["replicates"] or not payload["differences"] or len(payload["models"]) < 2:
         return ""
-    parts = [f"{BY_RECORDED_LABELS}: {_headline(payload, policy_phrase('own'))}.", other_policies(payload), _tag_by_tag(payload), _by_category(payload)]
+    parts = [
+        f"{BY_RECORDED_LABELS}: {_headline(payload, policy_phrase('own'))}.",
+        other_policies(payload),
+        _tag_by_tag(payload),
+        _by_category(payload),
+    ]
     return " ".join(filter(None, parts))
 
 
@@ -45,7 +50,7 @@ def policy_verdict(payload: Mapping[str, Any], policy: str) -> str:
         return ""
     phrase = policy_phrase(policy)
     if payload["replicates"]:
-        return f"{_headline(payload, phrase)}." if payload["differences"] else ""
+        return f"{_headline(payload, phrase, names=_NAMED)}." if payload["differences"] else ""
     return _untested(payload["models"], phrase)
 
 
@@ -60,8 +65,13 @@ def _untested(models: Sequence[_Model], phrase: str) -> str:
     return f"{phrase} {' and '.join(parts)}: point estimates, not tested." if parts else ""
 
 
-def _headline(payload: Mapping[str, Any], phrase: str) -> str:
-    return _of_two(payload, phrase) if len(payload["models"]) == 2 else _of_many(payload["models"], phrase)
+_NAMED = 3
+"""Most models that the sentence of the first screen names; the picture below it has all."""
+
+
+def _headline(payload: Mapping[str, Any], phrase: str, *, names: int | None = None) -> str:
+    models = payload["models"]
+    return _of_two(payload, phrase) if len(models) == 2 else _of_many(models, phrase, names or len(models))
 
 
 def _tag_by_tag(payload: Mapping[str, Any]) -> str:
@@ -120,7 +130,7 @@ def _of_two(payload: Mapping[str, Any], phrase: str) -> str:
     return f"{phrase} {'; '.join(parts)}"
 
 
-def _of_many(models: Sequence[_Model], phrase: str) -> str:
+def _of_many(models: Sequence[_Model], phrase: str, most: int) -> str:
     leaders = [(tied_with_best(models, key), name) for key, name in HEADLINES.items()]
     parts = []
     for tied, group in groupby(sorted(leaders, key=lambda one: (len(one[0]), one[0])), key=lambda one: one[0]):
@@ -131,7 +141,8 @@ def _of_many(models: Sequence[_Model], phrase: str) -> str:
             parts.append(f"no tagger is significantly better than all others on {listed(figures, last='or')}")
         elif names:
             are = "is" if len(figures) == 1 else "are"
-            parts.append(f"the highest {listed(figures)} {are} undetermined among {listed(names, keep=4)}")
+            among = listed(names, keep=4) if len(names) <= most else f"{len(names)} of {len(models)} taggers"
+            parts.append(f"the highest {listed(figures)} {are} undetermined among {among}")
     return f"{phrase} {'; '.join(parts)}" if parts else "No metric is defined"
 
 

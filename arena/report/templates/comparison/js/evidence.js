@@ -63,7 +63,7 @@ function errorsOf(tag, model) {
 
 function imageList(tag, model, { title, alt }, rows) {
   const threshold = ownColumns[model].threshold[tag];
-  const heading = el("h4", {}, title, el("small", {}, ` threshold ${threshold ?? UNDEFINED}`));
+  const heading = el("h4", {}, title, el("small", {}, `${policy === "own" ? "" : " own"} threshold ${threshold ?? UNDEFINED}`));
   const items = rows.map(({ image, score }) => imageItem(image, `${alt} ${tags.name[tag]}`, el("small", {}, ` ${figure(score)}`)));
   return [heading, items.length ? el("ol", {}, ...items) : el("p", { class: "hint" }, "None.")];
 }

@@ -30,7 +30,7 @@ class Headline {
     const { comparison, metric } = this.view;
     const key = metric === "map" ? "ap" : "f1";
     byId("decided").hidden = false;
-    byId("decided-title").textContent = models.length > 2 ? "Largest differences of two" : "Largest differences";
+    byId("decided-title").textContent = models.length > 2 ? "Largest differences of two taggers" : `Largest differences: ${comparison.title()}`;
     byId("decided-list").replaceChildren(...this.ofTags(comparison, key), ...this.ofSlices(comparison, metric === "map" ? "map" : "macro_f1"));
   }
 
@@ -39,15 +39,14 @@ class Headline {
     const all = Array.from(tags.name.keys()).filter((tag) => tags.compared[tag] && differences[tag] !== null);
     const tested = q ? all.filter((tag) => q[tag] !== null) : [];
     const decided = tested.filter((tag) => higher[tag] !== null);
-    const of = decided.length ? decided : all;
-    const largest = of.sort((a, b) => Math.abs(differences[b]) - Math.abs(differences[a])).slice(0, decided.length ? LISTED : LISTED - 2);
+    const bySize = (some) => some.sort((a, b) => Math.abs(differences[b]) - Math.abs(differences[a]));
+    const others = bySize(all.filter((tag) => !q || higher[tag] === null));
+    const largest = [...bySize(decided).slice(0, LISTED), ...others.slice(0, Math.max(LISTED - 1 - decided.length, 0))];
     const where = `${figureName(key)}, ${key === "ap" ? "any threshold" : "own thresholds"}`;
-    const words = !q ? "not tested on this page; the largest differences:"
-      : decided.length ? `${count(decided.length)} of ${plural(tested.length, "tag", "tags")} decided; the largest:`
-        : `none of ${plural(tested.length, "tag", "tags")} decided; the largest, undetermined:`;
+    const words = q ? `${decided.length ? count(decided.length) : "none"} of ${plural(tested.length, "tag", "tags")} decided` : "not tested on this page";
     return [
       el("h4", {}, `Tags (${where}): ${words}`),
-      el("ul", {}, ...largest.map((tag) => this.item(this.tagLink(tag), differences[tag], whose(comparison, differences[tag], decided.length ? higher[tag] : null)))),
+      el("ul", {}, ...largest.map((tag) => this.item(this.tagLink(tag), differences[tag], whose(higher?.[tag] ?? null)))),
     ];
   }
 
@@ -60,7 +59,7 @@ class Headline {
     const words = rows.length ? `${count(rows.length)} of ${count(data.slices.of)} decided${rows.length > LISTED_SLICES ? "; the largest:" : ":"}` : `none of ${count(data.slices.of)} decided.`;
     return [
       el("h4", {}, `Categories and groups (${where}): ${words}`),
-      el("ul", {}, ...largest.map((row) => this.item(el("a", { href: "#slices-title" }, el("bdi", {}, row[0])), sign(row) * row[4], whose(comparison, row[4], row[5])))),
+      el("ul", {}, ...largest.map((row) => this.item(el("a", { href: "#slices-title" }, el("bdi", {}, row[0])), sign(row) * row[4], whose(row[5])))),
     ];
   }
 
@@ -79,9 +78,9 @@ class Headline {
 }
 
 /** Which tagger is higher, with its marker; null means undetermined. */
-function whose(comparison, value, higher) {
+function whose(higher) {
   if (higher === null) return el("span", { class: "whose" }, "undetermined");
-  return el("span", { class: "whose" }, marker(styleOf(higher)), isolated(models[higher].name), " higher");
+  return el("span", { class: "whose decided" }, marker(styleOf(higher)), isolated(models[higher].name), el("span", {}, "higher"));
 }
 
 /** The difference of two taggers by number: {difference, low, high, p, higher, ...}; null if the page has none. */

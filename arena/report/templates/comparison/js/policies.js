@@ -7,12 +7,17 @@ let policyBlock = null;
 /** The title of a policy for the middle of a sentence. */
 function policyTitle(name = policy) {
   const title = POLICIES.find((one) => one.name === name)?.title ?? name;
-  return name === "own" ? "own thresholds" : `“${title}”`;
+  return name === "own" ? "own thresholds" : `thresholds “${title}”`;
 }
 
 /** Whether the page has the counts of every tag under a policy. */
 function hasCounts(name) {
   return name === "own" || data.chains.some((chain) => chain.includes(name));
+}
+
+/** Whether the page lacks the counts of a tag under its policy, although they exist. */
+function lacksCounts(tag) {
+  return policy !== "own" && hasCounts(policy) && models.every((_, model) => columnsOf[model].tp[tag] === null);
 }
 
 /** The columns that the block of the policies has. */

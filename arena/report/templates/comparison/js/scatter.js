@@ -51,7 +51,7 @@ class Scatter extends DotPlot {
     const shown = this.points.filter(({ tag }) => this.shown(tag));
     const parts = [
       `${figureName(this.figure)} is higher for `, isolated(a), ` on ${plural(firstHigher, "tag", "tags")}, for `, isolated(b),
-      ` on ${count(secondHigher)}; ${tested ? "undetermined" : "equal"} on ${count(rest)}${tested ? "" : " (point estimates)"}.`,
+      ` on ${count(secondHigher)}; ${tested ? "undetermined" : "equal"} on ${count(rest)}${tested ? "" : ` (${this.comparison.tested ? `${policyTitle()}; tested at own thresholds only` : "point estimates, not tested on this page"})`}.`,
     ];
     if (shown.length < this.points.length) {
       const counts = this.sides(shown).map(count);
