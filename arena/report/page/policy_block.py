@@ -44,14 +44,14 @@ def policy_counts(
         return {}
     shown = rows if len(rows) <= MOST_CELLS else rows[rows["compared"]]
     return {
-        name: _of_model(model_rows(table, name), model_rows(shown, name).set_index("truth_tag").reindex(names))
+        name: _of_model(model_rows(table, name), model_rows(shown, name).set_index("truth_tag").reindex(list(names)))
         for name in result.models
     }
 
 
 def _of_model(table: pd.DataFrame, own: pd.DataFrame) -> dict[str, dict[str, list[Any]]]:
     support = (own["tp"] + own["fn"]).to_numpy(np.float64)
-    found = {}
+    found: dict[str, dict[str, list[Any]]] = {}
     for policy, part in table.groupby("regime", sort=False):
         if policy == "own" or part["recall"].isna().all():
             continue
