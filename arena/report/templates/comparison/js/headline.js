@@ -23,7 +23,8 @@ class Headline {
     for (const node of document.querySelectorAll(".policy-name")) node.textContent = policyTitle();
     for (const node of document.querySelectorAll(".only-own")) node.hidden = policy === "own";
     const lacking = policy !== "own" && !hasCounts(policy);
-    byId("policy-told").textContent = lacking ? "This run has no counts by tag under this policy." : "";
+    const bare = policy !== "own" && hasIntervals && models.every((_, model) => columnsOf[model].f1_low === undefined);
+    byId("policy-told").textContent = lacking ? "No counts by tag under these thresholds." : bare ? "By tag: values without intervals." : "";
   }
 
   list() {

@@ -13,6 +13,13 @@ function sectionOf(hash) {
   return /^#[^=]+$/.test(hash) ? hash.slice(1) : null;
 }
 
+/** Scroll to a part of the page; what it is folded into is opened. */
+function goTo(id) {
+  const part = byId(id);
+  for (let box = part?.closest("details"); box; box = box.parentNode.closest("details")) box.open = true;
+  part?.scrollIntoView();
+}
+
 function firstView() {
   return {
     query: "", comparedOnly: false, brush: null, comparison: bestComparison, difference: "f1", figures: firstFigures(),
@@ -91,7 +98,7 @@ class Page {
     this.kept = this.table.open;
     this.restoring = false;
     afterPaint(() => this.draw());
-    if (this.view.section && this.view.open < 0) byId(this.view.section)?.scrollIntoView();
+    if (this.view.section && this.view.open < 0) goTo(this.view.section);
   }
 
   /** Draw the plots after the table is painted, a tenth of a second later. */
@@ -312,6 +319,7 @@ class Page {
     const section = sectionOf(window.location.hash);
     if (section !== null) {
       this.view.section = section;
+      goTo(section);
       this.remember();
       return;
     }
