@@ -93,7 +93,7 @@ def test_every_pair_of_ten_can_be_chosen_in_either_order(page_of_ten: Any, ten: 
     page = page_of_ten
     assert page.locator("#pairs .pair-first option").count() == 10
     columns = ten["tags"]["models"]
-    for first, second in ((2, 7), (7, 2), (9, 0)):
+    for first, second in ((7, 2), (9, 0)):
         page.locator("#pairs .pair-first").select_option(str(first))
         page.locator("#pairs .pair-second").select_option(str(second))
         page.wait_for_url(re.compile(f"pair={first}.{second}"))
@@ -197,8 +197,8 @@ def test_what_is_off_the_screen_has_a_sign(page_of_ten: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def test_slices_of_ten_have_no_tall_rows(opened: Opened, ten: Payload) -> None:
-    page = opened(ten)
+def test_slices_of_ten_have_no_tall_rows(page_of_ten: Any) -> None:
+    page = page_of_ten
     page.locator("#slices-table").evaluate("(e) => (e.open = true)")
     heights = page.locator("#slices tbody tr").evaluate_all("(rows) => rows.map((row) => row.offsetHeight)")
     assert max(heights) < 80

@@ -10,7 +10,10 @@ function watchEdges() {
       if (more) sign.style.height = `${box.clientHeight}px`;
     };
     box.addEventListener("scroll", look, { passive: true });
-    const observer = new ResizeObserver(look);
+    const observer = new ResizeObserver(() => {
+      look();
+      if (!sign.hidden) sign.style.insetBlockEnd = `${sign.parentNode.getBoundingClientRect().top - box.getBoundingClientRect().bottom}px`;
+    });
     observer.observe(box);
     if (box.firstElementChild) observer.observe(box.firstElementChild);
   }

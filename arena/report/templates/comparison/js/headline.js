@@ -1,6 +1,6 @@
 // The first screen: the largest differences of the two compared taggers, and what the page shows under which threshold policy.
 
-const LISTED = 6; // tags in the list
+const LISTED = models.length > 5 ? 10 : 6; // tags in the list; a picture of many taggers leaves room for more
 const LISTED_SLICES = 3;
 
 class Headline {
@@ -24,7 +24,7 @@ class Headline {
     for (const node of document.querySelectorAll(".only-own")) node.hidden = policy === "own";
     const lacking = policy !== "own" && !hasCounts(policy);
     const bare = policy !== "own" && hasIntervals && models.every((_, model) => columnsOf[model].f1_low === undefined);
-    byId("policy-told").textContent = lacking ? "No counts by tag under these thresholds." : bare ? "By tag: values without intervals." : "";
+    byId("policy-told").textContent = lacking ? "No counts by tag under these thresholds." : bare ? "Single tags: no intervals under these thresholds." : "";
   }
 
   list() {
