@@ -41,6 +41,7 @@ from arena.report.view_model.findings import (
     run_subject,
     static_tags,
     tag_findings,
+    tag_text,
     tag_verdicts_by_pair,
 )
 from arena.report.view_model.forest import caption, forest
@@ -66,6 +67,7 @@ PAGE_SCRIPTS = (
     "dom.js",
     "format.js",
     "packed.js",
+    "fold.js",
     "data.js",
     "comparison.js",
     "numbers.js",
@@ -309,6 +311,7 @@ def environment() -> Environment:
         tag_table=[METRICS[key] for key in TAG_TABLE],
         tested_metrics=[METRICS[key] for key in TESTED],
         model_styles=MODEL_STYLES,
+        tag_text=tag_text,
         x_of=x_of,
         y_of=y_of,
         drawing=(DIAGRAM_WIDTH, DIAGRAM_HEIGHT),

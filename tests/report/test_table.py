@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from arena.base.format import figure
 from arena.metrics.registry import TAG_METRICS, TAG_TABLE, TESTED
 from arena.report.view import page_view
+from arena.report.view_model.findings import tag_text
 
 from ..browser import Opened
 from .payloads import Payload
@@ -84,7 +84,7 @@ def test_without_intervals_a_bar_is_as_long_as_the_figure(opened: Opened, payloa
     view(page, "columns=mcc")
     rendered(page)
     negative = page.locator("#tags-box tr.row").first.locator("td.figure").first
-    assert negative.text_content() == "-0.2500"
+    assert negative.text_content().strip() == "-0.25"
     assert placed(negative)[1] == pytest.approx([0, 0], abs=0.005), "no length"
 
 
@@ -117,7 +117,9 @@ def test_the_search_language(page: Any, varied: Payload) -> None:
         'name:tree cat:"general"': lambda i: tags["name"][i] == "tree" and tags["category"][i] == "general",
         '"-_-"': lambda i: i == 7,
         '"tree_ico': lambda i: "tree_ico" in tags["name"][i],
-        "f1=0.5": lambda i: any(m["f1"][i] is not None and abs(m["f1"][i] - 0.5) < 0.00005 for m in (a, b)),
+        "f1=0.5": lambda i: any(m["f1"][i] is not None and abs(m["f1"][i] - 0.5) < 0.005 for m in (a, b)),
+        "f1=0.4762": lambda i: any(m["f1"][i] is not None and abs(m["f1"][i] - 0.4762) < 0.00005 for m in (a, b)),
+        "f1=1": lambda i: any(m["f1"][i] == 1 for m in (a, b)),
     }
     for (query, passes), (problem, shown) in zip(cases.items(), queried(page, list(cases)), strict=True):
         assert problem == "", query
@@ -233,7 +235,9 @@ def test_further_metrics_are_offered_and_hidden_at_first(page: Any, varied: Payl
     rendered(page)
     shown = dict(zip(names(page), page.locator("tr.row td.figure:nth-child(8)").all_text_contents(), strict=False))
     assert shown
-    assert all(text == figure(mcc[tags["name"].index(name)]) for name, text in shown.items())
+    assert all(
+        text.strip() == tag_text(varied, "joytag-demo", "mcc", tags["name"].index(name)) for name, text in shown.items()
+    )
 
 
 def test_the_browser_derives_the_columns_that_are_not_packed(opened: Opened) -> None:

@@ -1,7 +1,7 @@
 // The columns of the table of tags: labels, sort values, and the head of the table.
 
 const NARROW = window.innerWidth < 640; // a phone: the category is shown in the open row instead
-const WIDTHS = { name: NARROW ? 136 : 186, category: 92, support: 88, figure: 76, difference: 104, q: 98 };
+const WIDTHS = withText({ name: NARROW ? 136 : 186, category: 92, support: 88, figure: 76, difference: 104, q: 98 });
 const REACHES = [0.1, 0.2, 0.5, 1]; // possible ends of the axis of difference bars, to both sides
 
 /** The columns in order; the view has the selected metrics, the two compared taggers, and the hidden columns. */

@@ -1,6 +1,6 @@
 // A plot with one curve per model, a marker at each model's own threshold, and a crosshair.
 
-const CURVE_MARGIN = { top: 14, right: 16, bottom: 40, left: 46 };
+const CURVE_MARGIN = withText({ top: 14, right: 16, bottom: 40, left: 46 });
 const MARK_SIZE = 18;
 
 /** The marker of a model style, centred at x, y. */
@@ -56,7 +56,7 @@ class CurvePlot {
   grid() {
     const { width, height, top, right, left, bottom } = this.frame;
     const across = axisTicks(this.ends[0]).map(({ value, text }) =>
-      svg("text", { x: this.x(value), y: height - bottom + 18, "text-anchor": "middle" }, text));
+      svg("text", { x: this.x(value), y: height - bottom + 18 * TEXT, "text-anchor": "middle" }, text));
     const up = axisTicks(this.ends[1]).flatMap(({ value, text }) => [
       svg("line", { class: value ? "grid" : "axis", x1: left, x2: width - right, y1: this.y(value), y2: this.y(value) }),
       svg("text", { x: left - 8, y: this.y(value) + 4, "text-anchor": "end" }, text),

@@ -27,7 +27,7 @@ function differenceLines(tag, comparison) {
   if (!comparison?.tested) return [];
   const lines = TESTED.filter((key) => comparison.q(key, tag) !== null).map((key) => {
     const ends = rangeText(comparison.interval(key, tag), signed);
-    const numbers = `${signed(comparison.difference(key, tag))} ${ends}, q ${probability(comparison.q(key, tag))}`;
+    const numbers = `${comparison.differenceText(key, tag)} ${ends}, q ${probability(comparison.q(key, tag))}`;
     const pair = models.length > 2 ? ` (${comparison.title()})` : "";
     return el("li", {}, `Difference in ${figureName(key)}${pair} ${numbers}: `, el("b", {}, comparison.verdict(key, tag)), ".");
   });
@@ -36,7 +36,7 @@ function differenceLines(tag, comparison) {
 
 function figureDetail(model, key, tag) {
   const ends = rangeText(intervalOf(model, key, tag));
-  return el("td", { class: "num" }, el("span", {}, figure(columnsOf[model][key][tag])), ends ? el("small", {}, ends) : "");
+  return el("td", { class: "num" }, el("span", {}, tagFigure(model, key, tag)), ends ? el("small", {}, ends) : "");
 }
 
 function supportSentence(tag) {

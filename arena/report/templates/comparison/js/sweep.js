@@ -160,7 +160,7 @@ class Sweep {
     const threshold = this.source.thresholds[i];
     const { average, curve } = this.view;
     this.range.value = i;
-    const values = models.map((model, m) => `${model.name} ${figure(this.column(m, curve)[i])}`);
+    const values = models.map((model, m) => `${model.name} ${meanText(m, `${average}_${curve}`, this.column(m, curve)[i])}`);
     this.range.setAttribute("aria-valuetext", `${threshold}: ${average} ${figureName(curve)} ${values.join(", ")}`);
     const points = models.map((_, model) => ({
       left: pointOr(threshold, this.column(model, curve)[i]), right: pointOr(this.column(model, "recall")[i], this.column(model, "precision")[i]),
@@ -169,6 +169,11 @@ class Sweep {
     this.precisionRecall.point({ points: points.map(({ right }) => right) });
     if (matchMedia("print").matches) this.fillOwn();
     else this.fill(["At threshold ", el("b", { id: "sweep-at" }, threshold.toFixed(2))], (model, column) => this.source.curves[model][column][i]);
+  }
+
+  /** Over how many tags a mean is, if not over all those that the sentence above the table names. */
+  fewerTags(number) {
+    return number === this.source.tags ? "" : `over ${count(number)}`;
   }
 
   fillOwn() {
@@ -199,7 +204,7 @@ class Sweep {
     }));
     const own = this.source.own[model][`${this.view.average}_${this.view.curve}`];
     return el("tr", {}, el("th", { scope: "row" }, legendKey(model)), ...cells,
-      el("td", { class: "num first unprinted" }, models[model].threshold), el("td", { class: "num unprinted" }, figure(own)));
+      el("td", { class: "num first unprinted" }, models[model].threshold), el("td", { class: "num unprinted" }, meanText(model, `${this.view.average}_${this.view.curve}`, own)));
   }
 
   /** Fill the table. Only texts change, so that it follows the slider at the frame rate of the screen. */
@@ -209,12 +214,17 @@ class Sweep {
       for (const name of SWEEP_FIGURES) {
         models.forEach((_, model) => {
           const { value, tagsOf } = this.cells.get(`${model}.${average}_${name}`);
-          value.data = figure(valueOf(model, `${average}_${name}`));
-          if (tagsOf) tagsOf.data = `over ${count(valueOf(model, `${average}_${name}_tags`))}`;
+          value.data = meanText(model, `${average}_${name}`, valueOf(model, `${average}_${name}`));
+          if (tagsOf) tagsOf.data = this.fewerTags(valueOf(model, `${average}_${name}_tags`));
         });
       }
     }
   }
+}
+
+/** A mean with the digits that its interval at the model's own threshold allows. */
+function meanText(model, key, value) {
+  return figure(value, knownDigits(models[model].intervals[key]));
 }
 
 /** Metrics over all compared tags: plain means, which the leaderboard shows as published. */
@@ -223,6 +233,7 @@ function comparedSource() {
     thresholds: data.sweep.thresholds,
     curves: models.map(({ name }) => data.sweep.models[name]),
     own: models.map(({ macro, micro, as_published }) => ({ ...named("macro", macro), ...named("micro", micro), ...as_published })),
+    tags: data.compared_tags,
     description: `Over all ${plural(data.compared_tags, "compared tag", "compared tags")}.`,
   };
 }
@@ -241,6 +252,7 @@ function shownSource(histograms, rows) {
     thresholds: EDGES,
     curves: histograms.map((one) => sweepOver(one, chosen)),
     own: models.map((_, model) => ownOver(model, chosen)),
+    tags: chosen.length,
     description: `Over ${plural(chosen.length, "tag", "tags")} of ${count(data.compared_tags)}, at thresholds in steps of ${data.histograms.step}${others}.`,
   };
 }

@@ -14,7 +14,7 @@ function tagCurves(tag) {
   allHistograms().then((histograms) => {
     const points = histograms.map((one, model) => (knows(model, tag) ? tagPoints(one, model, tag) : []));
     drawTagCurves(tag, points, left, right);
-    words.append(...points.flatMap((found, model) => (found.length ? [hindsight(model, found)] : [])));
+    words.append(...points.flatMap((found, model) => (found.length ? [hindsight(tag, model, found)] : [])));
   });
   return box;
 }
@@ -47,10 +47,11 @@ function drawTagCurves(tag, points, left, right) {
   });
 }
 
-function hindsight(model, points) {
+function hindsight(tag, model, points) {
   const edges = points.filter(({ threshold }) => EDGES.includes(threshold));
   const best = edges.reduce((most, point) => (point.f1 > most.f1 ? point : most));
   const own = points.find((point) => point.own);
+  const shown = (value) => figure(value, digitsOfSupport(tags.support[tag]));
   return el("li", {}, marker(styleOf(model)), isolated(models[model].name),
-    `best in hindsight: F1 ${figure(best.f1)} at ${best.threshold.toFixed(2)}; at its own threshold ${own.threshold}: ${figure(own.f1)}`);
+    `best in hindsight: F1 ${shown(best.f1)} at ${best.threshold.toFixed(2)}; at its own threshold ${own.threshold}: ${shown(own.f1)}`);
 }
