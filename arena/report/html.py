@@ -24,6 +24,7 @@ from markupsafe import Markup
 from arena.base.format import count, encodable, figure, moment, percent, plural, rate
 from arena.metrics.labels import LABEL_ISSUES_PER_TAG
 from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED, THRESHOLDED
+from arena.report.page.cost_plot import cost_plot
 from arena.report.page.curves import DIAGRAM_HEIGHT, DIAGRAM_WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.forest_plot import forest_plot
@@ -101,6 +102,7 @@ PAGE_STYLES = (
     "page.css",
     "comparison/css/boards.css",
     "comparison/css/choice.css",
+    "comparison/css/cost.css",
     "comparison/css/curves.css",
     "comparison/css/dots.css",
     "comparison/css/forest.css",
@@ -176,6 +178,7 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "more_pairs": max(0, len(tag_verdicts_by_pair(payload)) - MOST_PAIRS_LISTED),
         "how_sure": uncertainty_note(payload) if payload["replicates"] else "",
         "boards": boards(payload),
+        "cost": cost_plot(payload),
         "published": published_rows(payload["published"]),
         "published_mark": PUBLISHED_MARK,
         "published_caveat": PUBLISHED_CAVEAT,

@@ -268,6 +268,29 @@ def test_a_tags_curves_are_its_counts_and_pass_through_its_own_point(opened: Ope
     check_curves(page, result, "tag_15")
 
 
+def check_stair(drawn: Any, points: Any, size: tuple[float, float]) -> None:
+    """Each point holds its precision up to the next smaller recall, and the last to recall 0: no line to (0, 0)."""
+    np.testing.assert_allclose(drawn[::2], points, atol=0.06)
+    nexts = [*points[1:, 0].tolist(), place_in(size, 0, 0)[0]]
+    np.testing.assert_allclose(drawn[1::2], np.column_stack([nexts, points[:, 1]]), atol=0.06)
+
+
+def test_with_ten_curves_the_one_under_the_pointer_is_named(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(tuple("abcdefghij"), tags=40)
+    page = opened(payload)
+    box = near(page, "#sweep")
+    places = [vertices(page.locator("#sweep"), model)[50] for model in range(10)]
+    lone = max(range(10), key=lambda one: min(abs(places[one][1] - y) for n, (_, y) in enumerate(places) if n != one))
+    page.mouse.move(box["x"] + places[lone][0], box["y"] + places[lone][1])
+    assert page.locator("#sweep .named").text_content() == "abcdefghij"[lone]
+    pointed = page.locator("#sweep path.curve").evaluate_all(
+        "(all) => all.map((one) => one.classList.contains('pointed'))"
+    )
+    assert pointed == [one == lone for one in range(10)]
+    page.mouse.move(5, 5)
+    assert not page.locator("#sweep .named").is_visible()
+
+
 def check_curves(page: Any, result: Result, tag: str) -> None:
     """Compare the panel of an open tag with the counts of a result."""
     page.locator(".tag-curves .hindsight li").first.wait_for()
@@ -290,7 +313,7 @@ def check_curves(page: Any, result: Result, tag: str) -> None:
         recall, precision = (tp / (tp + fn))[precise], tp[precise] / (tp + fp)[precise]
         drawn, mark = np.array(vertices(plots.nth(1), number)), own_mark(plots.nth(1), number)
         expected = np.array([place_in(size, x, y) for x, y in zip(recall, precision, strict=True)])
-        np.testing.assert_allclose(drawn, expected, atol=0.06)
+        check_stair(drawn, expected[recall > 0], size)
         assert mark == pytest.approx(place_in(size, own["recall"], own["precision"]), abs=0.06)
         assert np.abs(drawn - mark).max(axis=1).min() <= 0.11, "the curve passes through the tagger's own point"
         scores = 2 * rows["tp"] / (2 * rows["tp"] + rows["fp"] + rows["fn"])

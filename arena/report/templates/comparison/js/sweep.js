@@ -27,8 +27,8 @@ class Sweep {
   constructor(view, onChange) {
     Object.assign(this, { view, onChange, shown: [], source: comparedSource() });
     this.range = byId("sweep-range");
-    this.overThreshold = new CurvePlot(byId("sweep"), { across: "threshold", up: "" });
-    this.precisionRecall = new CurvePlot(byId("sweep-pr"), { across: "", up: "" });
+    this.overThreshold = new CurvePlot(byId("sweep"), { across: "threshold", up: "", names: models.map(({ name }) => name) });
+    this.precisionRecall = new CurvePlot(byId("sweep-pr"), { across: "", up: "", names: models.map(({ name }) => name) });
     this.listen();
     this.restore();
   }

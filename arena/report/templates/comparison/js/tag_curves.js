@@ -38,11 +38,11 @@ function drawTagCurves(tag, points, left, right) {
   const curves = (of) => points.map((found) => found.map(of));
   const marks = (of) => points.map((found) => found.filter(({ own }) => own).map(of)[0] ?? null);
   const highest = Math.max(0, ...points.flat().map(({ f1 }) => f1));
-  const name = clipped(tags.name[tag], 60);
-  new CurvePlot(left, { across: "threshold", up: "F1", mark: 14 }).show({
+  const [name, names] = [clipped(tags.name[tag], 60), models.map((model) => model.name)];
+  new CurvePlot(left, { across: "threshold", up: "F1", mark: 14, names }).show({
     label: `F1 against the threshold for ${name}`, curves: curves(pointOf.left), marks: marks(pointOf.left), ends: [1, axisEnd(highest)],
   });
-  new CurvePlot(right, { across: "recall", up: "precision", mark: 14 }).show({
+  new CurvePlot(right, { across: "recall", up: "precision", mark: 14, steps: true, names }).show({
     label: `Precision against recall for ${name}, over the thresholds`, curves: curves(pointOf.right), marks: marks(pointOf.right),
   });
 }
