@@ -54,9 +54,26 @@ def test_a_bar_runs_from_low_to_high_with_a_tick_at_the_figure(page: Any) -> Non
     assert sum(tick) / 2 == pytest.approx(0.4, abs=0.03)
     assert placed(page.locator("#tags-box tr.row").nth(whole).locator("td.figure").nth(2))[1] == pytest.approx([0, 1])
     tick, bar = placed(cells.last)
-    assert bar == pytest.approx([0.25, 0.875], abs=0.005), "from -0.2 to +0.2"
-    assert sum(tick) / 2 == pytest.approx(0.375, abs=0.03)
-    assert "from −0.2 to +0.2" in page.locator("thead button[data-key=difference]").get_attribute("title")
+    title = page.locator("thead button[data-key=difference]").get_attribute("title")
+    reach = float(title.rpartition("+")[2])
+    assert f"from −{reach:g} to +{reach:g}" in title
+    assert bar == pytest.approx([0.5 - 0.05 / reach, 0.5 + 0.075 / reach], abs=0.005)
+    assert sum(tick) / 2 == pytest.approx(0.5 - 0.025 / reach, abs=0.03)
+
+
+def test_bars_of_differences_are_scaled_to_the_differences(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(tags=60)
+    pair = payload["tags"]["pairs"][0]["f1"]
+    known = [i for i, value in enumerate(pair["difference"]) if value is not None]
+    for i in known:
+        pair["difference"][i], pair["low"][i], pair["high"][i] = 0.04, -0.3, 0.38
+    page = opened(payload)
+    assert "from −0.05 to +0.05" in page.locator("thead button[data-key=difference]").get_attribute("title")
+    rendered(page)
+    first = next(i for i in range(60) if i in known)
+    tick, bar = placed(page.locator("#tags-box tr.row").nth(first).locator("td.figure").last)
+    assert bar == pytest.approx([0, 1], abs=0.005), "a longer interval goes on past the end"
+    assert sum(tick) / 2 == pytest.approx(0.9, abs=0.03)
 
 
 def test_what_is_undetermined_has_a_mark_that_needs_no_colour(page: Any) -> None:
