@@ -24,6 +24,7 @@ from markupsafe import Markup
 from arena.base.format import count, encodable, figure, moment, percent, plural, rate
 from arena.metrics.labels import LABEL_ISSUES_PER_TAG
 from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED, THRESHOLDED
+from arena.report.page.cost_plot import cost_plot
 from arena.report.page.curves import DIAGRAM_HEIGHT, DIAGRAM_WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.forest_plot import forest_plot
@@ -43,6 +44,7 @@ from arena.report.view_model.findings import (
     run_subject,
     static_tags,
     tag_findings,
+    tag_text,
     tag_verdicts_by_pair,
 )
 from arena.report.view_model.forest import caption, forest
@@ -77,6 +79,7 @@ PAGE_SCRIPTS = (
     "dom.js",
     "format.js",
     "packed.js",
+    "fold.js",
     "data.js",
     "policies.js",
     "comparison.js",
@@ -115,6 +118,7 @@ PAGE_STYLES = (
     "page.css",
     "comparison/css/boards.css",
     "comparison/css/choice.css",
+    "comparison/css/cost.css",
     "comparison/css/curves.css",
     "comparison/css/dots.css",
     "comparison/css/forest.css",
@@ -196,6 +200,7 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "more_pairs": max(0, len(tag_verdicts_by_pair(payload)) - MOST_PAIRS_LISTED),
         "how_sure": uncertainty_note(payload) if payload["replicates"] else "",
         "boards": boards(payload),
+        "cost": cost_plot(payload),
         "published": published_rows(payload["published"]),
         "published_mark": PUBLISHED_MARK,
         "published_caveat": PUBLISHED_CAVEAT,
@@ -376,6 +381,7 @@ def environment() -> Environment:
         tag_table=[METRICS[key] for key in TAG_TABLE],
         tested_metrics=[METRICS[key] for key in TESTED],
         model_styles=MODEL_STYLES,
+        tag_text=tag_text,
         x_of=x_of,
         y_of=y_of,
         drawing=(DIAGRAM_WIDTH, DIAGRAM_HEIGHT),

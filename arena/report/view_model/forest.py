@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from arena.base.format import DECIDED, clipped, interval, listed, plural, probability, signed
+from arena.base.format import DECIDED, clipped, estimate, listed, plural, probability, signed
 from arena.metrics.registry import HEADLINES, METRICS
 from arena.metrics.significance import holm
 from arena.report.view_model.comparisons import MOST_PAIRS
@@ -61,7 +61,7 @@ class Contrast:
     @property
     def text(self) -> str:
         """The difference and its interval."""
-        return f"{signed(self.difference)} {interval(self.low, self.high, signed)}".rstrip()
+        return str(estimate(self.difference, self.low, self.high, signed))
 
     @property
     def words(self) -> str:

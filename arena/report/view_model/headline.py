@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from arena.base.format import clipped, count, figure, interval, listed, plural, signed
+from arena.base.format import clipped, count, estimate, known_digits, listed, plural, signed
 from arena.metrics.registry import HEADLINES, METRICS, THRESHOLDED
 from arena.report.columns import rounded_probability
 from arena.report.view_model.forest import forest
@@ -97,10 +97,11 @@ def _rows(payload: Mapping[str, Any], key: str) -> list[HeadlineRow]:
         model = models[place]
         low, high = model["intervals"].get(key) or (None, None)
         value = value_of(model, key)
+        shown = estimate(value, low, high)
         behind, words = _behind(payload, key, str(model["name"]), str(models[order[0]]["name"]))
         rows.append(
             HeadlineRow(
-                model["name"], place % MODEL_STYLES, value, low, high, figure(value), interval(low, high), behind, words
+                model["name"], place % MODEL_STYLES, value, low, high, shown.value, shown.interval, behind, words
             )
         )
     return rows
@@ -123,7 +124,7 @@ def _behind(payload: Mapping[str, Any], key: str, name: str, leader: str) -> tup
     if row["first"] == leader:
         three = [None if value is None else -value for value in (row["difference"], row["high"], row["low"])]
     words = {leader: "lower", None: "undetermined"}.get(row["higher"], "higher")
-    return f"{signed(three[0])} {interval(three[1], three[2], signed)}".rstrip(), words
+    return str(estimate(three[0], three[1], three[2], signed)), words
 
 
 def best_pair(payload: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -167,14 +168,14 @@ def _number(names: Sequence[str], name: str | None) -> int | None:
 def decided_slices(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the decided differences of slices of tags: the number of slices, and one row per slice, metric and pair.
 
-    A row is [title, metric, number of the first model, of the second, difference, number of the higher model].
+    A row is [title, metric, number of the first model, of the second, difference, number of the higher model, known digits].
     """
     names = [model["name"] for model in payload["models"]]
     slices = [one for one in payload["slices"] if one["slice"] in ("category", "group")]
     rows = [
         [
             one["title"], key, names.index(row["first"]), names.index(row["second"]), _rounded(row["difference"]),
-            names.index(row["higher"]),
+            names.index(row["higher"]), _digits(row),
         ]
         for one in slices
         for key, found in one["figures"].items()
@@ -182,6 +183,11 @@ def decided_slices(payload: Mapping[str, Any]) -> dict[str, Any]:
         if row["higher"] is not None
     ]  # fmt: skip
     return {"of": len(slices), "rows": rows}
+
+
+def _digits(row: Mapping[str, Any]) -> int:
+    """Return the digits of a difference that its interval allows."""
+    return 4 if row["low"] is None or row["high"] is None else known_digits(row["low"], row["high"])
 
 
 _DECIMALS = 7

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from arena.base.format import figure, interval, percent, rate
+from arena.base.format import estimate, figure, percent, rate
 from arena.metrics.registry import HEADLINES, LEADERBOARD, THRESHOLDED
 from arena.report.view_model.cost import millions
 from arena.report.view_model.regimes import POLICY_TEXTS, threshold_range
@@ -21,10 +21,12 @@ class Cell:
 
     Attributes:
         text, value: the value as displayed, and as a number.
-        over: number of tags in the mean; None if not applicable.
+        over: number of tags in the mean; None if not applicable, or if it is that of the run.
         best: whether the value is marked as best or tied with the best.
         low, high, range: ends of the interval, and the interval as displayed; None and empty without one.
-        rank: rank among the models as displayed; empty if not ranked.
+        rank: rank among the models as a text of its own; empty if not ranked.
+        place: the rank in a column whose heading explains it, `#2`, or `#2=` if shared; also empty if all models share it, or
+            if there are two, whose star says the same.
         plain, plain_value: the uncorrected mean, as published results state it, as displayed and as a number; empty and None
             if `value` is uncorrected.
     """
@@ -37,6 +39,7 @@ class Cell:
     high: float | None = None
     range: str = ""
     rank: str = ""
+    place: str = ""
     plain: str = ""
     plain_value: float | None = None
 
@@ -158,11 +161,13 @@ def _column(payload: Mapping[str, Any], key: str) -> list[Cell]:
     cells = []
     for model in models:
         value, (low, high) = value_of(model, key), model["intervals"].get(key) or (None, None)
-        plain = model["as_published"].get(key)
+        over = tags_in_mean(model, key)
+        plain, (text, ends) = model["as_published"].get(key), estimate(value, low, high)
         cells.append(
             Cell(
-                figure(value), value, tags_in_mean(model, key), low=low, high=high, range=interval(low, high),
-                rank=_rank_text(models, model, key), plain="" if plain is None else figure(plain), plain_value=plain,
+                text, value, None if over == payload["compared_tags"] else over, low=low, high=high, range=ends,
+                rank=_rank_text(models, model, key), place=_place_text(models, model, key),
+                plain="" if plain is None else figure(plain), plain_value=plain,
             )
         )  # fmt: skip
     if not payload["replicates"]:
@@ -177,6 +182,14 @@ def _rank_text(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], ke
     rank = model["ranks"][key]["rank"]
     shared = sum(m["ranks"][key]["rank"] == rank for m in models) > 1
     return f"rank {rank}{', shared' if shared else ''}"
+
+
+def _place_text(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], key: str) -> str:
+    ranks = [one["ranks"][key]["rank"] for one in models if key in one["ranks"]]
+    if len(models) < 3 or len(set(ranks)) < 2 or value_of(model, key) is None:
+        return ""
+    rank = model["ranks"][key]["rank"]
+    return f"#{rank}{'=' if ranks.count(rank) > 1 else ''}"
 
 
 def not_exceeded(differences: Sequence[Mapping[str, Any]], key: str, values: Mapping[str, float | None]) -> list[bool]:

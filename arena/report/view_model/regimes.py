@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.base.format import UNDEFINED, figure, interval, signed
+from arena.base.format import UNDEFINED, estimate, figure, signed
 from arena.metrics.thresholds import FOLDS, MIN_CATEGORY_TAGS, PRECISION
 
 _PolicyText = tuple[str, str]
@@ -136,8 +136,8 @@ def _row(words: _PolicyText, cells: Sequence[RegimeCell], *, flatters: bool = Fa
 def _cell(policy: str, cell: Mapping[str, Any]) -> RegimeCell:
     plain = cell["macro_f1_as_published"]
     return RegimeCell(
-        figure(cell["macro_f1"]), interval(cell["macro_f1_low"], cell["macro_f1_high"]),
-        figure(cell["micro_f1"]), interval(cell["micro_f1_low"], cell["micro_f1_high"]),
+        *estimate(cell["macro_f1"], cell["macro_f1_low"], cell["macro_f1_high"]),
+        *estimate(cell["micro_f1"], cell["micro_f1_low"], cell["micro_f1_high"]),
         threshold_range(cell["lowest_threshold"], cell["highest_threshold"]),
         "" if plain is None else f"as published {figure(plain)}", _thresholds_aside(policy, cell),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from arena.base.format import clipped, figure, interval, listed, plural, probability, signed
+from arena.base.format import clipped, estimate, listed, plural, probability, signed
 from arena.metrics.registry import SLICED
 from arena.report.view_model.leaderboard import MODEL_STYLES
 
@@ -93,7 +93,7 @@ def _is_thin(one: Mapping[str, Any]) -> bool:
 
 
 def _figure(found: Mapping[str, Any], names: Sequence[str]) -> SliceFigure:
-    models = [(figure(value), interval(low, high)) for value, low, high in found["models"]]
+    models = [estimate(value, low, high) for value, low, high in found["models"]]
     return SliceFigure(models, slice_verdict(found, names))
 
 
@@ -109,9 +109,8 @@ def _of_two(row: Mapping[str, Any], names: Sequence[str]) -> SliceVerdict:
     p = f"p {probability(row['p'])}"
     style = None if row["higher"] is None else names.index(row["higher"]) % MODEL_STYLES
     words = f"undetermined, {p}" if row["higher"] is None else f"{clipped(row['higher'], 30)} higher, {p}"
-    return SliceVerdict(
-        signed(row["difference"]), interval(row["low"], row["high"], signed), words, style, style is not None
-    )
+    shown = estimate(row["difference"], row["low"], row["high"], signed)
+    return SliceVerdict(*shown, words, style, style is not None)
 
 
 def _of_many(rows: Sequence[Mapping[str, Any]]) -> SliceVerdict:

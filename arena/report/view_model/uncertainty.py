@@ -9,7 +9,18 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from arena.base.format import DECIDED, clipped, count, figure, interval, listed, plural, probability, signed
+from arena.base.format import (
+    DECIDED,
+    clipped,
+    count,
+    estimate,
+    figure,
+    known_digits,
+    listed,
+    plural,
+    probability,
+    signed,
+)
 from arena.metrics.intervals import LEVEL
 from arena.metrics.registry import HEADLINES
 from arena.report.view_model.forest import other_policies
@@ -160,10 +171,10 @@ def with_interval(model: _Model, key: str) -> str:
     """Return a metric of a model with its interval.
 
     >>> with_interval({"map": 0.5, "intervals": {"map": [0.4, 0.6]}}, "map")
-    '0.5000 [0.4000, 0.6000]'
+    '0.50 [0.40, 0.60]'
     """
     low, high = model["intervals"].get(key) or (None, None)
-    return f"{figure(value_of(model, key))} {interval(low, high)}".rstrip()
+    return str(estimate(value_of(model, key), low, high))
 
 
 def pair_evidence(models: Sequence[_Model], row: DifferenceRow) -> str:
@@ -184,13 +195,13 @@ def difference_text(row: DifferenceRow) -> str:
     """Return the difference of two models, the higher minus the lower, with interval and p.
 
     >>> difference_text({"difference": -0.01, "low": -0.02, "high": 0.005, "p": 0.2})
-    'difference +0.0100 [−0.0050, +0.0200], p 0.20'
+    'difference +0.010 [−0.005, +0.020], p 0.20'
     """
-    ends = [row["difference"], row["low"], row["high"]]
-    if row["difference"] < 0:
-        ends = [None if end is None else -end for end in (row["difference"], row["high"], row["low"])]
-    shown = f"{signed(ends[0])} {interval(ends[1], ends[2], signed)}".rstrip()
-    return f"difference {shown}, p {probability(row['p'])}".replace("p <", "p < ").replace("p >", "p > ")
+    value, low, high = row["difference"], row["low"], row["high"]
+    if value < 0:
+        value, low, high = -value, None if high is None else -high, None if low is None else -low
+    p = probability(row["p"])
+    return f"difference {estimate(value, low, high, signed)}, p {f'{p[0]} {p[1:]}' if p[0] in '<>' else p}"
 
 
 def detectable_text(row: DifferenceRow) -> str:
@@ -198,7 +209,8 @@ def detectable_text(row: DifferenceRow) -> str:
     least = row["minimum_detectable"]
     if row["higher"] is not None or not least:
         return ""
-    return f". These images would have revealed a true difference of {figure(least)} {POWER}"
+    digits = 4 if row["low"] is None or row["high"] is None else known_digits(row["low"], row["high"])
+    return f". These images would have revealed a true difference of {figure(least, digits)} {POWER}"
 
 
 CORRECTED = (

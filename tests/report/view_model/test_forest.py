@@ -46,7 +46,7 @@ def test_p_is_corrected_over_the_rows_of_the_plot(payload: Payload) -> None:
     by_key = {(row.metric, row.policy): row for row in found.rows}
     first, second = by_key["micro_f1", "macro_f1"], by_key["macro_f1", "category"]
     assert (first.p, first.higher, first.style) == (pytest.approx(0.015), "joytag-demo", 0)
-    assert first.text == "+0.0200 [+0.0100, +0.0300]"
+    assert first.text == "+0.020 [+0.010, +0.030]"
     assert first.words == "joytag-demo higher, p 0.015"
     assert (second.p, second.higher, second.style) == (pytest.approx(0.056), None, None)
     assert second.words == "undetermined, p 0.056"

@@ -61,7 +61,7 @@ def test_rows_are_sorted_and_drawn_at_their_values(payload_of: Callable[..., Pay
     block = headline_plot(headline_metrics(payload))[0].blocks[0]
     assert [one.row.name for one in block.rows] == ["b", "c", "a"]
     assert [one.row.words for one in block.rows] == ["highest", "undetermined", "lower"]
-    assert block.rows[1].row.behind == "−0.1000 [−0.1200, −0.0800]", "b minus c, turned"
+    assert block.rows[1].row.behind == "−0.100 [−0.120, −0.080]", "b minus c, turned"
     for one, value in zip(block.rows, (0.7, 0.6, 0.5), strict=True):
         assert one.at == pytest.approx(100 * (value - block.axis.start) / (block.axis.end - block.axis.start), abs=0.01)
         assert one.low < one.at < one.high
@@ -90,7 +90,7 @@ def test_every_pair_has_its_difference_and_both_verdicts(payload_of: Callable[..
 def test_decided_slices_name_pair_and_difference(payload: Payload) -> None:
     assert decided_slices(payload) == {"of": 3, "rows": []}
     payload["slices"][1]["figures"]["map"]["differences"][0].update(difference=-0.25, higher="wd14-demo")
-    assert decided_slices(payload)["rows"] == [["meta", "map", 0, 1, -0.25, 1]]
+    assert decided_slices(payload)["rows"] == [["meta", "map", 0, 1, -0.25, 1, 3]]
 
 
 def test_remarks_lead_to_what_explains_them(payload: Payload) -> None:

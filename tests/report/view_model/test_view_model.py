@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arena.base.format import figure, interval, probability
+from arena.base.format import estimate, figure, probability
 
 from ...browser import Opened, near
 from ..payloads import Payload, set_value
@@ -40,7 +40,10 @@ def test_verdict_cards_and_leaderboard_show_intervals(opened: Opened, payload: P
         "undetermined", "undetermined", "wd14-demo",
     ]  # fmt: skip
     cell = page.locator('#leaderboard tr[data-model="wd14-demo"] td').first
-    assert cell.locator("small").all_inner_texts()[:2] == ["[0.3800, 0.4200]", "rank 1"]
+    assert cell.locator("small").all_inner_texts()[:2] == [
+        "[0.380, 0.420]",
+        f"random {figure(payload['models'][1]['random_map'])}",
+    ]
     assert cell.evaluate("(e) => e.classList.contains('best')")
     assert page.locator("#leaderboard td.best .range").count() == 1, "no headline figure but mAP is decided"
 
@@ -91,7 +94,10 @@ def test_the_table_shows_q_and_greys_what_is_undetermined(page: Any, varied: Pay
     classes = [rows.nth(i).locator("td.figure").last.get_attribute("class").split() for i in (0, 1)]
     assert ["open" in names for names in classes] == [False, True]
     low, high = (varied["tags"]["models"]["joytag-demo"][f"f1_{end}"][0] for end in ("low", "high"))
-    assert rows.nth(0).locator("td.figure").nth(2).get_attribute("title") == f"95 % interval {interval(low, high)}"
+    assert (
+        rows.nth(0).locator("td.figure").nth(2).get_attribute("title")
+        == f"95 % interval {estimate(None, low, high).interval}"
+    )
     page.check("input[name=difference][value=ap]", force=True)
     assert rows.nth(0).locator("td").last.inner_text() == "0.032\nwd14-demo is higher"
     assert rows.nth(1).locator("td").last.text_content() == ">0.05 undetermined"
@@ -118,9 +124,9 @@ def test_an_open_row_shows_intervals_verdicts_and_images(page: Any, varied: Payl
     columns = varied["tags"]["models"]["joytag-demo"]
     cells = page.locator(".detail-box table").first.locator("tbody tr").first.locator("td")
     shown = " ".join(cells.nth(2).inner_text().split())
-    assert shown == f"{figure(columns['f1'][0])} {interval(columns['f1_low'][0], columns['f1_high'][0])}"
+    assert shown == str(estimate(*(columns[f"f1{end}"][0] for end in ("", "_low", "_high"))))
     lines = page.locator(".detail-box .differences li").all_inner_texts()
-    assert lines[0].endswith("[−0.1234, +0.0567], q 0.0004: joytag-demo is higher.")
+    assert lines[0].endswith("[−0.12, +0.06], q 0.0004: joytag-demo is higher.")
     page.wait_for_selector(".evidence")
     lists = page.locator(".evidence").first.locator("ol")
     assert lists.count() == 4

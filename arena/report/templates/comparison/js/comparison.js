@@ -9,9 +9,15 @@ function intervalOf(model, key, tag) {
   return low === null || low === undefined || high === null ? null : [low, high];
 }
 
-/** An interval as text; "" without an interval. */
-function rangeText(ends, show = figure) {
-  return ends === null ? "" : `[${show(ends[0])}, ${show(ends[1])}]`;
+/** How many digits of a model's metric of a tag are known: by its interval, else by the tag's support. */
+function tagDigits(model, key, tag) {
+  const ends = intervalOf(model, key, tag);
+  return ends ? knownDigits(ends) : digitsOfSupport(tags.support[tag]);
+}
+
+/** A model's metric of a tag with the digits that are known. */
+function tagFigure(model, key, tag) {
+  return figure(columnsOf[model][key][tag], tagDigits(model, key, tag));
 }
 
 /** Two taggers compared tag by tag on F1 or AP: the first minus the second. F1 is that under the threshold policy of the page;
@@ -72,6 +78,12 @@ class Comparison {
   interval(key, tag) {
     const low = this.of(key, "low", tag);
     return low === null ? null : [low, this.of(key, "high", tag)];
+  }
+
+  /** The difference as text, with the digits that are known. */
+  differenceText(key, tag) {
+    const ends = this.interval(key, tag);
+    return signed(this.difference(key, tag), ends ? knownDigits(ends) : digitsOfSupport(tags.support[tag]));
   }
 
   q(key, tag) {

@@ -27,7 +27,8 @@ function differenceLines(tag, comparison) {
   if (!comparison?.tested) return [];
   const lines = TESTED.filter((key) => comparison.atOwn(key, "q")[tag] !== null).map((key) => {
     const [value, low, high, q, higher] = ["difference", "low", "high", "q", "higher"].map((name) => comparison.atOwn(key, name)[tag]);
-    const numbers = `${signed(value)} ${low === null ? "" : rangeText([low, high], signed)}, q ${probability(q)}`;
+    const ends = low === null ? null : [low, high];
+    const numbers = `${signed(value, knownDigits(ends))} ${rangeText(ends, signed)}, q ${probability(q)}`;
     const where = policy === "own" || key === "ap" ? "" : " at own thresholds";
     const pair = models.length > 2 ? ` (${comparison.title()})` : "";
     return el("li", {}, `Difference in ${figureName(key)}${where}${pair} ${numbers}: `, el("b", {}, higher === null ? "undetermined" : `${clipped(models[higher].name, 60)} is higher`), ".");
@@ -37,7 +38,7 @@ function differenceLines(tag, comparison) {
 
 function figureDetail(model, key, tag) {
   const ends = rangeText(intervalOf(model, key, tag));
-  return el("td", { class: "num" }, el("span", {}, figure(columnsOf[model][key][tag])), ends ? el("small", {}, ends) : "");
+  return el("td", { class: "num" }, el("span", {}, tagFigure(model, key, tag)), ends ? el("small", {}, ends) : "");
 }
 
 function supportSentence(tag) {

@@ -42,7 +42,8 @@ class PairForest {
 function fillContrast(part, row, axis) {
   const [values, words] = part.querySelectorAll("p > small");
   const higher = row?.higherOfPlot ?? null;
-  values.textContent = row ? `${signed(row.difference)} ${row.low === null ? "" : rangeText([row.low, row.high], signed)}` : UNDEFINED;
+  const ends = row && row.low !== null ? [row.low, row.high] : null;
+  values.textContent = row ? `${signed(row.difference, knownDigits(ends))} ${rangeText(ends, signed)}` : UNDEFINED;
   words.className = higher === null ? "open" : "decided";
   const told = row ? `${higher === null ? "undetermined" : `${clipped(models[higher].name, 30)} higher`}, p ${probability(row.pOfPlot)}` : "undefined";
   words.replaceChildren(...(higher === null ? [] : [marker(styleOf(higher))]), el("bdi", {}, told));

@@ -36,10 +36,11 @@ class Headline {
   }
 
   ofTags(comparison, key) {
-    const [differences, q, higher] = ["difference", "q", "higher"].map((name) => comparison.atOwn(key, name));
+    const [differences, low, high, q, higher] = ["difference", "low", "high", "q", "higher"].map((name) => comparison.atOwn(key, name));
     const all = Array.from(tags.name.keys()).filter((tag) => tags.compared[tag] && differences[tag] !== null);
     const tested = q ? all.filter((tag) => q[tag] !== null) : [];
     const decided = tested.filter((tag) => higher[tag] !== null);
+    const digits = (tag) => (low && low[tag] !== null ? knownDigits([low[tag], high[tag]]) : digitsOfSupport(tags.support[tag]));
     const bySize = (some) => some.sort((a, b) => Math.abs(differences[b]) - Math.abs(differences[a]));
     const others = bySize(all.filter((tag) => !q || higher[tag] === null));
     const largest = [...bySize(decided).slice(0, LISTED), ...others.slice(0, Math.max(LISTED - 1 - decided.length, 0))];
@@ -47,7 +48,7 @@ class Headline {
     const words = q ? `${decided.length ? count(decided.length) : "none"} of ${plural(tested.length, "tag", "tags")} decided` : "not tested on this page";
     return [
       el("h4", {}, `Tags (${where}): ${words}`),
-      el("ul", {}, ...largest.map((tag) => this.item(this.tagLink(tag), differences[tag], whose(higher?.[tag] ?? null)))),
+      el("ul", {}, ...largest.map((tag) => this.item(this.tagLink(tag), signed(differences[tag], digits(tag)), whose(higher?.[tag] ?? null)))),
     ];
   }
 
@@ -60,12 +61,12 @@ class Headline {
     const words = rows.length ? `${count(rows.length)} of ${count(data.slices.of)} decided${rows.length > LISTED_SLICES ? "; the largest:" : ":"}` : `none of ${count(data.slices.of)} decided.`;
     return [
       el("h4", {}, `Categories and groups (${where}): ${words}`),
-      el("ul", {}, ...largest.map((row) => this.item(el("a", { href: "#slices-title" }, el("bdi", {}, row[0])), sign(row) * row[4], whose(row[5])))),
+      el("ul", {}, ...largest.map((row) => this.item(el("a", { href: "#slices-title" }, el("bdi", {}, row[0])), signed(sign(row) * row[4], row[6]), whose(row[5])))),
     ];
   }
 
   item(name, value, owner) {
-    return el("li", {}, name, el("span", {}, signed(value)), owner);
+    return el("li", {}, name, el("span", {}, value), owner);
   }
 
   tagLink(tag) {

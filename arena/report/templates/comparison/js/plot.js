@@ -1,6 +1,6 @@
 // A plot with one dot per tag, on a canvas: 12,000 dots in a few milliseconds. `Scatter` and `Funnel` define axes and labels.
 
-const PLOT_MARGIN = { top: 12, right: 12, bottom: 42, left: 50 };
+const PLOT_MARGIN = withText({ top: 12, right: 12, bottom: 42, left: 50 });
 const REACH = 24; // largest distance in pixels between pointer and dot
 const PAUSE = 30; // milliseconds before dots are drawn, so that a keystroke in the search paints its rows first
 const MANY = 1500; // dots from which they are smaller and fainter
@@ -217,7 +217,7 @@ class DotPlot {
         const at = this.px(x.shareOf(value));
         return [
           svg("line", { class: "grid", x1: at, x2: at, y1: bottom, y2: top }),
-          svg("text", { x: at, y: bottom + 18, "text-anchor": "middle" }, text),
+          svg("text", { x: at, y: bottom + 18 * TEXT, "text-anchor": "middle" }, text),
         ];
       }),
       ...y.ticks.flatMap(({ value, text }) => {
@@ -286,8 +286,8 @@ class DotPlot {
     const { comparison, figure: key } = this;
     const rows = [
       ["positive images", count(tags.support[point.tag])],
-      ...[comparison.first, comparison.second].map((model) => [models[model].name, figure(columnsOf[model][key][point.tag])]),
-      ["difference", signed(comparison.difference(key, point.tag))],
+      ...[comparison.first, comparison.second].map((model) => [models[model].name, tagFigure(model, key, point.tag)]),
+      ["difference", comparison.differenceText(key, point.tag)],
       ...(comparison.testedFor(key) ? [["verdict", comparison.verdict(key, point.tag)]] : []),
     ];
     const list = el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, el("bdi", {}, name)), el("dd", {}, value)]));

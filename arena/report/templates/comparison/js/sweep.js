@@ -27,8 +27,8 @@ class Sweep {
   constructor(view, onChange) {
     Object.assign(this, { view, onChange, shown: [], source: comparedSource() });
     this.range = byId("sweep-range");
-    this.overThreshold = new CurvePlot(byId("sweep"), { across: "threshold", up: "" });
-    this.precisionRecall = new CurvePlot(byId("sweep-pr"), { across: "", up: "" });
+    this.overThreshold = new CurvePlot(byId("sweep"), { across: "threshold", up: "", names: models.map(({ name }) => name) });
+    this.precisionRecall = new CurvePlot(byId("sweep-pr"), { across: "", up: "", names: models.map(({ name }) => name) });
     this.listen();
     this.restore();
   }
@@ -164,7 +164,7 @@ class Sweep {
     const i = this.nearest(this.view.at ?? (thresholdOf(0) || 0.5));
     const { average, curve } = this.view;
     this.range.value = i;
-    const values = models.map((model, m) => `${model.name} ${figure(this.column(m, curve)[i])}`);
+    const values = models.map((model, m) => `${model.name} ${meanText(m, `${average}_${curve}`, this.column(m, curve)[i])}`);
     this.range.setAttribute("aria-valuetext", `${this.source.thresholds[i]}: ${average} ${figureName(curve)} ${values.join(", ")}`);
     this.show(i, "At");
     if (matchMedia("print").matches) this.fillOwn();
@@ -180,6 +180,11 @@ class Sweep {
     this.overThreshold.point({ x: threshold, points: points.map(({ left }) => left) });
     this.precisionRecall.point({ points: points.map(({ right }) => right) });
     this.fill([`${where} threshold `, el("b", { id: "sweep-at" }, threshold.toFixed(2))], (model, column) => this.source.curves[model][column][i]);
+  }
+
+  /** Over how many tags a mean is, if not over all those that the sentence above the table names. */
+  fewerTags(number) {
+    return number === this.source.tags ? "" : `over ${count(number)}`;
   }
 
   fillOwn() {
@@ -210,7 +215,7 @@ class Sweep {
     }));
     const own = this.source.own[model][`${this.view.average}_${this.view.curve}`];
     return el("tr", {}, el("th", { scope: "row" }, legendKey(model)), ...cells,
-      el("td", { class: "num first unprinted" }, policy === "own" ? models[model].threshold : thresholdOf(model) ?? "several"), el("td", { class: "num unprinted" }, figure(own)));
+      el("td", { class: "num first unprinted" }, policy === "own" ? models[model].threshold : thresholdOf(model) ?? "several"), el("td", { class: "num unprinted" }, meanText(model, `${this.view.average}_${this.view.curve}`, own)));
   }
 
   /** Fill the table. Only texts change, so that it follows the slider at the frame rate of the screen. */
@@ -220,8 +225,8 @@ class Sweep {
       for (const name of SWEEP_FIGURES) {
         models.forEach((_, model) => {
           const { value, tagsOf } = this.cells.get(`${model}.${average}_${name}`);
-          value.data = figure(valueOf(model, `${average}_${name}`));
-          if (tagsOf) tagsOf.data = `over ${count(valueOf(model, `${average}_${name}_tags`))}`;
+          value.data = meanText(model, `${average}_${name}`, valueOf(model, `${average}_${name}`));
+          if (tagsOf) tagsOf.data = this.fewerTags(valueOf(model, `${average}_${name}_tags`));
         });
       }
     }
@@ -234,6 +239,11 @@ function thresholdOf(model) {
   return Number.isFinite(found) ? found : null;
 }
 
+/** A mean with the digits that its interval at the model's own threshold allows. */
+function meanText(model, key, value) {
+  return figure(value, knownDigits(models[model].intervals[key]));
+}
+
 /** Metrics over all compared tags: plain means, which the leaderboard shows as published. */
 function comparedSource() {
   return {
@@ -242,6 +252,7 @@ function comparedSource() {
     own: policy === "own"
       ? models.map(({ macro, micro, as_published }) => ({ ...named("macro", macro), ...named("micro", micro), ...as_published }))
       : data.operating_points[policy],
+    tags: data.compared_tags,
     description: `Over all ${plural(data.compared_tags, "compared tag", "compared tags")}.`,
   };
 }
@@ -260,6 +271,7 @@ function shownSource(histograms, rows) {
     thresholds: EDGES,
     curves: histograms.map((one) => sweepOver(one, chosen)),
     own: models.map((_, model) => ownOver(model, chosen)),
+    tags: chosen.length,
     description: `Over ${plural(chosen.length, "tag", "tags")} of ${count(data.compared_tags)}, at thresholds in steps of ${data.histograms.step}${others}.`,
   };
 }
