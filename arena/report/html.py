@@ -31,7 +31,7 @@ from arena.report.page.forest_plot import forest_plot
 from arena.report.page.headline_plot import headline_plot
 from arena.report.page.histograms import histogram_block
 from arena.report.page.judged_plot import judged_plot
-from arena.report.page.label_issues import SHOWN_LABEL_ISSUES_PER_TAG, shown_suspects
+from arena.report.page.label_issues import SHOWN_LABEL_ISSUES_PER_TAG, opened_suspects, shown_suspects
 from arena.report.page.pictures import picture_columns, picture_facts
 from arena.report.page.policy_block import chains, policy_block
 from arena.report.page.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
@@ -98,6 +98,7 @@ PAGE_SCRIPTS = (
     "cells.js",
     "veil.js",
     "pictures.js",
+    "viewer.js",
     "evidence.js",
     "tag_curves.js",
     "label_issues.js",
@@ -128,6 +129,7 @@ PAGE_STYLES = (
     "comparison/css/reproduce.css",
     "comparison/css/site.css",
     "comparison/css/table.css",
+    "comparison/css/viewer.css",
 )
 """Style sheets in order; the first is shared by all pages."""
 
@@ -266,6 +268,7 @@ def _script_data(payload: Mapping[str, Any]) -> dict[str, Any]:
         "operating_points": operating_points(payload),
         "evidence": {"of": payload["evidence"]["of"], "tags": len(payload["evidence"]["tags"])},
         "pictures": picture_facts(payload["pictures"]),
+        "suspects": opened_suspects(payload),
         "histograms": {name: value for name, value in payload["histograms"].items() if name != "models"},
     }
 

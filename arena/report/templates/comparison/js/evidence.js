@@ -71,7 +71,7 @@ function imageList(tag, model, { title, alt }, rows) {
 /** An image in a list: its picture if the page has any, its id, and `details`. */
 function imageItem(image, alt, ...details) {
   const frame = hasPictures ? [pictureFrame(image, clipped(alt, 80))] : [];
-  return el("li", {}, ...frame, el("bdi", { class: "image", title: imageId(image) }, imageId(image)), ...details);
+  return el("li", {}, ...frame, imageButton(image, imageId(image)), ...details);
 }
 
 function confusionsOf(tag, model) {
