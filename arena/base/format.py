@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 UNDEFINED = "–"
 """Text for an undefined metric; JoyTag's text formats print 0.0000 instead."""
@@ -17,37 +18,97 @@ DECIDED = 0.05
 """Largest adjusted p or q that decides a difference, as in `arena.evaluate`; a larger one leaves it undetermined."""
 
 
-def figure(value: float | None) -> str:
-    """Format a metric with four digits; only exact values show as 0 or 1.
+def figure(value: float | None, digits: int = 4) -> str:
+    """Format a metric with four digits, or fewer; only exact values show as 0 or 1.
 
     >>> figure(0.03125), figure(0.00001), figure(0.99999), figure(1), figure(-0.0), figure(None)
     ('0.0312', '<0.0001', '>0.9999', '1.0000', '0.0000', '–')
+    >>> figure(0.8519, 2), figure(0.004, 2), figure(0.9999, 3)
+    ('0.85', '<0.01', '>0.999')
     """
     if value is None or math.isnan(value):
         return UNDEFINED
-    text = f"{value + 0.0:.4f}"  # adding 0 turns -0.0 into 0.0
-    if text == "0.0000" and value != 0:
-        return "<0.0001"
-    if text == "1.0000" and value != 1:
-        return ">0.9999"
+    text = f"{round(value, 4) + 0.0:.{digits}f}"  # adding 0 turns -0.0 into 0.0
+    if float(text) == 0 != value:
+        return f"<{10**-digits:.{digits}f}"
+    if float(text) == 1 != value:
+        return f">{1 - 10**-digits:.{digits}f}"
     return text
 
 
-def signed(value: float | None) -> str:
-    """Format a difference with four digits and its sign; zero has no sign.
+def signed(value: float | None, digits: int = 4) -> str:
+    """Format a difference with four digits, or fewer, and its sign; zero has no sign.
 
     >>> signed(0.0007), signed(-0.0152), signed(0.0), signed(-0.00001), signed(None)
     ('+0.0007', '−0.0152', '0.0000', '>−0.0001', '–')
+    >>> signed(-0.0152, 3), signed(0.0004, 3)
+    ('−0.015', '<+0.001')
     """
     if value is None or math.isnan(value):
         return UNDEFINED
     if value == 0:
-        return figure(0.0)
-    sign, text = "+" if value > 0 else "−", figure(abs(value))
+        return figure(0.0, digits)
+    sign, text = "+" if value > 0 else "−", figure(abs(value), digits)
     if text[0] not in "<>":
         return sign + text
     outwards = text[0] == ">"
     return (">" if outwards == (value > 0) else "<") + sign + text[1:]
+
+
+class EstimateText(NamedTuple):
+    """A value and its 95 % interval as text, with the same digits; `interval` is empty without one."""
+
+    value: str
+    interval: str
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.interval}".rstrip()
+
+
+def estimate(
+    value: float | None, low: float | None, high: float | None, show: Callable[[float | None, int], str] = figure
+) -> EstimateText:
+    """Format a value and its interval with as many digits as the interval allows (`known_digits`).
+
+    Without an interval the value has four digits. `show` is `figure`, or `signed` for a difference.
+
+    >>> str(estimate(0.8519, 0.66, 0.94)), str(estimate(0.4213, 0.4101, 0.4326)), str(estimate(0.5, None, None))
+    ('0.85 [0.66, 0.94]', '0.421 [0.410, 0.433]', '0.5000')
+    >>> str(estimate(-0.0152, -0.05, 0.02, signed))
+    '−0.015 [−0.050, +0.020]'
+    """
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return EstimateText(show(value, 4), "")
+    digits = known_digits(low, high)
+    return EstimateText(show(value, digits), f"[{show(low, digits)}, {show(high, digits)}]")
+
+
+def known_digits(low: float, high: float) -> int:
+    """Return how many digits of a value are known, 2 to 4, by its 95 % interval.
+
+    The half width keeps two significant digits if they are at most 35, else one: the rule of the Particle Data Group. The ends
+    are rounded to four digits first, because the page stores them so and must print the same.
+
+    >>> known_digits(0.66, 0.94), known_digits(0.41, 0.43), known_digits(0.411, 0.414)
+    (2, 3, 4)
+    """
+    return _digits_of_width(math.floor(high * 10_000 + 0.5) - math.floor(low * 10_000 + 0.5))
+
+
+def digits_of_support(support: int) -> int:
+    """Return how many digits of a share of `support` images are known, 2 to 4, where no interval was computed.
+
+    The half width of the interval of a share is at most `0.98 / sqrt(support)`.
+
+    >>> digits_of_support(23), digits_of_support(2_000), digits_of_support(100_000)
+    (2, 3, 4)
+    """
+    return _digits_of_width(19_600 / math.sqrt(max(support, 1)))
+
+
+def _digits_of_width(width: float) -> int:
+    """Return the known digits of an interval of this width, in units of 0.0001."""
+    return 4 if width < 71 else 3 if width < 710 else 2
 
 
 def interval(low: float | None, high: float | None, show: Callable[[float | None], str] = figure) -> str:

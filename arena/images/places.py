@@ -33,6 +33,11 @@ ImagePlace = Path | TarMember
 """An image file, or an image in a tar file."""
 
 
+def is_remote(place: ImagePlace) -> bool:
+    """Return whether an image, or the tar file that holds it, is in an object store."""
+    return isinstance(place.tar if isinstance(place, TarMember) else place, RemotePath)
+
+
 def read_image_file(place: ImagePlace) -> bytes:
     """Return the bytes of an image; a link to a regular file is followed.
 
@@ -45,7 +50,7 @@ def read_image_file(place: ImagePlace) -> bytes:
     path, offset, length = place if isinstance(place, TarMember) else (place, 0, None)
     if length is not None and length > MAX_FILE_BYTES:
         raise UnreadableImageError("file too large", f"{length:,} bytes")
-    if not isinstance(path, RemotePath):  # a second request for each image
+    if not is_remote(path):  # a second request for each image
         refuse_irregular(path)
     try:
         content = _read_part(path, offset, MAX_FILE_BYTES + 1 if length is None else length)
@@ -60,7 +65,7 @@ def read_image_file(place: ImagePlace) -> bytes:
 
 def _read_part(path: Path, offset: int, length: int) -> bytes:
     """Return at most so many bytes of a file from an offset on."""
-    if isinstance(path, RemotePath) and offset:
+    if isinstance(path, RemotePath) and offset:  # the whole tar file would be fetched
         return path.read_range(offset, length)
     with path.open("rb") as file:
         if offset:

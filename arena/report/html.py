@@ -24,13 +24,16 @@ from markupsafe import Markup
 from arena.base.format import count, encodable, figure, moment, percent, plural, rate
 from arena.metrics.labels import LABEL_ISSUES_PER_TAG
 from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED
+from arena.report.page.cost_plot import cost_plot
 from arena.report.page.curves import DIAGRAM_HEIGHT, DIAGRAM_WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.forest_plot import forest_plot
+from arena.report.page.headline_plot import headline_plot
 from arena.report.page.histograms import histogram_block
 from arena.report.page.judged_plot import judged_plot
-from arena.report.page.label_issues import SHOWN_LABEL_ISSUES_PER_TAG, shown_suspects
+from arena.report.page.label_issues import SHOWN_LABEL_ISSUES_PER_TAG, opened_suspects, shown_suspects
 from arena.report.page.pictures import picture_columns, picture_facts
+from arena.report.page.policy_block import chains, policy_block
 from arena.report.page.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
 from arena.report.page.tag_block import tag_block
 from arena.report.view_model.contamination import CONTAMINATION_CAVEAT, contamination_sentences, level_groups
@@ -41,9 +44,19 @@ from arena.report.view_model.findings import (
     run_subject,
     static_tags,
     tag_findings,
+    tag_text,
     tag_verdicts_by_pair,
 )
 from arena.report.view_model.forest import caption, forest
+from arena.report.view_model.headline import (
+    best_pair,
+    decided_slices,
+    headline_metrics,
+    operating_points,
+    pair_differences,
+    policies,
+    remarks,
+)
 from arena.report.view_model.judged import (
     completeness,
     judged_facts,
@@ -66,7 +79,9 @@ PAGE_SCRIPTS = (
     "dom.js",
     "format.js",
     "packed.js",
+    "fold.js",
     "data.js",
+    "policies.js",
     "comparison.js",
     "numbers.js",
     "query.js",
@@ -83,6 +98,7 @@ PAGE_SCRIPTS = (
     "cells.js",
     "veil.js",
     "pictures.js",
+    "viewer.js",
     "evidence.js",
     "tag_curves.js",
     "label_issues.js",
@@ -91,6 +107,10 @@ PAGE_SCRIPTS = (
     "popover.js",
     "help.js",
     "export.js",
+    "headline.js",
+    "forest.js",
+    "matrix.js",
+    "edges.js",
     "page.js",
 )
 """Scripts in order of use; they share one scope, because a page opened from a file cannot import modules."""
@@ -99,14 +119,17 @@ PAGE_STYLES = (
     "page.css",
     "comparison/css/boards.css",
     "comparison/css/choice.css",
+    "comparison/css/cost.css",
     "comparison/css/curves.css",
     "comparison/css/dots.css",
     "comparison/css/forest.css",
+    "comparison/css/headline.css",
     "comparison/css/multiples.css",
     "comparison/css/pictures.css",
     "comparison/css/reproduce.css",
     "comparison/css/site.css",
     "comparison/css/table.css",
+    "comparison/css/viewer.css",
 )
 """Style sheets in order; the first is shared by all pages."""
 
@@ -146,6 +169,7 @@ def render_comparison(payload: Mapping[str, Any]) -> str:
             picture_block=Markup("\n".join(payload["pictures"]["content"])),
             suspects=shown_suspects(payload),
             tag_block=Markup(tag_block(payload["tags"], counted_images(payload["dataset"]))),
+            policy_block=Markup(policy_block(payload)),
             histogram_blocks=[Markup(histogram_block(bins)) for bins in payload["histograms"]["models"].values()],
             **_words(payload),
             subject=run_subject(payload),
@@ -160,7 +184,11 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "verdict": run_verdict(payload),
         "recorded_labels": recorded_labels(payload),
-        "forest": forest_plot(differences := forest(payload), payload),
+        "policies": policies(payload),
+        "contents": contents(payload),
+        "headline_plot": headline_plot(headline_metrics(payload)),
+        "remarks": remarks(payload),
+        "forest": forest_plot(differences := forest(payload), payload, _names(payload, best_pair(payload))),
         "forest_caption": caption(differences) if differences else "",
         "judged_verdict": judged_verdict(payload),
         "judged_facts": judged_facts(payload),
@@ -174,6 +202,7 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "more_pairs": max(0, len(tag_verdicts_by_pair(payload)) - MOST_PAIRS_LISTED),
         "how_sure": uncertainty_note(payload) if payload["replicates"] else "",
         "boards": boards(payload),
+        "cost": cost_plot(payload),
         "published": published_rows(payload["published"]),
         "published_mark": PUBLISHED_MARK,
         "published_caveat": PUBLISHED_CAVEAT,
@@ -195,6 +224,33 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _names(payload: Mapping[str, Any], pair: tuple[int, int] | None) -> tuple[str, str] | None:
+    return None if pair is None else (payload["models"][pair[0]]["name"], payload["models"][pair[1]]["name"])
+
+
+def contents(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the table of contents: the id and title of every section that the page of a payload has."""
+    several = len(payload["models"]) > 1
+    sections = (
+        ("summary", "Which tagger is better" if several else "The tagger at a glance", True),
+        ("judged-title", "By judged truth", bool(judged_facts(payload))),
+        ("leaderboard-title", "Leaderboard", True),
+        ("pairs-title", "Paired differences", forest(payload) is not None),
+        ("contamination-title", "Training images in this set", bool(level_groups(payload))),
+        ("regimes-title", "Thresholds", len(payload["regimes"]) > 1),
+        ("sweep-title", "Over thresholds", True),
+        ("scatter-title", "Tag by tag", several),
+        ("slices-title", "Slices", bool(payload["slices"])),
+        ("tags-title", "All tags", True),
+        ("calibration-title", "Calibration", True),
+        ("labels-title", "Label quality", bool(payload["labels"])),
+        ("suspects-title", "Likely missing labels", bool(payload["suspects"])),
+        ("notes-title", "Notes", bool(payload["notes"])),
+        ("provenance-title", "How to reproduce this run", True),
+    )
+    return [(target, title) for target, title, there in sections if there]
+
+
 _SCRIPT_KEYS = ("dataset", "models", "min_positives", "compared_tags", "created", "image_ids", "sweep")
 """Parts of the payload that the scripts read as JSON; the others are packed, or used by the templates only."""
 
@@ -204,8 +260,15 @@ def _script_data(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {name: payload[name] for name in _SCRIPT_KEYS} | {
         "metrics": table_metrics(payload),
         "pairs": [[pair["first"], pair["second"]] for pair in payload["tags"]["pairs"]],
+        "best_pair": best_pair(payload),
+        "policies": [[one.name, one.title] for one in policies(payload)],
+        "differences": pair_differences(payload),
+        "slices": decided_slices(payload),
+        "chains": chains(payload["policy_counts"]["models"]),
+        "operating_points": operating_points(payload),
         "evidence": {"of": payload["evidence"]["of"], "tags": len(payload["evidence"]["tags"])},
         "pictures": picture_facts(payload["pictures"]),
+        "suspects": opened_suspects(payload),
         "histograms": {name: value for name, value in payload["histograms"].items() if name != "models"},
     }
 
@@ -274,11 +337,23 @@ def template_text(name: str) -> str:
 
 def _script() -> str:
     """Return all scripts in one scope; if one of them fails, the static table of tags is shown again."""
-    body = "\n".join(template_text(f"comparison/js/{name}") for name in PAGE_SCRIPTS)
+    body = "\n".join(_without_comments(template_text(f"comparison/js/{name}")) for name in PAGE_SCRIPTS)
     return (
         f'(() => {{\n"use strict";\nconst fallback = document.getElementById("static-tags");\nfallback.hidden = true;\n'
         f"(async () => {{\n{body}}})().catch((error) => {{\nfallback.hidden = false;\nconsole.error(error);\n}});\n}})();\n"
     )
+
+
+_COMMENTS = re.compile(r"(?m)^[ \t]*(?://.*|/\*\*(?s:.*?)\*/[ \t]*)\n")
+
+
+def _without_comments(script: str) -> str:
+    """Return a script without comments that fill their lines and without indentation: a fifth of its size.
+
+    >>> _without_comments("/** a\\n * b */\\nconst c = 1; // d\\n  // e\\n  f();\\n")
+    'const c = 1; // d\\nf();\\n'
+    """
+    return re.sub(r"(?m)^[ \t]+", "", _COMMENTS.sub("", script))
 
 
 class _UnindentedLoader(PackageLoader):
@@ -309,6 +384,7 @@ def environment() -> Environment:
         tag_table=[METRICS[key] for key in TAG_TABLE],
         tested_metrics=[METRICS[key] for key in TESTED],
         model_styles=MODEL_STYLES,
+        tag_text=tag_text,
         x_of=x_of,
         y_of=y_of,
         drawing=(DIAGRAM_WIDTH, DIAGRAM_HEIGHT),

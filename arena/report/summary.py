@@ -145,13 +145,13 @@ def _forest(payload: Mapping[str, Any]) -> str:
     found = forest(payload)
     if found is None:
         return ""
-    several = len(found.pairs) > 1
+    several = len(found.listed) > 1
     rows = [
         [
             *([f"{clipped(row.first, 30)} − {clipped(row.second, 30)}"] if several else []),
             HEADLINES[row.metric], row.title, row.text, row.words,
         ]
-        for row in found.rows
+        for metrics in found.listed.values() for rows in metrics.values() for row in rows
     ]  # fmt: skip
     header = [*(["pair"] if several else []), "metric", "threshold policy", "difference", "higher"]
     names = [clipped(model["name"], _NAME_LENGTH) for model in payload["models"]]

@@ -14,6 +14,7 @@ from arena.report.page.evidence import evidence
 from arena.report.page.histograms import tag_histograms
 from arena.report.page.label_issues import label_issues, number_label_issues
 from arena.report.page.pictures import RunThumbnails, embed_pictures
+from arena.report.page.policy_block import policy_counts
 from arena.report.view_model import comparisons
 from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
@@ -52,6 +53,7 @@ def page_view(
         "calibration": comparisons.calibration(result),
         "sweep": _sweep(result),
         "tags": tags,
+        "policy_counts": {"models": policy_counts(result, rows, tags["name"])},
         "histograms": tag_histograms(result, _own_names(result, rows, tags["name"])),
         "provenance": provenance(result),
         "reproduce": reproduce(result),

@@ -20,11 +20,10 @@ from arena.base import provenance
 from arena.base.cores import usable_cores
 from arena.base.errors import ScoresError, UnreadableImageError
 from arena.base.memory import keep_freed_memory
-from arena.base.remote import RemotePath
 from arena.cards import Preprocess
 from arena.images.decode import CHANGED_IMAGE, RGB, decode_on
 from arena.images.in_flight import picture_in_flight
-from arena.images.places import ImagePlace, read_image_file
+from arena.images.places import ImagePlace, is_remote, read_image_file
 from arena.scores.cut import Selection
 from arena.scores.high_scores import stored_cut
 from arena.scores.store import ScoreStore
@@ -178,7 +177,7 @@ def predict_scores(
                 yield partial(_prepare, source, row, preprocesses)
 
     size = batch_size or max(_auto_batch(one) for job in jobs for one in members_of(job.tagger))
-    workers = usable_cores() * (REMOTE_THREADS if any(isinstance(path, RemotePath) for path in source.paths[:1]) else 1)
+    workers = usable_cores() * (REMOTE_THREADS if any(map(is_remote, source.paths[:1])) else 1)
     keep_freed_memory()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         prepared = _ahead(pool, tasks(), lead=2 * size + workers)

@@ -175,6 +175,7 @@ def make_payload(
             "compared": compared,
             "models": by_model,
         },
+        "policy_counts": {"models": _policy_counts(by_model) if replicates else {}},
         "histograms": drawn_histograms(by_model),
         "provenance": [
             {"section": "Dataset", "rows": [["digest", "sha256:ab12" + "0" * 60], ["licence", "CC0-1.0"]]},
@@ -206,6 +207,27 @@ def make_payload(
     if replicates:
         add_uncertainty(payload)
     return payload
+
+
+def _policy_counts(by_model: Payload) -> Payload:
+    """Counts under every policy but the own thresholds: each has fewer true and more false positives than the one before it.
+
+    Where no prediction is true, the number of false positives is unknown.
+    """
+    return {
+        name: {
+            policy: {
+                "tp": [None if tp is None else max(tp - place, 0) for tp in columns["tp"]],
+                "fp": [
+                    None if tp is None or tp <= place else fp + 2 * place
+                    for tp, fp in zip(columns["tp"], columns["fp"], strict=True)
+                ],
+                "threshold": [None if tp is None else 0.4 + place / 100 for tp in columns["tp"]],
+            }
+            for place, policy in enumerate(REGIMES[1:], 1)
+        }
+        for name, columns in by_model.items()
+    }
 
 
 FIGURES = ("map", "macro_f1", "macro_precision", "macro_recall", "micro_f1", "micro_precision", "micro_recall")

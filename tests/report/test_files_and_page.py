@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from arena.base.format import count, figure, interval, probability, signed
+from arena.base.format import EstimateText, count, estimate, figure, probability, signed
 from arena.pipeline.stages import write_reports
 from arena.results.headline import as_published, headline
 from arena.results.run_folder import Result, write_result
@@ -61,12 +61,12 @@ def test_the_leaderboard_under_every_regime_is_that_of_the_summary(run: Path, pa
             regime_metrics = models[row["model"]]["regimes"]
             for cell, key in zip(row["cells"], LEADERBOARD, strict=False):
                 own = regime_metrics["own" if key == "map" else regime]
-                assert cell["value"].partition(" (")[0] == figure(headline(own, key)), (regime, key)
+                shown = estimate(headline(own, key), own[f"{key}_low"], own[f"{key}_high"])
+                assert cell["value"].partition(" (")[0] == shown.value, (regime, key)
                 plain = as_published(own, key)
                 published = [text for text in cell["small"] if "as published" in text]
                 assert published == ([] if plain is None else [f"as published {figure(plain)}"]), (regime, key)
-                ends = interval(own[f"{key}_low"], own[f"{key}_high"])
-                assert cell["range"] == ([ends] if ends else []), (regime, key)
+                assert cell["range"] == ([shown.interval] if shown.interval else []), (regime, key)
 
 
 BOARDS = """() => {
@@ -80,18 +80,27 @@ BOARDS = """() => {
 """Reads every leaderboard at once: a call per cell takes longer than the page."""
 
 
+def ends_of(row: Any, key: str, value: float | None = None) -> EstimateText:
+    """A metric of a row of a table as the page shows it, or another value with the digits of its interval."""
+    return estimate(row[key] if value is None else value, row[f"{key}_low"], row[f"{key}_high"])
+
+
 def test_every_row_of_the_table_is_that_of_the_files(run: Path, page: Any) -> None:
     per_tag = pd.read_parquet(run / "per_tag.parquet").set_index(["truth_tag", "model"])
     tested = pd.read_parquet(run / "tag_differences.parquet").set_index(["tag", "first", "second"])
     rendered(page)
+    chosen = page.locator("#tags .choice select").evaluate_all("(selects) => selects.map((one) => one.value)")
+    pair_shown = [f"model-{number}" for number in chosen]
     rows = page.evaluate(ROWS)
     assert len(rows) == per_tag.index.get_level_values(0).nunique()
     for tag, *texts in rows:
         assert texts[0] == count(int(per_tag.loc[(tag, "model-0"), "support"]))
-        wanted = [figure(per_tag.loc[(tag, f"model-{m}"), key]) for m in range(3) for key in FIGURES]
-        assert [text.split(" ")[0] for text in texts[1:13]] == wanted, tag
-        pair = tested.loc[(tag, "model-0", "model-1")]
-        assert texts[13].split(" ")[0] == signed(pair["f1_difference"]), tag
+        wanted = [ends_of(per_tag.loc[(tag, f"model-{m}")], key).value for m in range(3) for key in FIGURES]
+        assert [text.split()[0] for text in texts[1:13]] == wanted, tag
+        pair = tested.loc[(tag, *pair_shown)]
+        assert texts[13].split()[0] == estimate(pair["f1_difference"], pair["f1_low"], pair["f1_high"], signed).value, (
+            tag
+        )
         assert probability(pair["f1_q"]) in texts[14], tag
 
 
@@ -107,12 +116,12 @@ def test_the_open_row_holds_the_counts_and_intervals_of_the_files(run: Path, pag
     for number, row in enumerate(page.locator(".detail-box table").first.locator("tbody tr").all()):
         own = per_tag.loc[(tag, f"model-{number}")]
         cells = [" ".join(cell.inner_text().split()) for cell in row.locator("td").all()]
-        assert cells[:4] == [f"{figure(own[k])} {interval(own[f'{k}_low'], own[f'{k}_high'])}" for k in FIGURES]
+        assert cells[:4] == [str(ends_of(own, key)) for key in FIGURES]
         assert cells[5:] == [count(int(own[k])) for k in ("tp", "fp", "fn", "tn")]
 
 
 def test_the_slider_shows_the_sweep(run: Path, page: Any) -> None:
-    sweep = pd.read_parquet(run / "sweep.parquet")
+    sweep, models = pd.read_parquet(run / "sweep.parquet"), json.loads((run / "summary.json").read_text())["models"]
     for at in (0, 35, 80):
         page.locator("#sweep-range").evaluate(
             "(e, at) => { e.value = at; e.dispatchEvent(new Event('input', { bubbles: true })); }", at
@@ -123,5 +132,5 @@ def test_the_slider_shows_the_sweep(run: Path, page: Any) -> None:
             cells = [cell.text_content().split(" ")[0] for cell in row.locator("td").all()][:6]
             own = rows.loc[f"model-{number}"]
             keys = [f"{mean}_{name}" for mean in ("macro", "micro") for name in ("precision", "recall", "f1")]
-            shown = [cell.removesuffix("over") for cell in cells]
-            assert [text[:6] for text in shown] == [figure(own[key])[:6] for key in keys], (at, number)
+            wanted = [ends_of(models[f"model-{number}"]["regimes"]["own"], key, own[key]).value for key in keys]
+            assert [cell.partition("over")[0] for cell in cells] == wanted, (at, number)

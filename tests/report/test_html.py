@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from arena.base.format import figure, probability
+from arena.base.format import digits_of_support, estimate, figure, probability, signed
 from arena.report.html import JUDGED_STYLE, PAGE_SCRIPTS, PAGE_STYLES, embedded_json, render_comparison
-from arena.report.view_model.findings import run_subject
+from arena.report.view_model.findings import run_subject, tag_text
 
 from ..browser import Opened, near
 from .payloads import Payload
-from .shared_pages import CORNER, TIES
+from .shared_pages import CORNER
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -93,7 +93,7 @@ def test_the_subject_fits_one_model_and_no_minimum(payload_of: Callable[..., Pay
 
 def column(page: Any, number: int) -> list[str]:
     """Texts of a column of the table of tags, of the rows in the document."""
-    script = "(rows, n) => rows.map((row) => row.children[n].textContent)"
+    script = "(rows, n) => rows.map((row) => row.children[n].textContent.trim())"
     return list(page.locator("#tags-box tr.row").evaluate_all(script, number))
 
 
@@ -112,23 +112,28 @@ def test_every_figure_of_the_table_equals_the_payload(page: Any, varied: Payload
     seen: dict[str, list[str]] = {}
     for _ in range(7):
         rows = page.locator("#tags-box tr.row").evaluate_all(
-            "(rows) => rows.map((r) => [...r.children].map((c, i) => (i ? c : c.querySelector('bdi')).textContent))"
+            "(rows) => rows.map((r) => [...r.children].map((c, i) => (i ? c : c.querySelector('bdi')).textContent.trim()))"
         )
         seen.update({row[0]: row[1:] for row in rows})
         scroll(page, "box.scrollBy(0, 800)")
     assert len(seen) == len(tags["name"])
     for i, name in enumerate(tags["name"]):
         figures = [
-            figure(tags["models"][model["name"]][key][i])
+            tag_text(varied, model["name"], key, i)
             for model in varied["models"]
             for key in ("precision", "recall", "f1", "ap")
         ]
         q = probability(tags["pairs"][0]["f1"]["q"][i])
         assert seen[name][:-2] == [tags["category"][i], f"{tags['support'][i]:,}", *figures], name
         assert seen[name][-1].split(" ")[0] == q, name
-    assert [seen[tags["name"][i]][-2] for i in TIES] == [
-        "−0.0312", "+0.0625", ">−0.0001", ">+0.9999", "+1.0000", "0.0000",
-    ]  # fmt: skip
+    pair = tags["pairs"][0]["f1"]
+    for i in range(len(tags["name"])):
+        assert seen[tags["name"][i]][-2] == difference_text(pair, i, tags["support"][i]), i
+
+
+def difference_text(pair: Payload, i: int, support: int) -> str:
+    value, low, high = (pair[name][i] for name in ("difference", "low", "high"))
+    return signed(value, digits_of_support(support)) if low is None else estimate(value, low, high, signed).value
 
 
 def test_the_leaderboard_equals_the_payload(page: Any, varied: Payload) -> None:
@@ -138,22 +143,26 @@ def test_the_leaderboard_equals_the_payload(page: Any, varied: Payload) -> None:
         macro, micro = model["macro"], model["micro"]
         keys = ("f1", "precision", "recall")
         figures = [model["map"], *(macro[k] for k in keys), *(micro[k] for k in keys)]
+        ends = [model["intervals"][key] for key in ("map", *(f"{one}_{k}" for one in ("macro", "micro") for k in keys))]
         assert f"random {figure(model['random_map'])}" in row.locator("small").all_text_contents()
-        assert shown[:7] == [figure(value) for value in figures]
+        assert shown[:7] == [estimate(value, *low_high).value for value, low_high in zip(figures, ends, strict=True)]
         assert shown[7] == model["threshold"]
-        assert f"over {model['map_tags']}" in row.locator("td").first.locator("small").all_text_contents()
+        over = [text for text in row.locator("small").all_text_contents() if text.startswith("over ")]
+        wanted = [model["map_tags"], *(macro[f"{key}_tags"] for key in keys)]
+        assert over == [f"over {number}" for number in wanted if number != varied["compared_tags"]]
 
 
 def test_sorting_by_click_and_keyboard_puts_undefined_last(page: Any, varied: Payload) -> None:
     key = 'thead button[data-key="f1.0"]'
     values = varied["tags"]["models"]["joytag-demo"]["f1"]
-    defined = sorted(value for value in values if value is not None)
+    order = sorted((i for i, value in enumerate(values) if value is not None), key=lambda i: values[i])
+    defined = [tag_text(varied, "joytag-demo", "f1", i) for i in order]
     page.click(key)
     assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
-    assert column(page, 5)[:3] == [figure(value) for value in defined[:-4:-1]]
+    assert column(page, 5)[:3] == defined[:-4:-1]
     page.keyboard.press("Enter")
     assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
-    assert column(page, 5)[:3] == [figure(value) for value in defined[:3]]
+    assert column(page, 5)[:3] == defined[:3]
     scroll(page, "box.scrollTo(0, box.scrollHeight)")
     assert column(page, 5)[-1] == "–"
     page.locator(key).press("Space")
@@ -205,7 +214,7 @@ def test_a_row_opens_to_its_counts_and_says_why_it_is_not_compared(page: Any, va
         text.split("[")[0] for text in page.locator(".detail-box tbody tr").first.locator("td").all_text_contents()
     ]
     first = {key: values[0] for key, values in tags["models"]["joytag-demo"].items()}
-    assert cells[:4] == [figure(first[key]) for key in ("precision", "recall", "f1", "ap")]
+    assert cells[:4] == [tag_text(varied, "joytag-demo", key, 0) for key in ("precision", "recall", "f1", "ap")]
     assert cells[5:] == [f"{first[key]:,}" for key in ("tp", "fp", "fn", "tn")]
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.textContent") == tags["name"][1]
@@ -270,28 +279,23 @@ def test_many_tags_need_few_rows_in_the_document(opened: Opened, payload_of: Cal
     page = opened(payload_of(tuple("abcd"), tags=1013, images=32768))
     assert page.text_content("#tags-status") == "1,013 tags"
     assert page.locator("#tags-box tr.row").count() < 60
-    assert page.locator("#tags select.pair option").count() == 6
+    assert page.locator("#tags .pair-first option").count() == 4
     page.locator("#tags-box .tag").first.press("End")
     assert page.locator("#tags-box tr.row").last.get_attribute("aria-rowindex") == "1015"
 
 
-def test_the_reader_picks_which_two_taggers_are_compared(page_of_three: Any) -> None:
+def test_the_best_two_are_compared_first_and_the_reader_picks_others(page_of_three: Any) -> None:
     page = page_of_three
-    page.locator("#tags select.pair").select_option("ab − ac")
-    assert page.locator("#tags-box tr.row").first.locator("td").nth(-2).inner_text() == "+0.1234"
-    assert page.locator("#scatter-section select.pair").evaluate("(e) => e.value") == "1.2", "the scatter follows"
+    chosen = page.locator("#tags .choice select")
+    assert [one.input_value() for one in chosen.all()] == ["1", "2"]
+    assert page.locator("#tags-box tr.row").first.locator("td").nth(-2).inner_text().strip() == "+0.12"
     assert str(page.text_content("#scatter-tally")).startswith("F1 is higher for ab")
     page.fill("#query", "d=0.1234")
     assert page.text_content("#tags-status") == "1 of 150 tags"
-    page.wait_for_url("**pair=1.2**")
-
-
-def test_of_many_taggers_the_first_is_compared_with_each(opened: Opened, payload_of: Callable[..., Payload]) -> None:
-    payload = payload_of(tuple("abcdefg"), tags=12)
-    payload["tags"]["pairs"] = [pair for pair in payload["tags"]["pairs"] if pair["first"] == 0]
-    page = opened(payload, address="#pair=0.6")
-    assert page.locator("#tags select.pair").evaluate("(e) => [...e.options].map((o) => o.text)")[-1] == "a − g"
-    assert page.locator("#tags select.pair").evaluate("(e) => e.value") == "0.6"
+    chosen.first.select_option("a")
+    assert str(page.text_content("#scatter-tally")).startswith("F1 is higher for a on"), "the scatter follows"
+    assert [one.input_value() for one in page.locator("#scatter-section .choice select").all()] == ["0", "2"]
+    page.wait_for_url("**pair=0.2**")
 
 
 def test_nothing_to_compare_still_opens(opened: Opened, payload_of: Callable[..., Payload]) -> None:
@@ -308,4 +312,4 @@ def test_without_javascript_the_summary_and_top_tags_are_there(scriptless: Any, 
     assert page.locator(".static tbody tr").count() == 50
     assert not page.locator("#charts").is_visible()
     first = page.locator(".static tbody tr").first.locator("td").all_text_contents()
-    assert first[1] == figure(varied["tags"]["models"]["joytag-demo"]["precision"][0])
+    assert first[1] == tag_text(varied, "joytag-demo", "precision", 0)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.base.format import figure
+from arena.base.format import digits_of_support, figure, known_digits
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
@@ -45,32 +45,52 @@ def move(page: Any, place: int) -> None:
     )
 
 
-def published(curves: Payload, place: int) -> list[str]:
-    macro = [f"{figure(curves[f'macro_{name}'][place])} over {curves[f'macro_{name}_tags'][place]}" for name in FIGURES]
-    return macro + [figure(curves[f"micro_{name}"][place]) for name in FIGURES]
+def published(view: Payload, name: str, place: int) -> list[str]:
+    """What a row should show at a threshold; how many tags a mean is over is said only where it is not over all."""
+    [model] = (one for one in view["models"] if one["name"] == name)
+    curves = {key: values[place] for key, values in view["sweep"]["models"][name].items()}
+    return cells_of(model, curves, view["compared_tags"])
+
+
+def cells_of(model: Payload, figures: Payload, tags: int) -> list[str]:
+    macro = [
+        f"{mean_text(model, f'macro_{name}', figures[f'macro_{name}'])} {fewer(figures[f'macro_{name}_tags'], tags)}"
+        for name in FIGURES
+    ]
+    return macro + [mean_text(model, f"micro_{name}", figures[f"micro_{name}"]) for name in FIGURES]
+
+
+def mean_text(model: Payload, key: str, value: float | None) -> str:
+    ends = model["intervals"][key]
+    return figure(value, known_digits(*ends) if ends else 4)
+
+
+def fewer(number: int, tags: int) -> str:
+    return "" if number == tags else f"over {number}"
 
 
 def test_the_slider_moves_every_figure_to_the_sweeps(page: Any, varied: Payload) -> None:
     curves = varied["sweep"]["models"]
     for place in (0, 35, 97, 100):
         move(page, place)
-        assert shown(page) == [published(curves[model["name"]], place) for model in varied["models"]]
+        assert shown(page) == [published(varied, model["name"], place) for model in varied["models"]]
         assert page.text_content("#sweep-at") == f"{place / 100:.2f}"
-    assert shown(page)[0][0] == "– over 89", "precision is undefined there"
+    assert shown(page)[0][0] == "– ", "precision is undefined there"
     page.focus("#sweep-range")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
-    assert shown(page)[1] == published(curves["wd14-demo"], 1)
+    assert shown(page)[1] == published(varied, "wd14-demo", 1)
     told = page.get_attribute("#sweep-range", "aria-valuetext")
     assert told == "0.01: macro F1 " + ", ".join(
-        f"{model['name']} {figure(curves[model['name']]['macro_f1'][1])}" for model in varied["models"]
+        f"{model['name']} {mean_text(model, 'macro_f1', curves[model['name']]['macro_f1'][1])}"
+        for model in varied["models"]
     )
 
 
 def test_pointer_slider_and_crosshairs_are_in_step(page: Any, varied: Payload) -> None:
     box = near(page, "#sweep")
     width = box["width"] - MARGIN["left"] - MARGIN["right"]
-    page.locator("#sweep").hover(position={"x": MARGIN["left"] + 0.7 * width, "y": 100})
+    page.locator("#sweep").click(position={"x": MARGIN["left"] + 0.7 * width, "y": 100})
     assert page.text_content("#sweep-at") == "0.70"
     assert page.input_value("#sweep-range") == "70"
     line = page.locator("#sweep .cross")
@@ -125,16 +145,18 @@ def test_printed_it_shows_each_model_at_its_own_threshold(page: Any, varied: Pay
     move(page, 80)
     page.emulate_media(media="print")
     page.locator("#sweep-readout thead th:text('At each tagger’s own threshold')").wait_for()
+    tags = varied["compared_tags"]
     assert shown(page) == [
-        [f"{figure(model['macro'][name])} over {model['macro'][f'{name}_tags']}" for name in FIGURES]
-        + [figure(model["micro"][name]) for name in FIGURES]
+        cells_of(
+            model, {f"{mean}_{name}": value for mean in ("macro", "micro") for name, value in model[mean].items()}, tags
+        )
         for model in varied["models"]
     ]
     assert page.text_content("#sweep-readout thead th[scope=col]") == "At each tagger’s own threshold"
     assert not page.locator("#sweep .crosshair").is_visible()
     page.emulate_media(media="screen")
     page.locator("#sweep-readout thead th:text('At each tagger’s own threshold')").wait_for(state="detached")
-    assert shown(page)[0] == published(varied["sweep"]["models"]["joytag-demo"], 80)
+    assert shown(page)[0] == published(varied, "joytag-demo", 80)
     drawn = page.locator("#sweep svg").get_attribute("viewBox")
     assert drawn == "0 0 {:.0f} {:.0f}".format(*size_of(page.locator("#sweep"))), "drawn again for the screen"
 
@@ -179,7 +201,7 @@ def brute_force(result: Result, chosen: Sequence[str], threshold: float, model: 
     cells = []
     for values in per_tag:
         defined = values[~np.isnan(values)]
-        cells.append(f"{figure(float(np.mean(defined)) if len(defined) else None)} over {len(defined)}")
+        cells.append(f"{figure(float(np.mean(defined)) if len(defined) else None)} {fewer(len(defined), len(chosen))}")
     sums = (tp.sum(), tp.sum() + fp.sum()), (tp.sum(), (tp + fn).sum()), (2 * tp.sum(), (2 * tp + fp + fn).sum())
     return cells + [figure(part / whole if whole else None) for part, whole in sums]
 
@@ -219,12 +241,12 @@ def test_all_tags_shown_are_as_published_and_none_have_no_figure(opened: Opened)
     near(page, "#sweep")
     page.locator("#sweep-over:text('Over all')").wait_for()
     move(page, 37)
-    assert shown(page) == [published(drawn["sweep"]["models"][model], 37) for model in ("first", "second")]
+    assert shown(page) == [published(drawn, model, 37) for model in ("first", "second")]
     even = result.sweep[on_sweep(result.sweep["threshold"].to_numpy(np.float32)) & (result.sweep["model"] == "first")]
     assert shown(page)[0][3] == figure(even["micro_precision"].iloc[37])
     page.fill("#query", "no_such_tag")
     page.locator("#sweep-over:text('0 tags')").wait_for()
-    assert shown(page) == [["– over 0"] * 3 + ["–"] * 3] * 2
+    assert shown(page) == [["– "] * 3 + ["–"] * 3] * 2
 
 
 def vertices(plot: Any, model: int) -> list[tuple[float, float]]:
@@ -244,6 +266,29 @@ def test_a_tags_curves_are_its_counts_and_pass_through_its_own_point(opened: Ope
     check_curves(page, result, "tag_9")
     view(page, "tag=tag_15")
     check_curves(page, result, "tag_15")
+
+
+def check_stair(drawn: Any, points: Any, size: tuple[float, float]) -> None:
+    """Each point holds its precision up to the next smaller recall, and the last to recall 0: no line to (0, 0)."""
+    np.testing.assert_allclose(drawn[::2], points, atol=0.06)
+    nexts = [*points[1:, 0].tolist(), place_in(size, 0, 0)[0]]
+    np.testing.assert_allclose(drawn[1::2], np.column_stack([nexts, points[:, 1]]), atol=0.06)
+
+
+def test_with_ten_curves_the_one_under_the_pointer_is_named(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(tuple("abcdefghij"), tags=40)
+    page = opened(payload)
+    box = near(page, "#sweep")
+    places = [vertices(page.locator("#sweep"), model)[50] for model in range(10)]
+    lone = max(range(10), key=lambda one: min(abs(places[one][1] - y) for n, (_, y) in enumerate(places) if n != one))
+    page.mouse.move(box["x"] + places[lone][0], box["y"] + places[lone][1])
+    assert page.locator("#sweep .named").text_content() == "abcdefghij"[lone]
+    pointed = page.locator("#sweep path.curve").evaluate_all(
+        "(all) => all.map((one) => one.classList.contains('pointed'))"
+    )
+    assert pointed == [one == lone for one in range(10)]
+    page.mouse.move(5, 5)
+    assert not page.locator("#sweep .named").is_visible()
 
 
 def check_curves(page: Any, result: Result, tag: str) -> None:
@@ -268,13 +313,14 @@ def check_curves(page: Any, result: Result, tag: str) -> None:
         recall, precision = (tp / (tp + fn))[precise], tp[precise] / (tp + fp)[precise]
         drawn, mark = np.array(vertices(plots.nth(1), number)), own_mark(plots.nth(1), number)
         expected = np.array([place_in(size, x, y) for x, y in zip(recall, precision, strict=True)])
-        np.testing.assert_allclose(drawn, expected, atol=0.06)
+        check_stair(drawn, expected[recall > 0], size)
         assert mark == pytest.approx(place_in(size, own["recall"], own["precision"]), abs=0.06)
         assert np.abs(drawn - mark).max(axis=1).min() <= 0.11, "the curve passes through the tagger's own point"
         scores = 2 * rows["tp"] / (2 * rows["tp"] + rows["fp"] + rows["fn"])
         place = int(np.argmax(scores))
-        start = f"{model}best in hindsight: F1 {figure(scores.iloc[place])} at {place / 100:.2f}; at its own threshold "
-        best.append((start, f": {figure(own['f1'])}"))
+        digits = digits_of_support(int(own["support"]))
+        start = f"{model}best in hindsight: F1 {figure(scores.iloc[place], digits)} at {place / 100:.2f}; at its own threshold "
+        best.append((start, f": {figure(own['f1'], digits)}"))
     words = page.locator(".tag-curves .hindsight li").all_text_contents()
     for text, (start, end) in zip(words, best, strict=True):
         assert text.startswith(start)
@@ -339,7 +385,9 @@ def test_thousands_of_tags_follow_the_slider(
         tp, fp = payload["histograms"]["models"][name][:, 1 + 45 :, chosen].sum((1, 2))
         positives = sum(supports[known[n]] for n in chosen)
         ratios = tp / (tp + fp), tp / positives, 2 * tp / (tp + fp + positives)
-        assert cells[3:] == [figure(float(value)) for value in ratios], "at 0.90, where the slider stopped"
+        [model] = (one for one in payload["models"] if one["name"] == name)
+        texts = [mean_text(model, f"micro_{key}", float(value)) for key, value in zip(FIGURES, ratios, strict=True)]
+        assert cells[3:] == texts, "at 0.90, where the slider stopped"
 
 
 EVERY_STEP = """async () => {

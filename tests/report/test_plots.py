@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from arena.base.errors import ArenaError
+from arena.base.format import estimate
 from arena.metrics.registry import HEADLINES
 from arena.report import plots
 from arena.report.plots import drawings, process, write_plots
@@ -145,9 +146,13 @@ def test_the_leaderboard_has_every_figure_its_interval_and_a_star_where_it_is_de
         assert np.array(sorted(whiskers(figure, panel))) == pytest.approx(np.array(ends))
     shown = texts(svg_of(pair, "leaderboard"))
     assert [text for text in shown if text.endswith(" ★")] == [
-        f"{headline(models['second']['regimes']['own'], key):.4f} ★" for key in HEADLINES
+        f"{headline_text(models['second']['regimes']['own'], key)} ★" for key in HEADLINES
     ]
     assert {"first", "second", "macro F1", "micro F1", "mAP"} <= set(shown)
+
+
+def headline_text(own: dict[str, Any], key: str) -> str:
+    return estimate(headline(own, key), own[f"{key}_low"], own[f"{key}_high"]).value
 
 
 def test_what_cannot_be_told_apart_is_tied() -> None:
@@ -159,7 +164,7 @@ def test_what_cannot_be_told_apart_is_tied() -> None:
     differences.loc[(differences["first"] == "b") & (differences["second"] == "c"), "higher"] = "undetermined"
     stars = [text for text in texts(svg_of(tied, "leaderboard")) if text.endswith(" ★")]
     own = {name: model["regimes"]["own"] for name, model in tied.summary["models"].items()}
-    assert sorted(stars) == sorted(f"{headline(own[name], key):.4f} ★" for name in ("b", "c") for key in HEADLINES)
+    assert sorted(stars) == sorted(f"{headline_text(own[name], key)} ★" for name in ("b", "c") for key in HEADLINES)
     assert "or not significantly below it" in " ".join(texts(svg_of(tied, "leaderboard")))
 
 

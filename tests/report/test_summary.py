@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from arena.base.format import APART, figure
+from arena.base.format import APART, estimate, figure
 from arena.metrics.registry import HEADLINES
 from arena.report.summary import MOST_SLICES_LISTED, summary_markdown
 from arena.results.run_folder import Result
@@ -53,9 +53,7 @@ def test_the_table_has_the_results_figures_the_best_first(pair: Result) -> None:
     for row in rows:
         own = pair.summary["models"][row[0]]["regimes"]["own"]
         for cell, key in zip(row[1:4], ("map", "macro_f1", "micro_f1"), strict=True):
-            assert cell.startswith(
-                f"{figure(own[f'{key}_corrected'])} [{figure(own[f'{key}_low'])}, {figure(own[f'{key}_high'])}]"
-            )
+            assert cell.startswith(str(estimate(*(own[f"{key}_{end}"] for end in ("corrected", "low", "high")))))
             assert cell.endswith(" ★") == (row[0] == "second")
         assert row[4:] == [f"{figure(own['macro_f1'])} / {figure(own['map'])}", "0.35"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from arena.base.format import figure
 from arena.metrics.registry import TAG_METRICS, TAG_TABLE, TESTED
 from arena.report.view import page_view
+from arena.report.view_model.findings import tag_text
 
 from ..browser import Opened
 from .payloads import Payload
@@ -54,9 +54,26 @@ def test_a_bar_runs_from_low_to_high_with_a_tick_at_the_figure(page: Any) -> Non
     assert sum(tick) / 2 == pytest.approx(0.4, abs=0.03)
     assert placed(page.locator("#tags-box tr.row").nth(whole).locator("td.figure").nth(2))[1] == pytest.approx([0, 1])
     tick, bar = placed(cells.last)
-    assert bar == pytest.approx([0.25, 0.875], abs=0.005), "from -0.2 to +0.2"
-    assert sum(tick) / 2 == pytest.approx(0.375, abs=0.03)
-    assert "from −0.2 to +0.2" in page.locator("thead button[data-key=difference]").get_attribute("title")
+    title = page.locator("thead button[data-key=difference]").get_attribute("title")
+    reach = float(title.rpartition("+")[2])
+    assert f"from −{reach:g} to +{reach:g}" in title
+    assert bar == pytest.approx([0.5 - 0.05 / reach, 0.5 + 0.075 / reach], abs=0.005)
+    assert sum(tick) / 2 == pytest.approx(0.5 - 0.025 / reach, abs=0.03)
+
+
+def test_bars_of_differences_are_scaled_to_the_differences(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(tags=60)
+    pair = payload["tags"]["pairs"][0]["f1"]
+    known = [i for i, value in enumerate(pair["difference"]) if value is not None]
+    for i in known:
+        pair["difference"][i], pair["low"][i], pair["high"][i] = 0.04, -0.3, 0.38
+    page = opened(payload)
+    assert "from −0.05 to +0.05" in page.locator("thead button[data-key=difference]").get_attribute("title")
+    rendered(page)
+    first = next(i for i in range(60) if i in known)
+    tick, bar = placed(page.locator("#tags-box tr.row").nth(first).locator("td.figure").last)
+    assert bar == pytest.approx([0, 1], abs=0.005), "a longer interval goes on past the end"
+    assert sum(tick) / 2 == pytest.approx(0.9, abs=0.03)
 
 
 def test_what_is_undetermined_has_a_mark_that_needs_no_colour(page: Any) -> None:
@@ -84,7 +101,7 @@ def test_without_intervals_a_bar_is_as_long_as_the_figure(opened: Opened, payloa
     view(page, "columns=mcc")
     rendered(page)
     negative = page.locator("#tags-box tr.row").first.locator("td.figure").first
-    assert negative.text_content() == "-0.2500"
+    assert negative.text_content().strip() == "-0.25"
     assert placed(negative)[1] == pytest.approx([0, 0], abs=0.005), "no length"
 
 
@@ -117,7 +134,9 @@ def test_the_search_language(page: Any, varied: Payload) -> None:
         'name:tree cat:"general"': lambda i: tags["name"][i] == "tree" and tags["category"][i] == "general",
         '"-_-"': lambda i: i == 7,
         '"tree_ico': lambda i: "tree_ico" in tags["name"][i],
-        "f1=0.5": lambda i: any(m["f1"][i] is not None and abs(m["f1"][i] - 0.5) < 0.00005 for m in (a, b)),
+        "f1=0.5": lambda i: any(m["f1"][i] is not None and abs(m["f1"][i] - 0.5) < 0.005 for m in (a, b)),
+        "f1=0.4762": lambda i: any(m["f1"][i] is not None and abs(m["f1"][i] - 0.4762) < 0.00005 for m in (a, b)),
+        "f1=1": lambda i: any(m["f1"][i] == 1 for m in (a, b)),
     }
     for (query, passes), (problem, shown) in zip(cases.items(), queried(page, list(cases)), strict=True):
         assert problem == "", query
@@ -233,7 +252,9 @@ def test_further_metrics_are_offered_and_hidden_at_first(page: Any, varied: Payl
     rendered(page)
     shown = dict(zip(names(page), page.locator("tr.row td.figure:nth-child(8)").all_text_contents(), strict=False))
     assert shown
-    assert all(text == figure(mcc[tags["name"].index(name)]) for name, text in shown.items())
+    assert all(
+        text.strip() == tag_text(varied, "joytag-demo", "mcc", tags["name"].index(name)) for name, text in shown.items()
+    )
 
 
 def test_the_browser_derives_the_columns_that_are_not_packed(opened: Opened) -> None:
@@ -408,8 +429,8 @@ def test_an_edited_address_is_taken_and_a_jump_keeps_the_view(page: Any) -> None
 def test_an_open_tag_tells_the_difference_of_the_two_compared_now(page_of_three: Any) -> None:
     page = page_of_three
     page.locator("#tags-box .tag").first.click()
-    page.locator("#tags select.pair").select_option("ab − ac")
-    assert page.locator(".detail-box .differences li").first.inner_text().startswith("Difference in F1 (ab − ac)")
+    page.locator("#tags .pair-first").select_option("a")
+    assert page.locator(".detail-box .differences li").first.inner_text().startswith("Difference in F1 (a − ac)")
     assert page.locator(".detail-box").count() == 1
 
 

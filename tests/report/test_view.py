@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.base.format import figure, probability
+from arena.base.format import escape_markdown, estimate, figure, probability
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
@@ -101,7 +101,7 @@ def test_the_page_of_a_result_says_what_it_decides(pair: Result) -> None:
     assert "\n## Thresholds\n" in text
     assert "By tag, best in hindsight (not a result)" in text
     own = pair.summary["models"]["model-0"]["regimes"]["own"]
-    assert f"{figure(own['map_corrected'])} \\[{figure(own['map_low'])}, {figure(own['map_high'])}\\]" in text
+    assert escape_markdown(str(estimate(own["map_corrected"], own["map_low"], own["map_high"]))) in text
 
 
 @pytest.mark.parametrize(("models", "replicates"), [(1, 60), (3, 60), (1, 0), (2, 0), (3, 0)])

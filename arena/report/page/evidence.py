@@ -16,7 +16,7 @@ from arena.report.columns import rounded_column
 from arena.report.page.packed import PackedColumn, pack_columns, pack_integers, pack_ratios, pack_values
 from arena.results.run_folder import Result
 
-EVIDENCE_BYTES = 170_000
+EVIDENCE_BYTES = 120_000
 """Most bytes of packed evidence: a page of three models and 5,813 tags stays under 2 MB with it."""
 
 ROW_BYTES = 4

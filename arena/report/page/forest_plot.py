@@ -55,22 +55,26 @@ class ForestPair:
 
 @dataclass(frozen=True)
 class ForestPlot:
-    """All pairs on one axis; `zero` is the position of no difference in percent."""
+    """Pairs on one axis; `zero` is the position of no difference in percent."""
 
     axis: Axis
     zero: float
     pairs: Sequence[ForestPair]
 
 
-def forest_plot(found: Forest | None, payload: Mapping[str, Any]) -> ForestPlot | None:
-    """Return the positions of a forest plot; None without one."""
+def forest_plot(
+    found: Forest | None, payload: Mapping[str, Any], pair: tuple[str, str] | None = None
+) -> ForestPlot | None:
+    """Return the positions of a forest plot, of one pair or of all; None without one."""
     if found is None:
         return None
-    axis = signed_axis(end for row in found.rows for end in (row.difference, row.low, row.high))
+    shown = {one: metrics for one, metrics in found.pairs.items() if pair in (None, one)}
+    drawn = [row for metrics in shown.values() for rows in metrics.values() for row in rows]
+    axis = signed_axis(end for row in drawn for end in (row.difference, row.low, row.high))
     styles = {model["name"]: place % MODEL_STYLES for place, model in enumerate(payload["models"])}
     pairs = [
         ForestPair((first, styles[first]), (second, styles[second]), [_panel(*of, axis) for of in metrics.items()])
-        for (first, second), metrics in found.pairs.items()
+        for (first, second), metrics in shown.items()
     ]
     return ForestPlot(axis, axis.place(0.0), pairs)
 

@@ -58,3 +58,9 @@ def shown_suspects(payload: Mapping[str, Any]) -> dict[str, Any] | None:
 def _shown(row: Mapping[str, Any], models: Sequence[Mapping[str, Any]], tags: Mapping[str, Any]) -> dict[str, Any]:
     thresholds = [tags["models"][model["name"]]["threshold"][row["place"]] for model in models]
     return {**row, "scores": list(zip(row["scores"], thresholds, strict=True))}
+
+
+def opened_suspects(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the label issues for the script that opens their images: `image`, `tag`, `scores` as in `shown_suspects`."""
+    rows = (_shown(row, payload["models"], payload["tags"]) for row in payload["suspects"])
+    return [{"image": row["number"], "tag": row["place"], "scores": row["scores"]} for row in rows]

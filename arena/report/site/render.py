@@ -16,7 +16,7 @@ from arena.report.site.folder import Site
 _STYLES = ("page.css", "comparison/css/site.css", "site/site.css")
 """Style sheets of the site in order of inclusion; `page.css` is the one of every page."""
 
-_SCRIPTS = ("comparison/js/dom.js", "comparison/js/packed.js", "site/search.js")
+_SCRIPTS = ("comparison/js/dom.js", "comparison/js/packed.js", "comparison/js/fold.js", "site/search.js")
 """Scripts of the tag index."""
 
 _TAG_STYLES = ("comparison/css/curves.css", "comparison/css/pictures.css", "site/tag.css")

@@ -60,7 +60,7 @@ def tag_verdicts(result: Result) -> list[dict[str, Any]]:
 
 
 MOST_PAIRS = 10
-"""Most pairs of models that a page compares tag by tag: all pairs of five models; with more, those with the first model."""
+"""Most pairs of models whose tests a page has tag by tag: all pairs of five models; with more, those with the best model."""
 
 
 def tag_difference_columns(result: Result, names: "pd.Series[Any]") -> list[dict[str, Any]]:
@@ -73,7 +73,8 @@ def tag_difference_columns(result: Result, names: "pd.Series[Any]") -> list[dict
     """
     pairs = list(combinations(range(len(result.models)), 2))
     if len(pairs) > MOST_PAIRS:
-        pairs = [pair for pair in pairs if pair[0] == 0]
+        best = _best(result)
+        pairs = [pair for pair in pairs if best in pair]
     figures = {name: _figures_by_tag(result, name, names) for name in result.models}
     tested = {key: rows.set_index("tag") for key, rows in result.tables["tag_differences"].groupby(["first", "second"])}
     found = []
@@ -87,6 +88,12 @@ def tag_difference_columns(result: Result, names: "pd.Series[Any]") -> list[dict
         }
         found.append({"first": first, "second": second, **columns})
     return found
+
+
+def _best(result: Result) -> int:
+    """Return the number of the model with the highest macro F1 at its own thresholds."""
+    values = [headline(model["regimes"]["own"], "macro_f1") for model in result.summary["models"].values()]
+    return max(range(len(values)), key=lambda place: -1.0 if values[place] is None else values[place])
 
 
 def _figures_by_tag(result: Result, model: str, names: "pd.Series[Any]") -> pd.DataFrame:

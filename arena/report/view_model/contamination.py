@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.base.format import clipped, count, figure, interval, listed, plural, signed
+from arena.base.format import clipped, count, estimate, figure, listed, plural, signed
 from arena.base.tables import rows_of
 from arena.metrics.registry import HEADLINES, METRICS, SLICED
 from arena.report.columns import exact_number
@@ -140,8 +140,8 @@ def _lead(key: str, *, before: Mapping[str, Any], after: Mapping[str, Any], leve
     if before["value"] < 0:
         names, sign = (names[1], names[0]), -1
     return (
-        f"The lead of {names[0]} over {names[1]} in {HEADLINES[key]} is {signed(sign * before['value'])} on all images and "
-        f"{signed(sign * after['value'])} {level_title(level['level'])}; {_effect(after, sign)}."
+        f"The lead of {names[0]} over {names[1]} in {HEADLINES[key]} is {_value(before, signed, sign)} on all images and "
+        f"{_value(after, signed, sign)} {level_title(level['level'])}; {_effect(after, sign)}."
     )
 
 
@@ -152,18 +152,26 @@ def _metric(
     if before["value"] is None or after["value"] is None:
         return ""
     return (
-        f"The {HEADLINES[key]} of {clipped(name)} is {figure(before['value'])} on all images and {figure(after['value'])} "
+        f"The {HEADLINES[key]} of {clipped(name)} is {_value(before, figure)} on all images and {_value(after, figure)} "
         f"{level_title(level['level'])}; {_effect(after, 1)}."
     )
 
 
+def _value(row: Mapping[str, Any], show: Callable[[float | None, int], str], sign: int = 1) -> str:
+    """Return a value with the digits that its interval allows; `sign` is -1 for the lead of the second model."""
+    low, high = row["low"], row["high"]
+    if sign < 0 and None not in (low, high):
+        low, high = -high, -low
+    return estimate(sign * row["value"], low, high, show).value
+
+
 def _effect(row: Mapping[str, Any], sign: int) -> str:
     """Return the effect of the excluded images, with interval; `sign` is -1 for the lead of the second model."""
-    text = f"the excluded images add {signed(sign * row['change'])}"
     if row["change_low"] is None or row["change_high"] is None:
-        return text
+        return f"the excluded images add {signed(sign * row['change'])}"
     low, high = sorted((sign * row["change_low"], sign * row["change_high"]))
-    return f"{text} {interval(low, high, signed)}" + (", possibly by chance" if low <= 0 <= high else "")
+    by_chance = ", possibly by chance" if low <= 0 <= high else ""
+    return f"the excluded images add {estimate(sign * row['change'], low, high, signed)}{by_chance}"
 
 
 def _lost_tags(level: Mapping[str, Any]) -> str:
@@ -216,10 +224,9 @@ def _row(level: Mapping[str, Any], key: str, pairs: bool) -> LevelRow:
     return LevelRow(title[0].upper() + title[1:], f"{left}, {count(level['dropped'])} excluded", cells)
 
 
-def _cell(one: Mapping[str, Any], show: Callable[[float | None], str], level: Mapping[str, Any]) -> LevelCell:
-    worth = f"effect {signed(one['change'])} {interval(one['change_low'], one['change_high'], signed)}".rstrip()
+def _cell(one: Mapping[str, Any], show: Callable[[float | None, int], str], level: Mapping[str, Any]) -> LevelCell:
+    worth = f"effect {estimate(one['change'], one['change_low'], one['change_high'], signed)}"
     return LevelCell(
-        show(one["value"]),
-        interval(one["low"], one["high"], show),
+        *estimate(one["value"], one["low"], one["high"], show),
         worth if level["dropped"] and one["value"] is not None else "",
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.base.format import DECIDED, UNDEFINED, clipped, count, figure, interval, listed, plural
+from arena.base.format import DECIDED, UNDEFINED, clipped, count, digits_of_support, estimate, figure, listed, plural
 from arena.metrics.registry import HEADLINES, TESTED
 from arena.report.view_model.leaderboard import MODEL_STYLES, tags_in_mean, value_of
 from arena.report.view_model.uncertainty import (
@@ -115,7 +115,7 @@ def _figures(models: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, i
     rows = []
     for place, model in enumerate(models):
         value, ends = value_of(model, key), model["intervals"][key] or (None, None)
-        shown = (model["name"], place % MODEL_STYLES, figure(value), interval(*ends))
+        shown = (model["name"], place % MODEL_STYLES, *estimate(value, *ends))
         rows.append((-1.0 if value is None else value, shown))
     return [shown for _, shown in sorted(rows, key=lambda row: row[0], reverse=True)]
 
@@ -251,3 +251,12 @@ def static_tags(payload: Mapping[str, Any]) -> list[int]:
         range(len(tags["name"])), key=lambda i: (not tags["compared"][i], -tags["support"][i], tags["name"][i])
     )
     return order[:STATIC_TAGS]
+
+
+def tag_text(payload: Mapping[str, Any], model: str, key: str, place: int) -> str:
+    """Return a metric of a tag with the digits that are known: by its interval, else by the tag's support."""
+    columns = payload["tags"]["models"][model]
+    low, high = (columns[f"{key}_{end}"][place] if f"{key}_{end}" in columns else None for end in ("low", "high"))
+    if low is None or high is None:
+        return figure(columns[key][place], digits_of_support(payload["tags"]["support"][place]))
+    return estimate(columns[key][place], low, high).value

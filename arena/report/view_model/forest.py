@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from arena.base.format import DECIDED, clipped, interval, listed, plural, probability, signed
+from arena.base.format import DECIDED, clipped, estimate, listed, plural, probability, signed
 from arena.metrics.registry import HEADLINES, METRICS
 from arena.metrics.significance import holm
 from arena.report.view_model.comparisons import MOST_PAIRS
@@ -61,7 +61,7 @@ class Contrast:
     @property
     def text(self) -> str:
         """The difference and its interval."""
-        return f"{signed(self.difference)} {interval(self.low, self.high, signed)}".rstrip()
+        return str(estimate(self.difference, self.low, self.high, signed))
 
     @property
     def words(self) -> str:
@@ -73,10 +73,9 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Forest:
-    """All rows of the plot, by pair of models, metric, and policy; `of_pairs` is the number of all pairs of the run."""
+    """All rows of the run, by pair of models, metric, and policy."""
 
     rows: Sequence[Contrast]
-    of_pairs: int
 
     @property
     def pairs(self) -> dict[tuple[str, str], dict[str, list[Contrast]]]:
@@ -87,33 +86,44 @@ class Forest:
         return found
 
     @property
+    def listed(self) -> dict[tuple[str, str], dict[str, list[Contrast]]]:
+        """The rows of the pairs that a table has room for: all, or those with the first model."""
+        pairs = self.pairs
+        if len(pairs) <= MOST_PAIRS:
+            return pairs
+        return {pair: rows for pair, rows in pairs.items() if pair[0] == self.rows[0].first}
+
+    @property
     def tested(self) -> int:
         """Number of rows with a defined difference, over which p is corrected."""
         return sum(row.p is not None for row in self.rows)
 
 
 def forest(payload: Mapping[str, Any]) -> Forest | None:
-    """Return the forest plot of a run; None if nothing was tested: one model, no resamples, or no tag.
-
-    With many models it has the pairs with the first model only, like the page's comparison of tags.
-    """
+    """Return the forest plot of a run; None if nothing was tested: one model, no resamples, or no tag."""
     if not payload["replicates"] or not payload["differences"] or len(payload["models"]) < 2:
         return None
     names = [model["name"] for model in payload["models"]]
-    pairs = list(combinations(names, 2))
-    shown = pairs if len(pairs) <= MOST_PAIRS else [pair for pair in pairs if pair[0] == names[0]]
-    rows, alone = zip(*(found for pair in shown for found in _rows(payload, pair)), strict=True)
-    return Forest(_corrected(rows, alone, names), len(pairs))
+    pairs = combinations(names, 2)
+    tested = {
+        (regime["name"], row["figure"], row["first"], row["second"]): row
+        for regime in payload["regimes"]
+        for row in regime["differences"]
+    }
+    rows, alone = zip(*(found for pair in pairs for found in _rows(payload, pair, tested)), strict=True)
+    return Forest(_corrected(rows, alone, names))
 
 
-def _rows(payload: Mapping[str, Any], pair: tuple[str, str]) -> Iterator[tuple[Contrast, float]]:
+def _rows(
+    payload: Mapping[str, Any], pair: tuple[str, str], tested: Mapping[tuple[str, str, str, str], Mapping[str, Any]]
+) -> Iterator[tuple[Contrast, float]]:
     """Yield the rows of a pair of models, each with its p before correction; NaN if undefined."""
     names = [model["name"] for model in payload["models"]]
     for metric in HEADLINES:
         for regime in payload["regimes"]:
             if not METRICS[metric].needs_threshold and regime["name"] != "own":
                 continue
-            found = next((row for row in regime["differences"] if _is_of(row, metric, pair)), None)
+            found = tested.get((regime["name"], metric, *pair))
             row = Contrast(metric, regime["name"], *pair)
             if found is None:
                 reasons = [why_undefined(regime["name"], regime["models"][names.index(name)]) for name in pair]
@@ -122,10 +132,6 @@ def _rows(payload: Mapping[str, Any], pair: tuple[str, str]) -> Iterator[tuple[C
             else:
                 known = {key: found[key] for key in ("difference", "low", "high")}
                 yield replace(row, **known), math.nan if found["p_alone"] is None else found["p_alone"]
-
-
-def _is_of(row: Mapping[str, Any], metric: str, pair: tuple[str, str]) -> bool:
-    return row["figure"] == metric and (row["first"], row["second"]) == pair
 
 
 def _corrected(rows: Sequence[Contrast], alone: Sequence[float], names: Sequence[str]) -> list[Contrast]:
@@ -143,13 +149,16 @@ def _corrected(rows: Sequence[Contrast], alone: Sequence[float], names: Sequence
 
 def caption(found: Forest, what: str = "plot") -> str:
     """Return what the rows show and over which of them p is corrected; `what` they are: a plot, or a table."""
-    pairs = len(found.pairs)
-    others = f" The other {plural(found.of_pairs - pairs, 'pair is', 'pairs are')} in differences.parquet."
+    more = len(found.pairs) - len(found.listed)
+    others = (
+        f" The other {plural(more, 'pair is', 'pairs are')} in differences.parquet." if what == "table" and more else ""
+    )
+    of_pairs = f" for all {len(found.pairs)} pairs" if len(found.pairs) > 1 else ""
     return (
-        f"p is corrected (Holm) over the {plural(found.tested, 'row', 'rows')} of this {what}, and a difference is decided if "
+        f"p is corrected (Holm) over the {plural(found.tested, 'row', 'rows')} of this {what}{of_pairs}, and "
+        "a difference is decided if "
         f"it is at most {DECIDED}; the leaderboard corrects over its own table. An interval is not corrected: it can exclude 0 "
-        "though the row is undetermined. All thresholds but the taggers’ own are cross-fitted."
-        + (others if pairs < found.of_pairs else "")
+        "though the row is undetermined. All thresholds but the taggers’ own are cross-fitted." + others
     )
 
 

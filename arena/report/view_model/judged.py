@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.base.format import clipped, count, figure, interval, listed, plural, signed
+from arena.base.format import clipped, count, estimate, figure, interval, listed, plural, signed
 from arena.metrics.registry import HEADLINES, METRICS, THRESHOLDED
 from arena.report.view_model.leaderboard import MODEL_STYLES, value_of
 from arena.report.view_model.regimes import policy_name
@@ -35,17 +35,17 @@ class Estimate:
     @property
     def range(self) -> str:
         """The interval; empty if undefined."""
-        return interval(self.low, self.high)
+        return estimate(self.value, self.low, self.high).interval
 
     @property
     def text(self) -> str:
         """The value with its interval."""
-        return f"{figure(self.value)} {self.range}".rstrip()
+        return str(estimate(self.value, self.low, self.high))
 
     @property
     def signed_text(self) -> str:
         """The value with sign and interval."""
-        return f"{signed(self.value)} {interval(self.low, self.high, signed)}".rstrip()
+        return str(estimate(self.value, self.low, self.high, signed))
 
 
 @dataclass(frozen=True)

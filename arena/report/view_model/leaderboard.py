@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from arena.base.format import figure, interval, percent, rate
+from arena.base.format import estimate, figure, percent, rate
 from arena.metrics.registry import HEADLINES, LEADERBOARD, THRESHOLDED
 from arena.report.view_model.cost import millions
 from arena.report.view_model.regimes import POLICY_TEXTS, threshold_range
@@ -21,10 +21,12 @@ class Cell:
 
     Attributes:
         text, value: the value as displayed, and as a number.
-        over: number of tags in the mean; None if not applicable.
+        over: number of tags in the mean; None if not applicable, or if it is that of the run.
         best: whether the value is marked as best or tied with the best.
         low, high, range: ends of the interval, and the interval as displayed; None and empty without one.
-        rank: rank among the models as displayed; empty if not ranked.
+        rank: rank among the models as a text of its own; empty if not ranked.
+        place: the rank in a column whose heading explains it, `#2`, or `#2=` if shared; also empty if all models share it, or
+            if there are two, whose star says the same.
         plain, plain_value: the uncorrected mean, as published results state it, as displayed and as a number; empty and None
             if `value` is uncorrected.
     """
@@ -37,6 +39,7 @@ class Cell:
     high: float | None = None
     range: str = ""
     rank: str = ""
+    place: str = ""
     plain: str = ""
     plain_value: float | None = None
 
@@ -96,12 +99,14 @@ def boards(payload: Mapping[str, Any]) -> list[Board]:
     for regime in payload["regimes"]:
         name = regime["name"]
         title, what = POLICY_TEXTS.get(name, (name, ""))
-        found.append(Board(name, title, what, leaderboard(payload if name == "own" else _under(payload, regime))))
+        found.append(Board(name, title, what, leaderboard(under_policy(payload, regime))))
     return found
 
 
-def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, Any]:
+def under_policy(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the payload with the models' metrics under a threshold policy; mAP does not depend on it."""
+    if regime["name"] == "own":
+        return payload
     rows = [row for row in payload["differences"] if row["figure"] == "map"] + regime["differences"]
     models = []
     for model, cell in zip(payload["models"], regime["models"], strict=True):
@@ -114,14 +119,16 @@ def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, A
             intervals[key] = None if None in ends else ends
             if average == "macro":
                 figures[average][f"{name}_tags"] = cell[f"{key}_tags"]
-        ranks = (
-            {key: {"rank": _rank_of(rows, key, model["name"])} for key in HEADLINES} if payload["replicates"] else {}
-        )
         threshold = threshold_range(cell["lowest_threshold"], cell["highest_threshold"])
         models.append(
-            {**model, **figures, "intervals": intervals, "ranks": ranks if len(payload["models"]) > 1 else {},
+            {**model, **figures, "intervals": intervals, "ranks": {},
              "threshold": threshold, "threshold_source": "cross-fitted", "as_published": plain}
         )  # fmt: skip
+    if payload["replicates"] and len(models) > 1:
+        for key in HEADLINES:
+            tied = not_exceeded(rows, key, {model["name"]: value_of(model, key) for model in models})
+            for model, one in zip(models, tied, strict=True):
+                model["ranks"][key] = {"rank": _rank_of(rows, key, model["name"]), "tied_with_best": one}
     return {**payload, "models": models, "differences": rows}
 
 
@@ -154,17 +161,19 @@ def _column(payload: Mapping[str, Any], key: str) -> list[Cell]:
     cells = []
     for model in models:
         value, (low, high) = value_of(model, key), model["intervals"].get(key) or (None, None)
-        plain = model["as_published"].get(key)
+        over = tags_in_mean(model, key)
+        plain, (text, ends) = model["as_published"].get(key), estimate(value, low, high)
         cells.append(
             Cell(
-                figure(value), value, tags_in_mean(model, key), low=low, high=high, range=interval(low, high),
-                rank=_rank_text(models, model, key), plain="" if plain is None else figure(plain), plain_value=plain,
+                text, value, None if over == payload["compared_tags"] else over, low=low, high=high, range=ends,
+                rank=_rank_text(models, model, key), place=_place_text(models, model, key),
+                plain="" if plain is None else figure(plain), plain_value=plain,
             )
         )  # fmt: skip
     if not payload["replicates"]:
         return _highest(cells)
-    names = [model["name"] for model in models]
-    return _marked(cells, not_exceeded(payload["differences"], key, dict(zip(names, cells, strict=True))))
+    values = {model["name"]: cell.value for model, cell in zip(models, cells, strict=True)}
+    return _marked(cells, not_exceeded(payload["differences"], key, values))
 
 
 def _rank_text(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], key: str) -> str:
@@ -175,18 +184,26 @@ def _rank_text(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], ke
     return f"rank {rank}{', shared' if shared else ''}"
 
 
-def not_exceeded(differences: Sequence[Mapping[str, Any]], key: str, cells: Mapping[str, Cell]) -> list[bool]:
+def _place_text(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], key: str) -> str:
+    ranks = [one["ranks"][key]["rank"] for one in models if key in one["ranks"]]
+    if len(models) < 3 or len(set(ranks)) < 2 or value_of(model, key) is None:
+        return ""
+    rank = model["ranks"][key]["rank"]
+    return f"#{rank}{'=' if ranks.count(rank) > 1 else ''}"
+
+
+def not_exceeded(differences: Sequence[Mapping[str, Any]], key: str, values: Mapping[str, float | None]) -> list[bool]:
     """Return, for each model, whether the highest value does not significantly exceed its own; true for the highest itself."""
-    defined = {name: cell.value for name, cell in cells.items() if cell.value is not None}
+    defined = {name: value for name, value in values.items() if value is not None}
     if not defined:
-        return [False] * len(cells)
+        return [False] * len(values)
     top = max(defined, key=lambda name: defined[name])
     below = {
         row["second"] if row["first"] == top else row["first"]
         for row in differences
         if row["figure"] == key and row["higher"] == top
     }
-    return [name in defined and name not in below for name in cells]
+    return [name in defined and name not in below for name in values]
 
 
 def _highest(cells: Sequence[Cell]) -> list[Cell]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.base.format import UNDEFINED, figure, interval, signed
+from arena.base.format import UNDEFINED, estimate, figure, signed
 from arena.metrics.thresholds import FOLDS, MIN_CATEGORY_TAGS, PRECISION
 
 _PolicyText = tuple[str, str]
@@ -44,6 +44,17 @@ POLICY_TEXTS: dict[str, _PolicyText] = {
     ),
 }
 """Title and description of each threshold policy."""
+
+POLICY_PHRASES = {
+    "own": "At their own thresholds",
+    "macro_f1": "At one threshold for all tags, by macro F1,",
+    "micro_f1": "At one threshold for all tags, by micro F1,",
+    "break_even": "At one threshold for all tags, with P = R,",
+    "category": "At one threshold per category",
+    "precision_90": f"At one threshold for all tags, with {100 * PRECISION:.0f} % precision,",
+    "tag": "At one threshold per tag",
+}
+"""Start of a sentence on the metrics under each threshold policy."""
 
 _UNSHRUNK: _PolicyText = (
     "By tag, without shrinkage",
@@ -125,8 +136,8 @@ def _row(words: _PolicyText, cells: Sequence[RegimeCell], *, flatters: bool = Fa
 def _cell(policy: str, cell: Mapping[str, Any]) -> RegimeCell:
     plain = cell["macro_f1_as_published"]
     return RegimeCell(
-        figure(cell["macro_f1"]), interval(cell["macro_f1_low"], cell["macro_f1_high"]),
-        figure(cell["micro_f1"]), interval(cell["micro_f1_low"], cell["micro_f1_high"]),
+        *estimate(cell["macro_f1"], cell["macro_f1_low"], cell["macro_f1_high"]),
+        *estimate(cell["micro_f1"], cell["micro_f1_low"], cell["micro_f1_high"]),
         threshold_range(cell["lowest_threshold"], cell["highest_threshold"]),
         "" if plain is None else f"as published {figure(plain)}", _thresholds_aside(policy, cell),
     )  # fmt: skip
@@ -168,6 +179,15 @@ def policy_name(policy: str) -> str:
     """
     title = POLICY_TEXTS.get(policy, (policy, ""))[0].replace(",", "")
     return f"{title[0].lower()}{title[1:]}"
+
+
+def policy_phrase(policy: str) -> str:
+    """Return the start of a sentence on the metrics under a threshold policy.
+
+    >>> policy_phrase("own"), policy_phrase("new")
+    ('At their own thresholds', 'Under the threshold policy new')
+    """
+    return POLICY_PHRASES.get(policy, f"Under the threshold policy {policy}")
 
 
 def _shrinkage_gain(shrunk: float | None, unshrunk: float | None) -> str:

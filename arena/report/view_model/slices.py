@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from arena.base.format import clipped, figure, interval, listed, plural, probability, signed
+from arena.base.format import clipped, estimate, listed, plural, probability, signed
 from arena.metrics.registry import SLICED
 from arena.report.view_model.leaderboard import MODEL_STYLES
 
@@ -25,15 +25,23 @@ TAG_SLICE_KINDS = ("category", "support", "group")
 """Kinds that are subsets of the tags; the others are subsets of the images."""
 
 
+MOST_PAIRS_NAMED = 3
+"""Most pairs of models that a verdict names one by one."""
+
+
 @dataclass(frozen=True)
 class SliceVerdict:
-    """Result of the tests of one metric in a slice: for two models the difference; then which is higher, and p."""
+    """Result of the tests of one metric in a slice: for two models the difference; then which is higher, and p.
+
+    `pairs` names the decided pairs where there are too many for `words`.
+    """
 
     difference: str
     interval: str
     words: str
     style: int | None = None
     decided: bool = False
+    pairs: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def _is_thin(one: Mapping[str, Any]) -> bool:
 
 
 def _figure(found: Mapping[str, Any], names: Sequence[str]) -> SliceFigure:
-    models = [(figure(value), interval(low, high)) for value, low, high in found["models"]]
+    models = [estimate(value, low, high) for value, low, high in found["models"]]
     return SliceFigure(models, slice_verdict(found, names))
 
 
@@ -101,20 +109,33 @@ def _of_two(row: Mapping[str, Any], names: Sequence[str]) -> SliceVerdict:
     p = f"p {probability(row['p'])}"
     style = None if row["higher"] is None else names.index(row["higher"]) % MODEL_STYLES
     words = f"undetermined, {p}" if row["higher"] is None else f"{clipped(row['higher'], 30)} higher, {p}"
-    return SliceVerdict(
-        signed(row["difference"]), interval(row["low"], row["high"], signed), words, style, style is not None
-    )
+    shown = estimate(row["difference"], row["low"], row["high"], signed)
+    return SliceVerdict(*shown, words, style, style is not None)
 
 
 def _of_many(rows: Sequence[Mapping[str, Any]]) -> SliceVerdict:
-    """Return the verdict for more than two models: the decided pairs, the higher model first."""
-    decided = [
-        f"{clipped(row['higher'], 20)} over {clipped(row['second'] if row['higher'] == row['first'] else row['first'], 20)}"
-        for row in rows
-        if row["higher"] is not None
-    ]
+    """Return the verdict for more than two models: the decided pairs, the higher model first; of many pairs who is highest."""
+    decided = [(str(row["higher"]), _lower(row)) for row in rows if row["higher"] is not None]
     undetermined = len(rows) - len(decided)
     if not decided:
         return SliceVerdict("", "", "undetermined")
+    pairs = [f"{clipped(higher, 20)} over {clipped(lower, 20)}" for higher, lower in decided]
+    if len(rows) > MOST_PAIRS_NAMED:
+        return SliceVerdict(
+            "", "", f"{_highest(rows, decided)}; {len(decided)} of {len(rows)} pairs decided", None, True, pairs
+        )
     rest = f"; {plural(undetermined, 'pair', 'pairs')} undetermined" if undetermined else ""
-    return SliceVerdict("", "", listed(decided, keep=4) + rest, decided=True)
+    return SliceVerdict("", "", listed(pairs, keep=4) + rest, decided=True)
+
+
+def _lower(row: Mapping[str, Any]) -> str:
+    return str(row["second"] if row["higher"] == row["first"] else row["first"])
+
+
+def _highest(rows: Sequence[Mapping[str, Any]], decided: Sequence[tuple[str, str]]) -> str:
+    """Return which models no other is significantly higher than."""
+    names = {str(row[side]) for row in rows for side in ("first", "second")}
+    left = sorted(names - {lower for _, lower in decided})
+    if len(left) == 1:
+        return f"highest: {clipped(left[0], 20)}"
+    return f"highest: one of {len(left)}"

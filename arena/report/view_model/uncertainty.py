@@ -9,18 +9,27 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from arena.base.format import DECIDED, clipped, count, figure, interval, listed, plural, probability, signed
+from arena.base.format import (
+    DECIDED,
+    clipped,
+    count,
+    estimate,
+    figure,
+    known_digits,
+    listed,
+    plural,
+    probability,
+    signed,
+)
 from arena.metrics.intervals import LEVEL
 from arena.metrics.registry import HEADLINES
 from arena.report.view_model.forest import other_policies
 from arena.report.view_model.leaderboard import tags_in_mean, value_of
 from arena.report.view_model.recorded_labels import BY_RECORDED_LABELS
+from arena.report.view_model.regimes import policy_phrase
 
 POWER = "four times in five"
 """Power of the smallest detectable difference: how often a test would detect it."""
-
-OWN_THRESHOLDS_PHRASE = "At their own thresholds"
-"""Threshold policy of the headline, at the start of a sentence."""
 
 _Model = Mapping[str, Any]
 DifferenceRow = Mapping[str, Any]
@@ -30,9 +39,50 @@ def run_verdict(payload: Mapping[str, Any]) -> str:
     """Return the verdict of a run as sentences; empty if nothing was tested: one model, no resamples, or no tag."""
     if not payload["replicates"] or not payload["differences"] or len(payload["models"]) < 2:
         return ""
-    headline = _of_two(payload) if len(payload["models"]) == 2 else _of_many(payload["models"])
-    parts = [f"{BY_RECORDED_LABELS}: {headline}.", other_policies(payload), _tag_by_tag(payload), _by_category(payload)]
+    parts = [
+        f"{BY_RECORDED_LABELS}: {_headline(payload, policy_phrase('own'))}.",
+        other_policies(payload),
+        _tag_by_tag(payload),
+        _by_category(payload),
+    ]
     return " ".join(filter(None, parts))
+
+
+def policy_verdict(payload: Mapping[str, Any], policy: str) -> str:
+    """Return the verdict on the headline metrics as one sentence that names the threshold policy.
+
+    Args:
+        payload: the metrics and differences under that policy, see `under_policy`.
+        policy: key of the policy.
+
+    Returns: the sentence; empty for one model. Without resamples it names the highest values and says that nothing was tested.
+    """
+    if len(payload["models"]) < 2:
+        return ""
+    phrase = policy_phrase(policy)
+    if payload["replicates"]:
+        return f"{_headline(payload, phrase, names=_NAMED)}." if payload["differences"] else ""
+    return _untested(payload["models"], phrase)
+
+
+def _untested(models: Sequence[_Model], phrase: str) -> str:
+    """Return which model has the highest value of each metric, as a point estimate."""
+    leaders: dict[str, list[str]] = {}
+    for key, title in HEADLINES.items():
+        values = {clipped(model["name"]): value for model in models if (value := value_of(model, key)) is not None}
+        if values:
+            leaders.setdefault(max(values, key=lambda name: values[name]), []).append(title)
+    parts = [f"{name} has the highest {listed(titles)}" for name, titles in leaders.items()]
+    return f"{phrase} {' and '.join(parts)}: point estimates, not tested." if parts else ""
+
+
+_NAMED = 3
+"""Most models that the sentence of the first screen names; the picture below it has all."""
+
+
+def _headline(payload: Mapping[str, Any], phrase: str, *, names: int | None = None) -> str:
+    models = payload["models"]
+    return _of_two(payload, phrase) if len(models) == 2 else _of_many(models, phrase, names or len(models))
 
 
 def _tag_by_tag(payload: Mapping[str, Any]) -> str:
@@ -75,12 +125,12 @@ def _by_category(payload: Mapping[str, Any]) -> str:
     return f"By category (macro F1), {' and '.join(parts)}." if parts else ""
 
 
-def _of_two(payload: Mapping[str, Any]) -> str:
+def _of_two(payload: Mapping[str, Any], phrase: str) -> str:
     rows = [row for row in headline_rows(payload) if row["figure"] in HEADLINES]
     undetermined = [HEADLINES[row["figure"]] for row in rows if row["higher"] is None]
     names = [clipped(model["name"]) for model in payload["models"]]
     if len(undetermined) == len(rows):
-        return f"{OWN_THRESHOLDS_PHRASE} {listed(names)} cannot be told apart on {listed(undetermined, last='or')}"
+        return f"{phrase} {listed(names)} cannot be told apart on {listed(undetermined, last='or')}"
     parts = []
     for model in payload["models"]:
         higher = [HEADLINES[row["figure"]] for row in rows if row["higher"] == model["name"]]
@@ -88,10 +138,10 @@ def _of_two(payload: Mapping[str, Any]) -> str:
             parts.append(f"{clipped(model['name'])} has the higher {listed(higher)}")
     if undetermined:
         parts.append(f"{listed(undetermined)} {'is' if len(undetermined) == 1 else 'are'} undetermined")
-    return f"{OWN_THRESHOLDS_PHRASE} {'; '.join(parts)}"
+    return f"{phrase} {'; '.join(parts)}"
 
 
-def _of_many(models: Sequence[_Model]) -> str:
+def _of_many(models: Sequence[_Model], phrase: str, most: int) -> str:
     leaders = [(tied_with_best(models, key), name) for key, name in HEADLINES.items()]
     parts = []
     for tied, group in groupby(sorted(leaders, key=lambda one: (len(one[0]), one[0])), key=lambda one: one[0]):
@@ -102,8 +152,9 @@ def _of_many(models: Sequence[_Model]) -> str:
             parts.append(f"no tagger is significantly better than all others on {listed(figures, last='or')}")
         elif names:
             are = "is" if len(figures) == 1 else "are"
-            parts.append(f"the highest {listed(figures)} {are} undetermined among {listed(names, keep=4)}")
-    return f"{OWN_THRESHOLDS_PHRASE} {'; '.join(parts)}" if parts else "No metric is defined"
+            among = listed(names, keep=4) if len(names) <= most else f"{len(names)} of {len(models)} taggers"
+            parts.append(f"the highest {listed(figures)} {are} undetermined among {among}")
+    return f"{phrase} {'; '.join(parts)}" if parts else "No metric is defined"
 
 
 def tied_with_best(models: Sequence[_Model], key: str) -> list[str]:
@@ -120,10 +171,10 @@ def with_interval(model: _Model, key: str) -> str:
     """Return a metric of a model with its interval.
 
     >>> with_interval({"map": 0.5, "intervals": {"map": [0.4, 0.6]}}, "map")
-    '0.5000 [0.4000, 0.6000]'
+    '0.50 [0.40, 0.60]'
     """
     low, high = model["intervals"].get(key) or (None, None)
-    return f"{figure(value_of(model, key))} {interval(low, high)}".rstrip()
+    return str(estimate(value_of(model, key), low, high))
 
 
 def pair_evidence(models: Sequence[_Model], row: DifferenceRow) -> str:
@@ -144,13 +195,13 @@ def difference_text(row: DifferenceRow) -> str:
     """Return the difference of two models, the higher minus the lower, with interval and p.
 
     >>> difference_text({"difference": -0.01, "low": -0.02, "high": 0.005, "p": 0.2})
-    'difference +0.0100 [−0.0050, +0.0200], p 0.20'
+    'difference +0.010 [−0.005, +0.020], p 0.20'
     """
-    ends = [row["difference"], row["low"], row["high"]]
-    if row["difference"] < 0:
-        ends = [None if end is None else -end for end in (row["difference"], row["high"], row["low"])]
-    shown = f"{signed(ends[0])} {interval(ends[1], ends[2], signed)}".rstrip()
-    return f"difference {shown}, p {probability(row['p'])}".replace("p <", "p < ").replace("p >", "p > ")
+    value, low, high = row["difference"], row["low"], row["high"]
+    if value < 0:
+        value, low, high = -value, None if high is None else -high, None if low is None else -low
+    p = probability(row["p"])
+    return f"difference {estimate(value, low, high, signed)}, p {f'{p[0]} {p[1:]}' if p[0] in '<>' else p}"
 
 
 def detectable_text(row: DifferenceRow) -> str:
@@ -158,7 +209,8 @@ def detectable_text(row: DifferenceRow) -> str:
     least = row["minimum_detectable"]
     if row["higher"] is not None or not least:
         return ""
-    return f". These images would have revealed a true difference of {figure(least)} {POWER}"
+    digits = 4 if row["low"] is None or row["high"] is None else known_digits(row["low"], row["high"])
+    return f". These images would have revealed a true difference of {figure(least, digits)} {POWER}"
 
 
 CORRECTED = (

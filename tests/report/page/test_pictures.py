@@ -20,6 +20,7 @@ from arena.report.page.pictures import RunThumbnails, embed_pictures, picture_fa
 
 from ...browser import Opened, SharedPage, Tabs, near
 from ..payloads import Payload, add_pictures, make_payload
+from ..test_access import RULES, violations
 
 NAMES = ("0123456789abcdef.webp", "fedcba9876543210.webp", "00000000ffffffff.webp")
 BLURRED = "(all) => all.map((e) => getComputedStyle(e).filter !== 'none')"
@@ -100,7 +101,9 @@ def test_a_picture_is_shown_and_hidden_by_keyboard_and_by_click(pictured_page: A
     assert box.get_attribute("aria-label").startswith("Show people-face_02, not tagged")
     page.locator(".detail-box").focus()
     page.keyboard.press("Tab")
-    assert box.evaluate("(e) => e === document.activeElement"), "the first that Tab reaches"
+    assert page.evaluate("document.activeElement.textContent") == "animals-bug_01", "the name opens the image"
+    page.keyboard.press("Tab")
+    assert box.evaluate("(e) => e === document.activeElement"), "the second that Tab reaches"
     assert page.locator(".evidence .veiled").first.evaluate("(e) => getComputedStyle(e).outlineStyle") == "solid"
     page.keyboard.press("Space")
     assert blurred(page, ".evidence:first-of-type img")[:3] == [False, False, True], "this one alone"
@@ -294,3 +297,64 @@ def test_scores_of_suspects_stand_with_the_threshold_of_their_tag(payload: Paylo
     assert shown["rows"][0]["scores"] == [(0.81, 0.4), (0.81, 0.75)]
     assert (shown["total"], len(shown["rows"]), len(shown["more"])) == (1894, 8, 1)
     assert shown_suspects(payload | {"suspects": []}) is None
+
+
+def test_every_image_that_is_named_opens_by_keyboard_and_the_focus_returns(
+    pictured_page: Any, pictured: Payload
+) -> None:
+    page = pictured_page
+    open_first(page)
+    names = page.locator(".evidence-box .open-image")
+    assert names.count() == page.locator(".evidence-box .frame").count() > 6, "every image that is named"
+    names.first.press("Enter")
+    dialog = page.locator("dialog.viewer")
+    assert dialog.evaluate("(e) => e.open && e.matches(':modal')")
+    assert dialog.locator("h2").text_content() == "animals-bug_01"
+    assert dialog.locator("[role=status]").text_content() == f"1 of {names.count()} images "
+    assert dialog.locator(".frame img").evaluate("(e) => e.decode().then(() => e.naturalWidth)") == 40
+    rows = dialog.locator("tbody tr").all_inner_texts()
+    first = next(row for row in rows if row.startswith(pictured["tags"]["name"][0] + "\t"))
+    assert [cell.strip() for cell in first.split("\t")[1:]] == [
+        "not tagged",
+        "0.9100\npredicted, wrong",
+        "0.8100\npredicted, wrong",
+    ]
+    assert "arena view RUN" in dialog.inner_text(), "where all tags are"
+    page.keyboard.press("ArrowRight")
+    assert dialog.locator("h2").text_content() == "people-face_02"
+    assert blurred(page, "dialog .frame img") == [True], "the veil holds here too"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert dialog.locator("h2").text_content() == "animals-bug_01", "the first stays"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    assert page.evaluate("document.activeElement.textContent") == "people-face_02", "at the image that was shown last"
+    assert page.locator(".detail-box").count() == 1, "Escape closed the image and not the row"
+
+
+def test_likely_missing_labels_and_open_pictures_open_too(pictured_page: Any, pictured: Payload) -> None:
+    page = pictured_page
+    page.locator("#suspects .open-image").first.click()
+    dialog = page.locator("dialog.viewer")
+    assert dialog.locator("h2").text_content() == "<b>x</b>"
+    assert dialog.locator("[role=status]").text_content() == "1 of 8 images ", "the folded ones are not shown"
+    tag = pictured["suspects"][0]["tag"]
+    row = next(text for text in dialog.locator("tbody tr").all_inner_texts() if text.startswith(f"{tag}\t"))
+    assert row.split("\t")[1] in ("not tagged", "tagged")
+    dialog.get_by_label("Close").click()
+    found = open_first(page).first
+    found.locator(".frame.open").first.click()
+    assert dialog.locator("h2").text_content() == "animals-bug_01"
+    dialog.get_by_label("Next image").click()
+    assert dialog.locator("h2").text_content() == "people-face_02"
+    page.keyboard.press("Escape")
+
+
+def test_the_open_image_is_accessible_and_fits_a_phone(opened: Opened, pictured: Payload) -> None:
+    page = opened(pictured, viewport={"width": 360, "height": 740})
+    open_first(page)
+    page.locator(".evidence-box .open-image").first.press("Enter")
+    assert page.locator("dialog.viewer").evaluate("(e) => e.getBoundingClientRect().right <= innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert violations(page, only={"type": "tag", "values": RULES}, part="dialog.viewer") == []

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.base.format import figure, interval, signed
+from arena.base.format import estimate, figure, signed
 from arena.evaluate import Settings, evaluate
 from arena.report.html import render_comparison
 from arena.report.summary import summary_markdown
@@ -57,10 +57,10 @@ def test_the_sentences_say_how_many_and_what_they_are_worth(leak: Result) -> Non
     )
     row = row_of(leak, "without distance <= 8", "leaked", "poor")
     whole = row_of(leak, "all images", "leaked", "poor")
+    lead = estimate(whole["value"], whole["low"], whole["high"], signed).value
     assert f1 == (
-        f"The lead of leaked over poor in macro F1 is {signed(whole['value'])} on all images and 0.0000 without "
-        f"distance ≤ 8; the excluded images add {signed(row['change'])} "
-        f"{interval(row['change_low'], row['change_high'], signed)}."
+        f"The lead of leaked over poor in macro F1 is {lead} on all images and 0.0000 without distance ≤ 8; the excluded "
+        f"images add {estimate(row['change'], row['change_low'], row['change_high'], signed)}."
     )
     assert ap.startswith("The lead of leaked over poor in mAP is +")
 
@@ -72,8 +72,7 @@ def test_the_lead_is_told_of_the_model_that_has_it() -> None:
     sentence = told(result)[1]
     row = row_of(result, "without distance <= 8", "poor", "leaked")
     assert sentence.startswith("The lead of leaked over poor in macro F1 is +")
-    ends = interval(-row["change_high"], -row["change_low"], signed)
-    assert sentence.endswith(f"add {signed(-row['change'])} {ends}.")
+    assert sentence.endswith(f"add {estimate(-row['change'], -row['change_high'], -row['change_low'], signed)}.")
 
 
 @pytest.mark.parametrize(("models", "sentences"), [(1, 3), (2, 3), (3, 7)])
@@ -85,9 +84,10 @@ def test_one_model_two_and_more(models: int, sentences: int) -> None:
         row = row_of(result, "without distance <= 8", "poor", key="map")
         whole = row_of(result, "all images", "poor", key="map")
         assert said[5].startswith(
-            f"The mAP of poor is {figure(whole['corrected'])} on all images and {figure(row['corrected'])} without "
+            f"The mAP of poor is {estimate(whole['corrected'], whole['low'], whole['high']).value} on all images and "
+            f"{estimate(row['corrected'], row['low'], row['high']).value} without "
         )
-        assert f"the excluded images add {signed(row['change_corrected'])} [" in said[5]
+        assert str(estimate(row["change_corrected"], row["change_low"], row["change_high"], signed)) in said[5]
         assert said[5].endswith("possibly by chance.") == (row["change_low"] <= 0 <= row["change_high"])
     cells = {len(row.cells) for group in level_groups(page_view(result)) for row in group.rows}
     assert cells == {3 if models == 2 else models}
@@ -137,10 +137,10 @@ def test_the_table_shows_the_results_own_figures(leak: Result) -> None:
         for row, level in zip(group.rows, levels, strict=True):
             for cell, who in zip(row.cells, (("leaked",), ("poor",), ("leaked", "poor")), strict=True):
                 known, show = row_of(leak, level, *who, key=key), signed if len(who) == 2 else figure
-                assert cell.value == show(known["corrected"])
-                assert cell.interval == interval(known["low"], known["high"], show)
+                assert (cell.value, cell.interval) == estimate(known["corrected"], known["low"], known["high"], show)
                 assert (cell.worth == "") == (level == "all images")
-                assert signed(known["change_corrected"]) in cell.worth or level == "all images"
+                effect = estimate(known["change_corrected"], known["change_low"], known["change_high"], signed)
+                assert str(effect) in cell.worth or level == "all images"
 
 
 def test_the_page_and_the_summary_tell_it_and_escape_names() -> None:
@@ -162,7 +162,7 @@ def test_the_section_as_a_reader_sees_it(opened: Opened, leak: Result) -> None:
     assert texts[:2] == ["All images240 images, 0 excluded", "Without identical220 images, 20 excluded"]
     cells = section.locator("tbody tr:nth-child(2) td").all_text_contents()
     own = leak.summary["models"]["leaked"]["regimes"]["own"]
-    assert cells[0] == f"{figure(headline(own, 'macro_f1'))}{interval(own['macro_f1_low'], own['macro_f1_high'])}"
+    assert cells[0] == "".join(estimate(headline(own, "macro_f1"), own["macro_f1_low"], own["macro_f1_high"]))
     assert section.locator(".multiples use.dot").count() == 2 * sum(
         len(one.rows) for one in level_groups(page_view(leak))
     )

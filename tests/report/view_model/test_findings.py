@@ -45,8 +45,8 @@ def test_what_is_not_decided_is_undetermined_and_names_no_one(payload: Payload) 
     first = findings(payload)[0]
     assert (first.label, first.lead, first.style) == ("Macro F1", "undetermined", None)
     assert first.detail == (
-        f"Difference +0.0007 [−0.0152, +0.0184], p 0.94, over {payload['compared_tags']} tags. "
-        "These images would have revealed a true difference of 0.0246 four times in five"
+        f"Difference +0.001 [−0.015, +0.018], p 0.94, over {payload['compared_tags']} tags. "
+        "These images would have revealed a true difference of 0.025 four times in five"
     )
     assert not any(s.cells[key].best for s in leaderboard(payload) for key in HEADLINES)
     assert {s.cells["macro_f1"].rank for s in leaderboard(payload)} == {"rank 1, shared"}
@@ -68,10 +68,10 @@ def test_what_is_decided_is_said_with_its_numbers(payload: Payload) -> None:
     )
     last = findings(payload)[-1]
     assert (last.label, last.lead, last.style) == ("Higher mAP", "wd14-demo", 1)
-    assert last.figures[0] == ("wd14-demo", 1, "0.4100", "[0.3900, 0.4300]")
+    assert last.figures[0] == ("wd14-demo", 1, "0.410", "[0.390, 0.430]")
     assert pair_evidence(payload["models"], row) == (
-        "0.4100 [0.3900, 0.4300] (wd14-demo) against 0.3100 [0.2900, 0.3300] (joytag-demo), over 93 tags; "
-        "difference +0.1000 [+0.0800, +0.1200], p 0.001"
+        "0.410 [0.390, 0.430] (wd14-demo) against 0.310 [0.290, 0.330] (joytag-demo), over 93 tags; "
+        "difference +0.100 [+0.080, +0.120], p 0.001"
     )
     cells = {s.model["name"]: s.cells["map"] for s in leaderboard(payload)}
     assert [(name, cell.best, cell.rank) for name, cell in cells.items()] == [
@@ -116,7 +116,7 @@ def test_every_regime_has_a_leaderboard_of_its_own(payload: Payload) -> None:
     own, other = boards(payload)[:2]
     assert (own.name, other.name) == ("own", "macro_f1")
     cells = {s.model["name"]: s.cells for s in other.standings}
-    assert cells["joytag-demo"]["macro_f1"].range == "[0.6000, 0.6200]"
+    assert cells["joytag-demo"]["macro_f1"].range == "[0.600, 0.620]"
     assert (cells["joytag-demo"]["macro_f1"].best, cells["wd14-demo"]["macro_f1"].best) == (True, False)
     assert (cells["joytag-demo"]["macro_f1"].rank, cells["wd14-demo"]["macro_f1"].rank) == ("rank 1", "rank 2")
     assert cells["wd14-demo"]["map"].text == {s.model["name"]: s.cells for s in own.standings}["wd14-demo"]["map"].text
@@ -172,7 +172,7 @@ def test_one_model_has_intervals_and_no_verdict(payload_of: Callable[..., Payloa
     payload["models"][0].update(map=0.4, map_tags=12)
     payload["models"][0]["intervals"]["map"] = [0.38, 0.42]
     assert run_verdict(payload) == ""
-    assert findings(payload)[0].detail.startswith("interval [0.3800, 0.4200], over 12 tags; ")
+    assert findings(payload)[0].detail.startswith("interval [0.380, 0.420], over 12 tags; ")
     assert "Undetermined" not in uncertainty_note(payload)
 
 
@@ -182,7 +182,7 @@ def test_regimes_say_what_the_pull_buys_and_what_flatters(payload: Payload) -> N
     rows = regime_rows(payload)
     assert [row.flatters for row in rows] == [False] * 8 + [True]
     assert all("cross-fitted" in row.what for row in rows[1:-1])
-    assert (rows[-3].cells[0].macro_f1, rows[-3].cells[0].thresholds) == ("0.5000", "0.4–0.9")
+    assert (rows[-3].cells[0].macro_f1, rows[-3].cells[0].thresholds) == ("0.50", "0.4–0.9")
     assert (rows[-2].cells[0].macro_f1, rows[-2].cells[0].macro_aside) == ("0.4500", "(shrinkage adds +0.0500)")
     assert rows[-1].cells[0].macro_f1 == "0.6100"
 
@@ -198,7 +198,7 @@ def test_slices_are_grouped_and_decided_ones_named(payload: Payload) -> None:
     assert verdicts[0] is not None
     assert verdicts[1] is not None
     assert verdicts[0].words == "undetermined, p 0.60"
-    assert (verdicts[1].words, verdicts[1].difference, verdicts[1].style) == ("wd14-demo higher, p 0.02", "−0.0300", 1)
+    assert (verdicts[1].words, verdicts[1].difference, verdicts[1].style) == ("wd14-demo higher, p 0.02", "−0.030", 1)
 
 
 def test_of_three_a_slice_names_the_decided_pairs(payload_of: Callable[..., Payload]) -> None:

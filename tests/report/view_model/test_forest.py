@@ -46,7 +46,7 @@ def test_p_is_corrected_over_the_rows_of_the_plot(payload: Payload) -> None:
     by_key = {(row.metric, row.policy): row for row in found.rows}
     first, second = by_key["micro_f1", "macro_f1"], by_key["macro_f1", "category"]
     assert (first.p, first.higher, first.style) == (pytest.approx(0.015), "joytag-demo", 0)
-    assert first.text == "+0.0200 [+0.0100, +0.0300]"
+    assert first.text == "+0.020 [+0.010, +0.030]"
     assert first.words == "joytag-demo higher, p 0.015"
     assert (second.p, second.higher, second.style) == (pytest.approx(0.056), None, None)
     assert second.words == "undetermined, p 0.056"
@@ -90,12 +90,16 @@ def test_of_three_the_decided_differences_are_counted(payload_of: Callable[..., 
     assert list(rows_of(payload).pairs) == [("a", "b"), ("a", "c"), ("b", "c")]
 
 
-def test_with_many_models_only_pairs_with_the_first_are_rows(payload_of: Callable[..., Payload]) -> None:
+def test_of_many_models_every_pair_is_tested_and_a_table_lists_those_with_the_first(
+    payload_of: Callable[..., Payload],
+) -> None:
     names = [f"m{i}" for i in range(6)]
     found = rows_of(payload_of(names))
-    assert found.of_pairs == 15 > MOST_PAIRS
-    assert list(found.pairs) == [("m0", other) for other in names[1:]]
-    assert "The other 10 pairs are in differences.parquet." in caption(found)
+    assert len(found.pairs) == 15 > MOST_PAIRS
+    assert found.tested == 15 * (2 * POLICIES + 1)
+    assert list(found.listed) == [("m0", other) for other in names[1:]]
+    assert "The other 10 pairs are in differences.parquet." in caption(found, "table")
+    assert f"over the {15 * (2 * POLICIES + 1)} rows of this plot for all 15 pairs" in caption(found)
 
 
 def test_an_undefined_policy_is_a_dash_with_its_reason(payload: Payload) -> None:
@@ -133,14 +137,14 @@ def test_every_mark_is_drawn_at_its_value(payload: Payload) -> None:
     for at, value in ((plot.zero, 0.0), (row.at, 0.02), (row.low, 0.01), (row.high, 0.03)):
         assert at == pytest.approx(100 * (value - axis.start) / (axis.end - axis.start), abs=0.01)
     page = render_comparison(payload)
-    strip = page.split('<section id="forest"')[1].split('<svg class="strip')[1]
+    strip = page.split('<div id="forest"')[1].split('<svg class="strip')[1]
     assert f'<line class="whisker" x1="{row.low}%" x2="{row.high}%"' in strip
     assert f'<svg x="{row.at}%" y="50%" overflow="visible"><use class="dot" href="#mark-0"' in strip
     assert f'<line class="zero" x1="{plot.zero}%" x2="{plot.zero}%"' in strip
 
 
 def test_the_text_of_the_plot_has_every_row(payload: Payload) -> None:
-    page = render_comparison(payload).split('<section id="forest"')[1].split("</section>")[0]
+    page = render_comparison(payload).split('<div id="forest"')[1].split("</section>")[0]
     for row in rows_of(payload).rows:
         assert f"<bdi>{row.title}</bdi><small>{row.text}</small>" in page
     assert page.count('<li class="part">') == 2 * POLICIES + 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arena.base.format import figure, interval, probability
+from arena.base.format import estimate, figure, probability
 
 from ...browser import Opened, near
 from ..payloads import Payload, set_value
@@ -33,14 +33,19 @@ def test_verdict_cards_and_leaderboard_show_intervals(opened: Opened, payload: P
         model["intervals"]["map"] = [model["map"] - 0.02, model["map"] + 0.02]
         model["ranks"]["map"] = {"rank": rank, "tied_with_best": rank == 1}
     page = opened(payload)
-    assert page.inner_text(".verdict").startswith(
-        "By recorded labels: At their own thresholds wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined. "
-    )
-    assert page.locator(".finding .lead").all_inner_texts() == ["undetermined", "undetermined", "wd14-demo"]
+    headline = "At their own thresholds wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined."
+    assert page.inner_text(".verdict:visible") == headline, "one sentence"
+    assert str(page.text_content("#whole-verdict")).startswith(f"By recorded labels: {headline} ")
+    assert [text.strip() for text in page.locator(".finding .lead").all_text_contents()] == [
+        "undetermined", "undetermined", "wd14-demo",
+    ]  # fmt: skip
     cell = page.locator('#leaderboard tr[data-model="wd14-demo"] td').first
-    assert cell.locator("small").all_inner_texts()[:2] == ["[0.3800, 0.4200]", "rank 1"]
+    assert cell.locator("small").all_inner_texts()[:2] == [
+        "[0.380, 0.420]",
+        f"random {figure(payload['models'][1]['random_map'])}",
+    ]
     assert cell.evaluate("(e) => e.classList.contains('best')")
-    assert page.locator("#leaderboard td.best .bar").count() == 1, "no headline figure but mAP is decided"
+    assert page.locator("#leaderboard td.best .range").count() == 1, "no headline figure but mAP is decided"
 
 
 def test_regimes_slices_calibration_and_labels_are_there_without_javascript(scriptless: Any, varied: Payload) -> None:
@@ -60,14 +65,14 @@ def test_regimes_slices_calibration_and_labels_are_there_without_javascript(scri
     assert recorded.startswith("Labels. All metrics are by recorded labels")
     assert "25.0 % of the false positives of joytag-demo and 25.0 % of those of wd14-demo" in recorded
     assert "Nothing was removed" in labels
-    assert "Uncertainty." in page.inner_text("#recorded-labels + .caveat")
+    assert "Uncertainty." in text_of(page, "#recorded-labels + .caveat")
 
 
 def test_the_leaderboard_of_a_regime_is_chosen_without_javascript(scriptless: Any, varied: Payload) -> None:
     page = scriptless
     assert page.locator(".board").count() == len(varied["regimes"]) == 7
     assert page.locator(".board:visible").count() == 1
-    page.check("input[name=board][value=tag]", force=True)
+    page.locator("#policy").select_option("tag")
     assert page.locator(".board:visible").get_attribute("aria-label") == "Leaderboard: By tag, scrolls sideways"
     assert "0.4–0.9" in page.inner_text(".board:visible tbody tr:first-child td:nth-last-child(4)")
 
@@ -89,7 +94,10 @@ def test_the_table_shows_q_and_greys_what_is_undetermined(page: Any, varied: Pay
     classes = [rows.nth(i).locator("td.figure").last.get_attribute("class").split() for i in (0, 1)]
     assert ["open" in names for names in classes] == [False, True]
     low, high = (varied["tags"]["models"]["joytag-demo"][f"f1_{end}"][0] for end in ("low", "high"))
-    assert rows.nth(0).locator("td.figure").nth(2).get_attribute("title") == f"95 % interval {interval(low, high)}"
+    assert (
+        rows.nth(0).locator("td.figure").nth(2).get_attribute("title")
+        == f"95 % interval {estimate(None, low, high).interval}"
+    )
     page.check("input[name=difference][value=ap]", force=True)
     assert rows.nth(0).locator("td").last.inner_text() == "0.032\nwd14-demo is higher"
     assert rows.nth(1).locator("td").last.text_content() == ">0.05 undetermined"
@@ -116,9 +124,9 @@ def test_an_open_row_shows_intervals_verdicts_and_images(page: Any, varied: Payl
     columns = varied["tags"]["models"]["joytag-demo"]
     cells = page.locator(".detail-box table").first.locator("tbody tr").first.locator("td")
     shown = " ".join(cells.nth(2).inner_text().split())
-    assert shown == f"{figure(columns['f1'][0])} {interval(columns['f1_low'][0], columns['f1_high'][0])}"
+    assert shown == str(estimate(*(columns[f"f1{end}"][0] for end in ("", "_low", "_high"))))
     lines = page.locator(".detail-box .differences li").all_inner_texts()
-    assert lines[0].endswith("[−0.1234, +0.0567], q 0.0004: joytag-demo is higher.")
+    assert lines[0].endswith("[−0.12, +0.06], q 0.0004: joytag-demo is higher.")
     page.wait_for_selector(".evidence")
     lists = page.locator(".evidence").first.locator("ol")
     assert lists.count() == 4
@@ -144,8 +152,9 @@ def test_where_there_is_no_room_for_images_the_row_says_so(page: Any, varied: Pa
 
 def test_without_intervals_the_page_stays_with_point_estimates(opened: Opened, plain: Payload) -> None:
     page = opened(plain)
-    assert page.locator(".verdict, #regimes, #slices, #labels, #leaderboard .range").count() == 0
-    assert "No intervals were computed" in page.inner_text("#recorded-labels + .caveat")
+    assert page.locator("#pairs, #regimes, #slices, #labels, #leaderboard .range").count() == 0
+    assert page.inner_text(".verdict").endswith("point estimates, not tested.")
+    assert "No intervals were computed" in str(page.text_content("#recorded-labels + .caveat"))
     assert page.locator("#tags-box thead button[data-key=q]").count() == 0
     page.locator("#tags-box .tag").first.press("Enter")
     assert page.locator(".detail-box small, .detail-box .differences").count() == 0

@@ -6,13 +6,13 @@ const body = byId("found").tBodies[0];
 const first = [...body.rows];
 const title = byId("most-title").textContent;
 const entries = JSON.parse(new TextDecoder().decode(await inflated("names")));
-const lower = entries.map((entry) => entry[0].toLowerCase());
+const names = entries.map((entry) => folded(entry[0]));
 
 function found(text) {
   const words = text.split(/\s+/).filter(Boolean);
   const begins = [];
   const holds = [];
-  lower.forEach((name, i) => {
+  names.forEach((name, i) => {
     if (words.every((word) => name.includes(word))) (name.startsWith(words[0]) ? begins : holds).push(i);
   });
   return [...begins, ...holds];
@@ -28,7 +28,7 @@ function row([name, slug, category, support, ap, runs]) {
 }
 
 function show() {
-  const text = byId("query").value.trim().toLowerCase();
+  const text = folded(byId("query").value.trim());
   const places = text ? found(text) : [];
   const more = places.length > SHOWN ? `, ${SHOWN} shown` : "";
   byId("status").textContent = text ? `${places.length.toLocaleString("en")} of ${entries.length.toLocaleString("en")}${more}` : "";

@@ -15,14 +15,15 @@ function curvesOf(shard, tag, entry, rows) {
   const [left, right] = [el("div", { class: "plot" }), el("div", { class: "plot" })];
   const own = curves.map(({ model }) => rows.find((row) => row.model === model));
   const name = clipped(shard.column("name")[tag], 60);
+  const names = curves.map(({ model }) => model);
   afterPaint(() => {
     const highest = Math.max(0, ...curves.flatMap(({ points }) => points.map(({ f1 }) => f1)));
-    new CurvePlot(left, { across: "threshold", up: "F1", mark: 14 }).show({
+    new CurvePlot(left, { across: "threshold", up: "F1", mark: 14, names }).show({
       label: `F1 against the threshold for ${name}`, ends: [1, axisEnd(highest)],
       curves: curves.map(({ points }) => points.map(({ threshold, f1 }) => pair(threshold, f1))),
       marks: own.map((row) => row && pair(row.threshold, row.f1)),
     });
-    new CurvePlot(right, { across: "recall", up: "precision", mark: 14 }).show({
+    new CurvePlot(right, { across: "recall", up: "precision", mark: 14, steps: true, names }).show({
       label: `Precision against recall for ${name}, over the thresholds`,
       curves: curves.map(({ points }) => points.map(({ recall, precision }) => pair(recall, precision))),
       marks: own.map((row) => row && pair(row.recall, row.precision)),

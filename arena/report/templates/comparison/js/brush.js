@@ -28,6 +28,11 @@ class Brush {
     this.tags = new Set(inside.map(({ tag }) => tag));
   }
 
+  /** The same range over the values that the page shows now. */
+  again() {
+    return new Brush(this.plot, this.comparison, this.figure, this.across, this.up);
+  }
+
   get size() {
     return this.tags.size;
   }
@@ -44,7 +49,7 @@ class Brush {
   /** The brush of a text by `address`; null for any other text. */
   static read(text) {
     const [plot, figure, place, ...edges] = (text ?? "").split("_");
-    const comparison = comparisons.find((one) => one.place === place);
+    const comparison = comparisonAt(place);
     const values = edges.map((edge) => (edge === "" ? NaN : Number(edge)));
     if (!Object.hasOwn(PLACED, plot) || !TESTED.includes(figure) || !comparison) return null;
     if (values.length !== 4 || !values.every(Number.isFinite)) return null;

@@ -55,6 +55,13 @@ function fill(cell, text, classes = "", title = "", style = "") {
   if (style) cell.style.cssText = style;
 }
 
+const FIGURE_SPACE = "\u2007";
+
+/** A value with fewer than four digits, with space after it, so that the points of a column are below each other. */
+function aligned(text, digits) {
+  return text + FIGURE_SPACE.repeat(4 - digits);
+}
+
 /** The value above a bar: its interval with a tick at the value; without an interval, a bar from 0 to the value. */
 function fillFigure(cell, tag, { values, low, high, model }) {
   const value = values[tag];
@@ -64,7 +71,8 @@ function fillFigure(cell, tag, { values, low, high, model }) {
   }
   const ends = low && low[tag] !== null ? [low[tag], high[tag]] : null;
   const length = Math.max(value, 0); // MCC and informedness can be negative
-  fill(cell, figure(value), `figure m${styleOf(model)}`, ends ? `95 % interval ${rangeText(ends)}` : "", barStyle(ends ?? [0, length], ends ? value : length, ends ? SOLID : LENGTH));
+  const digits = ends ? knownDigits(ends) : digitsOfSupport(tags.support[tag]);
+  fill(cell, aligned(figure(value, digits), digits), `figure m${styleOf(model)}`, ends ? `95 % interval ${rangeText(ends)}` : "", barStyle(ends ?? [0, length], ends ? value : length, ends ? SOLID : LENGTH));
 }
 
 /** The bar is the interval; zero is in the middle, and a positive difference (first model higher) is to the right. It has the
@@ -76,12 +84,13 @@ function fillDifference(cell, tag, { values, comparison, figure: key, reach }) {
     return;
   }
   const ends = comparison.interval(key, tag);
-  const higher = comparison.tested ? comparison.higher(key, tag) : value > 0 ? comparison.first : comparison.second;
+  const higher = comparison.testedFor(key) ? comparison.higher(key, tag) : value > 0 ? comparison.first : comparison.second;
   const place = (x) => 0.5 + Math.min(Math.max(x / reach, -1), 1) / 2;
   const drawn = ends ?? [Math.min(value, 0), Math.max(value, 0)];
   const classes = `figure delta ${higher === null ? "open quiet" : `m${styleOf(higher)}`}`;
   const title = ends ? `95 % interval ${rangeText(ends, signed)}: ${comparison.verdict(key, tag)}` : "";
-  fill(cell, signed(value), classes, title, barStyle(drawn.map(place), place(value), higher === null ? HOLLOW : ends ? SOLID : LENGTH));
+  const digits = ends ? knownDigits(ends) : digitsOfSupport(tags.support[tag]);
+  fill(cell, aligned(signed(value, digits), digits), classes, title, barStyle(drawn.map(place), place(value), higher === null ? HOLLOW : ends ? SOLID : LENGTH));
 }
 
 const SOLID = { tick: "2px 7px", bar: "3px", third: "100% 1px" };

@@ -1,8 +1,8 @@
 // The columns of the table of tags: labels, sort values, and the head of the table.
 
 const NARROW = window.innerWidth < 640; // a phone: the category is shown in the open row instead
-const WIDTHS = { name: NARROW ? 136 : 186, category: 92, support: 88, figure: 76, difference: 104, q: 98 };
-const REACHES = [0.1, 0.2, 0.5, 1]; // possible ends of the axis of difference bars, to both sides
+const WIDTHS = withText({ name: NARROW ? 136 : 184, category: 92, support: 88, figure: 76, difference: 104, q: 98 });
+const REACHES = [0.02, 0.05, 0.1, 0.2, 0.5, 1]; // possible ends of the axis of difference bars, to both sides
 
 /** The columns in order; the view has the selected metrics, the two compared taggers, and the hidden columns. */
 function tableColumns({ figures: shown, difference: key, comparison, without }) {
@@ -16,7 +16,7 @@ function tableColumns({ figures: shown, difference: key, comparison, without }) 
     if (!without.has(String(model))) figures.forEach((item, i) => columns.push(figureColumn(model, item, i === 0)));
   });
   if (comparison && !without.has("difference")) columns.push(differenceColumn(key, comparison));
-  if (comparison?.tested && !without.has("q")) columns.push(qColumn(key, comparison, without.has("difference")));
+  if (comparison?.testedFor(key) && !without.has("q")) columns.push(qColumn(key, comparison, without.has("difference")));
   return columns;
 }
 
@@ -28,7 +28,7 @@ function figureColumn(model, item, first) {
 
 function differenceColumn(key, comparison) {
   const reach = reachOf(key, comparison);
-  const bar = comparison.tested ? `; the bar is the 95 % interval on an axis from ${MINUS}${reach} to +${reach}` : "";
+  const bar = comparison.testedFor(key) ? `; the bar is the 95 % interval on an axis from ${MINUS}${reach} to +${reach}` : "";
   const hint = `${figureName(key)} of ${models[comparison.first].name} minus ${models[comparison.second].name}${bar}`;
   const values = numbersOf(comparison.column(key, "difference"));
   return { key: "difference", kind: "difference", label: `Δ ${figureName(key)}`, hint, figure: key, comparison, first: true, values, reach };
@@ -39,12 +39,10 @@ function qColumn(key, comparison, first) {
   return { key: "q", kind: "q", label: "q", hint, figure: key, comparison, first, values: numbersOf(comparison.column(key, "q")) };
 }
 
-/** The end of the shortest axis that contains 95 % of the intervals (of the differences, if there are no intervals). */
+/** The end of the shortest axis that contains 95 % of the differences of compared tags; a longer interval goes on past the end. */
 function reachOf(key, comparison) {
-  const names = comparison.tested ? ["low", "high"] : ["difference"];
-  const ends = names.map((name) => numbersOf(comparison.column(key, name)));
-  const farthest = ends[0].map((value, tag) => Math.max(...ends.map((end) => Math.abs(end[tag])))).filter((value) => value >= 0).sort();
-  const most = farthest.length ? farthest[Math.floor(0.95 * (farthest.length - 1))] : 1;
+  const sizes = numbersOf(comparison.column(key, "difference")).map(Math.abs).filter((size, tag) => size >= 0 && tags.compared[tag]).sort();
+  const most = sizes.length ? sizes[Math.floor(0.95 * (sizes.length - 1))] : 1;
   return REACHES.find((reach) => reach >= most) ?? 1;
 }
 

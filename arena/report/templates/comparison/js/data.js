@@ -16,19 +16,21 @@ const FIGURES = data.metrics;
 const STANDARD = FIGURES.filter(({ standard }) => standard);
 const TESTED = FIGURES.filter(({ tested }) => tested).map(({ key }) => key);
 
-/** Columns derived from a model's counts if the block does not contain them; null if undefined. */
+/** Columns derived from a model's counts if the block does not contain them; null if undefined. Under a threshold policy `fp` is
+    null, at least 1 but unknown, where no prediction is true. */
 const DERIVED = {
   fn: (tp, fp, support) => support - tp,
-  tn: (tp, fp, support) => IMAGES - fp - support,
-  precision: (tp, fp) => share(tp, tp + fp),
+  tn: (tp, fp, support) => (fp === null ? null : IMAGES - fp - support),
+  precision: (tp, fp) => (fp === null ? 0 : share(tp, tp + fp)),
   recall: (tp, fp, support) => share(tp, support),
-  f1: (tp, fp, support) => share(2 * tp, tp + fp + support),
-  f2: (tp, fp, support) => share(5 * tp, tp + fp + 4 * support),
+  f1: (tp, fp, support) => (fp === null ? 0 : share(2 * tp, tp + fp + support)),
+  f2: (tp, fp, support) => (fp === null ? 0 : share(5 * tp, tp + fp + 4 * support)),
   mcc: matthews,
-  informedness: (tp, fp, support) => difference(share(tp, support), share(fp, IMAGES - support)),
+  informedness: (tp, fp, support) => (fp === null ? null : difference(share(tp, support), share(fp, IMAGES - support))),
 };
 
 function matthews(tp, fp, support) {
+  if (fp === null) return null;
   const [fn, negatives] = [support - tp, IMAGES - support];
   const tn = negatives - fp;
   return share(tp * tn - fp * fn, Math.sqrt(tp + fp) * Math.sqrt(support) * Math.sqrt(negatives) * Math.sqrt(tn + fn));
@@ -40,9 +42,9 @@ function difference(one, other) {
 
 /** Ends of intervals derived from counts, for a run with intervals and independent images. */
 const DERIVED_ENDS = {
-  precision: (tp, fp) => wilson(tp, tp + fp),
+  precision: (tp, fp) => (fp === null ? [null, null] : wilson(tp, tp + fp)),
   recall: (tp, fp, support) => wilson(tp, support),
-  f1: (tp, fp, support) => wilson(tp, fp + support).map((end) => (end === null ? null : (2 * end) / (1 + end))),
+  f1: (tp, fp, support) => (fp === null ? [null, null] : wilson(tp, fp + support)).map((end) => (end === null ? null : (2 * end) / (1 + end))),
 };
 const SPREAD = 1.959963984540054 ** 2; // square of the normal quantile for 95 %
 
@@ -64,10 +66,15 @@ function share(part, whole) {
 /** One model's columns over tags: metrics, counts and ends of intervals; each is computed on first use. */
 class ModelColumns {
   constructor(model) {
+    this.model = model;
     const names = ["threshold", "tp", "fp", ...Object.keys(DERIVED), ...FIGURES.flatMap(({ key }) => [key, `${key}_low`, `${key}_high`])];
     for (const name of new Set(names)) {
-      Object.defineProperty(this, name, { get: () => block.column(`${model}.${name}`) ?? this.derived(name) });
+      Object.defineProperty(this, name, { get: () => this.stored(name) ?? this.derived(name) });
     }
+  }
+
+  stored(name) {
+    return block.column(`${this.model}.${name}`);
   }
 
   derived(name) {
@@ -86,7 +93,9 @@ class ModelColumns {
   }
 }
 
-const columnsOf = models.map((_, model) => new ModelColumns(model));
+/** The columns at the models' own thresholds, and those under the threshold policy of the page (see policies.js). */
+const ownColumns = models.map((_, model) => new ModelColumns(model));
+const columnsOf = [...ownColumns];
 const hasCategories = tags.category.some((category) => category);
 
 function styleOf(model) {
@@ -99,7 +108,7 @@ function figureName(key) {
 
 /** Whether a model knows a tag: it has counts for exactly the tags that it knows. */
 function knows(model, tag) {
-  return columnsOf[model].tp[tag] !== null;
+  return ownColumns[model].tp[tag] !== null;
 }
 
 /** Why a tag is not in the means, as a sentence; "" if it is. */

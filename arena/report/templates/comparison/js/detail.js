@@ -14,7 +14,7 @@ function detailBox(tag, comparison) {
     "div",
     { class: "detail-box", tabindex: "0", role: "group", "aria-label": "Counts and evidence" },
     el("h3", { class: "full" }, el("bdi", {}, tags.name[tag])),
-    el("p", { class: "hint" }, supportSentence(tag), why ? ` ${why}` : ""),
+    el("p", { class: "hint" }, supportSentence(tag), why ? ` ${why}` : "", lacksCounts(tag) ? ` This page has counts under ${policyTitle()} for compared tags only.` : ""),
     detailTable(tag),
     ...differenceLines(tag, comparison),
     tagCurves(tag),
@@ -25,18 +25,20 @@ function detailBox(tag, comparison) {
 /** Differences in F1 and AP, first tagger minus second: interval, q, verdict. */
 function differenceLines(tag, comparison) {
   if (!comparison?.tested) return [];
-  const lines = TESTED.filter((key) => comparison.q(key, tag) !== null).map((key) => {
-    const ends = rangeText(comparison.interval(key, tag), signed);
-    const numbers = `${signed(comparison.difference(key, tag))} ${ends}, q ${probability(comparison.q(key, tag))}`;
+  const lines = TESTED.filter((key) => comparison.atOwn(key, "q")[tag] !== null).map((key) => {
+    const [value, low, high, q, higher] = ["difference", "low", "high", "q", "higher"].map((name) => comparison.atOwn(key, name)[tag]);
+    const ends = low === null ? null : [low, high];
+    const numbers = `${signed(value, knownDigits(ends))} ${rangeText(ends, signed)}, q ${probability(q)}`;
+    const where = policy === "own" || key === "ap" ? "" : " at own thresholds";
     const pair = models.length > 2 ? ` (${comparison.title()})` : "";
-    return el("li", {}, `Difference in ${figureName(key)}${pair} ${numbers}: `, el("b", {}, comparison.verdict(key, tag)), ".");
+    return el("li", {}, `Difference in ${figureName(key)}${where}${pair} ${numbers}: `, el("b", {}, higher === null ? "undetermined" : `${clipped(models[higher].name, 60)} is higher`), ".");
   });
   return lines.length ? [el("ul", { class: "differences" }, ...lines)] : [];
 }
 
 function figureDetail(model, key, tag) {
   const ends = rangeText(intervalOf(model, key, tag));
-  return el("td", { class: "num" }, el("span", {}, figure(columnsOf[model][key][tag])), ends ? el("small", {}, ends) : "");
+  return el("td", { class: "num" }, el("span", {}, tagFigure(model, key, tag)), ends ? el("small", {}, ends) : "");
 }
 
 function supportSentence(tag) {

@@ -2,6 +2,14 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** The size of the reader's text as a multiple of the usual 16 pixels; margins of plots and widths of columns follow it. */
+const TEXT = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+
+/** Lengths in pixels, enlarged with the text. */
+function withText(lengths) {
+  return Object.fromEntries(Object.entries(lengths).map(([name, length]) => [name, length * TEXT]));
+}
+
 function el(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
 }

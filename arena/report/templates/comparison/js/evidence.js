@@ -62,8 +62,8 @@ function errorsOf(tag, model) {
 }
 
 function imageList(tag, model, { title, alt }, rows) {
-  const threshold = columnsOf[model].threshold[tag];
-  const heading = el("h4", {}, title, el("small", {}, ` threshold ${threshold ?? UNDEFINED}`));
+  const threshold = ownColumns[model].threshold[tag];
+  const heading = el("h4", {}, title, el("small", {}, `${policy === "own" ? "" : " own"} threshold ${threshold ?? UNDEFINED}`));
   const items = rows.map(({ image, score }) => imageItem(image, `${alt} ${tags.name[tag]}`, el("small", {}, ` ${figure(score)}`)));
   return [heading, items.length ? el("ol", {}, ...items) : el("p", { class: "hint" }, "None.")];
 }
@@ -71,7 +71,7 @@ function imageList(tag, model, { title, alt }, rows) {
 /** An image in a list: its picture if the page has any, its id, and `details`. */
 function imageItem(image, alt, ...details) {
   const frame = hasPictures ? [pictureFrame(image, clipped(alt, 80))] : [];
-  return el("li", {}, ...frame, el("bdi", { class: "image", title: imageId(image) }, imageId(image)), ...details);
+  return el("li", {}, ...frame, imageButton(image, imageId(image)), ...details);
 }
 
 function confusionsOf(tag, model) {

@@ -26,12 +26,19 @@ function csvColumns() {
   return [...common, ...models.flatMap((_, model) => csvOfModel(model)), ...comparisons.flatMap(csvOfPair)];
 }
 
+/** The threshold policy that a column is under, for its title; nothing for the own thresholds and for what needs no threshold. */
+function ofPolicy(name) {
+  const [, key] = /^(.*?)(?:_low|_high)?$/.exec(name);
+  const thresholded = Object.hasOwn(DERIVED, key) || Object.hasOwn(COUNTED_COLUMNS, key);
+  return policy === "own" || !thresholded ? "" : ` under ${policyTitle()}`;
+}
+
 function csvOfModel(model) {
   const columns = columnsOf[model];
   const figures = FIGURES.flatMap(({ key }) => [key, `${key}_low`, `${key}_high`]);
   return [...figures, "threshold", "tp", "fp", "fn", "tn"].filter((name) => columns[name]).map((name) => {
     const values = columns[name];
-    return { title: `${models[model].name} ${name}`, value: (tag) => values[tag] };
+    return { title: `${models[model].name} ${name}${ofPolicy(name)}`, value: (tag) => values[tag] };
   });
 }
 
@@ -41,11 +48,11 @@ function csvOfPair(comparison) {
   return TESTED.flatMap((key) => {
     const numbers = ["difference", "low", "high", "q"].filter((name) => comparison.column(key, name)).map((name) => {
       const values = comparison.column(key, name);
-      return { title: `${pair} ${key} ${name}`, value: (tag) => values[tag] };
+      return { title: `${pair} ${key} ${name}${ofPolicy(key)}`, value: (tag) => values[tag] };
     });
     const [q, higher] = [comparison.column(key, "q"), comparison.column(key, "higher")];
     const words = (tag) => (q[tag] === null ? null : models[higher[tag]]?.name ?? "undetermined");
-    return [...numbers, ...(comparison.tested ? [{ title: `${pair} ${key} higher`, value: words }] : [])];
+    return [...numbers, ...(comparison.testedFor(key) ? [{ title: `${pair} ${key} higher`, value: words }] : [])];
   });
 }
 

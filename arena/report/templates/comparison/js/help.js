@@ -2,7 +2,7 @@
 
 /** Examples: [[heading, [[term, description], ...]], ...] */
 function queryExamples() {
-  const comparison = comparisons[0];
+  const comparison = bestComparison;
   const last = models.length - 1;
   const category = tags.category.find((name) => name && !/["\s]/.test(name));
   const name = tags.name.find((text) => /^\w+$/.test(text) && text.length < 20) ?? "tree";

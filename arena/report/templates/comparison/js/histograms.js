@@ -127,10 +127,11 @@ function sweepOver(histograms, chosen) {
   return Object.fromEntries(Object.keys(rows[0]).map((name) => [name, rows.map((row) => row[name])]));
 }
 
-/** A model's metrics over the chosen tags at its own thresholds. */
+/** A model's metrics over the chosen tags under the policy of the page; none if a count is unknown there. */
 function ownOver(model, chosen) {
   const totals = new Totals(1);
   const { tp, fp } = columnsOf[model];
+  if (chosen.some((tag) => tp[tag] === null || fp[tag] === null)) return {};
   for (const tag of chosen) totals.add(0, tp[tag], fp[tag], tags.support[tag]);
   return totals.figures(0);
 }

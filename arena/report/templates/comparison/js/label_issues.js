@@ -10,6 +10,10 @@ function showSuspects(reveal) {
     event.preventDefault();
     reveal(Number(link.dataset.tag));
   });
+  for (const name of section.querySelectorAll(".image[data-image]")) {
+    name.replaceChildren(imageButton(Number(name.dataset.image), name.textContent));
+    name.firstChild.classList.remove("image");
+  }
   if (!hasPictures) return;
   whenNear(section, () => loadImages().then(() => fillFrames(section)));
 }

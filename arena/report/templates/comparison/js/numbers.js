@@ -9,9 +9,11 @@ function numbersOf(column) {
   return typed.get(column);
 }
 
-/** Ranks of texts in sorted order; NaN for empty texts. */
+const collator = new Intl.Collator("en", { numeric: true });
+
+/** Ranks of texts as people sort them: tag_2 before tag_10, é after e; NaN for empty texts. */
 function ranksOf(texts) {
-  const sorted = [...new Set(texts)].filter((text) => text).sort((a, b) => (a < b ? -1 : 1));
+  const sorted = [...new Set(texts)].filter((text) => text).sort((a, b) => collator.compare(a, b) || (a < b ? -1 : 1));
   const places = new Map(sorted.map((text, place) => [text, place]));
   return Float64Array.from(texts, (text) => places.get(text) ?? NaN);
 }

@@ -6,10 +6,24 @@ function firstFigures() {
   return new Set(wide ? STANDARD.map((item) => item.key) : TESTED);
 }
 
+const firstMetric = METRICS_IN_ORDER[0];
+
+/** The id in an address that is a plain anchor; null for any other. */
+function sectionOf(hash) {
+  return /^#[^=]+$/.test(hash) ? hash.slice(1) : null;
+}
+
+/** Scroll to a part of the page; what it is folded into is opened. */
+function goTo(id) {
+  const part = byId(id);
+  for (let box = part?.closest("details"); box; box = box.parentNode.closest("details")) box.open = true;
+  part?.scrollIntoView();
+}
+
 function firstView() {
   return {
-    query: "", comparedOnly: false, brush: null, comparison: comparisons[0] ?? null, difference: "f1", figures: firstFigures(),
-    without: new Set(), sort: { ...FIRST_SORT },
+    query: "", comparedOnly: false, brush: null, comparison: bestComparison, difference: "f1", figures: firstFigures(),
+    without: new Set(), sort: { ...FIRST_SORT }, policy: "own", metric: firstMetric, section: null,
   };
 }
 
@@ -20,7 +34,10 @@ function viewFromAddress() {
   view.query = address.get("q") ?? "";
   view.comparedOnly = address.get("compared") === "1";
   if (TESTED.includes(address.get("d"))) view.difference = address.get("d");
-  view.comparison = comparisons.find(({ place }) => place === address.get("pair")) ?? view.comparison;
+  view.comparison = comparisonAt(address.get("pair")) ?? view.comparison;
+  if (POLICIES.some(({ name }) => name === address.get("thresholds"))) view.policy = address.get("thresholds");
+  if (Object.hasOwn(data.differences, address.get("metric"))) view.metric = address.get("metric");
+  view.section = sectionOf(window.location.hash) ?? address.get("section");
   const [, key, direction] = /^(.*)-(up|down)$/.exec(address.get("sort") ?? "") ?? [];
   if (key) view.sort = { key, descending: direction === "down" };
   const figures = (address.get("columns") ?? "").split(" ").filter((name) => FIGURES.some((item) => item.key === name));
@@ -35,6 +52,8 @@ function viewFromAddress() {
 function addressOf(view, open) {
   const first = firstView();
   const kept = new URLSearchParams();
+  if (view.policy !== first.policy) kept.set("thresholds", view.policy);
+  if (view.metric !== first.metric) kept.set("metric", view.metric);
   if (view.query) kept.set("q", view.query);
   if (view.comparedOnly) kept.set("compared", "1");
   if (view.brush) kept.set("brush", view.brush.address());
@@ -45,6 +64,7 @@ function addressOf(view, open) {
   if (view.without.size) kept.set("without", [...view.without].join(" "));
   sweepToAddress(kept, view);
   if (open !== null) kept.set("tag", tags.name[open]);
+  else if (view.section && view.section !== "top") kept.set("section", view.section);
   return `#${kept}`;
 }
 
@@ -57,6 +77,7 @@ class Page {
     this.view = viewFromAddress();
     this.restoring = true;
     this.kept = null;
+    for (const link of document.querySelectorAll(".contents a")) link.addEventListener("click", () => (link.closest("details").open = false));
     document.querySelector(".skip").href = "#tags";
     for (const id of ["charts", "tags"]) byId(id).hidden = false;
     byId("dots").hidden = !this.view.comparison;
@@ -64,6 +85,7 @@ class Page {
     this.offerPairs();
     this.offerColumns();
     this.plots = [];
+    this.headline = new Headline(this.view, { onTag: (tag) => this.reveal(tag), onPair: (comparison) => this.compare(comparison) });
     this.chip = new BrushChip(() => this.brush(null));
     this.table = new TagTable(this.view, {
       onArrange: (table) => this.onArrange(table),
@@ -76,15 +98,18 @@ class Page {
     this.kept = this.table.open;
     this.restoring = false;
     afterPaint(() => this.draw());
+    if (this.view.section && this.view.open < 0) goTo(this.view.section);
   }
 
   /** Draw the plots after the table is painted, a tenth of a second later. */
   draw() {
+    this.headline.draw();
     this.sweep = new Sweep(this.view, () => this.remember());
     this.plots = this.view.comparison ? this.dotPlots() : [];
     for (const plot of this.plots) plot.showBrush(this.view.brush);
     if (this.table.open !== null) for (const plot of this.plots) plot.choose(this.table.open);
     this.filterPlots(this.table);
+    watchEdges();
     showSuspects((tag) => this.reveal(tag));
     document.body.dataset.drawn = "";
   }
@@ -95,13 +120,24 @@ class Page {
     return [new Scatter(this.view.comparison, calls), new Funnel(this.view.comparison, calls)];
   }
 
-  /** With more than two taggers the reader picks the two that the scatter and the table of tags compare. */
+  /** With more than two taggers the reader picks the two that the page compares, at any of its selectors. */
   offerPairs() {
-    for (const select of document.querySelectorAll("select.pair")) {
-      select.closest("label").hidden = comparisons.length < 2;
-      select.append(...comparisons.map((one) => el("option", { value: one.place }, one.title())));
-      select.addEventListener("change", () => this.compare(comparisons.find(({ place }) => place === select.value)));
+    for (const box of document.querySelectorAll(".choice")) {
+      box.hidden = models.length < 3;
+      const selects = [...box.querySelectorAll("select")];
+      for (const select of selects) {
+        select.append(...models.map(({ name }, model) => el("option", { value: String(model) }, clipped(name, 40))));
+        select.addEventListener("change", () => this.pick(selects, select));
+      }
     }
+  }
+
+  /** Compare the two selected taggers; the other one changes places with a tagger that is selected twice. */
+  pick(selects, changed) {
+    const { first, second } = this.view.comparison;
+    let [one, other] = selects.map(({ value }) => Number(value));
+    if (one === other) [one, other] = changed === selects[0] ? [one, first] : [second, other];
+    this.compare(comparisonOf(one, other));
   }
 
   /** Checkboxes for the taggers and other columns that can be hidden. */
@@ -118,11 +154,36 @@ class Page {
   compare(comparison) {
     for (const plot of this.plots) plot.show({ comparison });
     this.reshape({ comparison });
+    this.headline.draw();
+    this.fillControls();
+  }
+
+  /** Show everything under another threshold policy. */
+  async under(policy) {
+    this.view.policy = policy;
+    await this.usePolicy();
+    this.remember();
+  }
+
+  /** Take over the policy of the view; the last one chosen counts. */
+  async usePolicy() {
+    const { policy: wanted } = this.view;
+    await usePolicy(wanted);
+    if (wanted !== this.view.policy) return;
+    if (this.view.brush) this.view.brush = this.view.brush.again();
+    for (const plot of this.plots) plot.show({});
+    this.table.rebuild();
+    this.sweep?.refresh();
+    this.headline.draw();
     this.fillControls();
   }
 
   fillControls() {
-    for (const select of document.querySelectorAll("select.pair")) select.value = this.view.comparison?.place ?? "";
+    const { comparison } = this.view;
+    for (const select of document.querySelectorAll(".pair-first")) select.value = String(comparison?.first ?? "");
+    for (const select of document.querySelectorAll(".pair-second")) select.value = String(comparison?.second ?? "");
+    byId("policy").value = this.view.policy;
+    choose("headline", this.view.metric);
     byId("query").value = this.view.query;
     byId("compared-only").checked = this.view.comparedOnly;
     this.chip.show(this.view.brush);
@@ -133,6 +194,8 @@ class Page {
   }
 
   listen() {
+    byId("policy").addEventListener("change", () => this.under(byId("policy").value));
+    onChoice("headline", (metric) => this.show({ metric }));
     byId("query").addEventListener("input", (event) => this.narrow({ query: event.target.value }));
     byId("compared-only").addEventListener("change", (event) => this.narrow({ comparedOnly: event.target.checked }));
     onChoice("difference", (difference) => this.reshape({ difference }));
@@ -142,6 +205,13 @@ class Page {
     byId("save-csv").addEventListener("click", () => this.save());
     byId("copy-link").addEventListener("click", () => this.copyLink());
     window.addEventListener("popstate", () => this.restore());
+  }
+
+  /** Change the metric of the first screen. */
+  show(change) {
+    Object.assign(this.view, change);
+    this.headline.draw();
+    this.remember();
   }
 
   /** Change the search or a filter. */
@@ -246,16 +316,22 @@ class Page {
 
   /** Restore the view after Back, Forward or an edited address. A jump to an anchor is no view: the address is rewritten. */
   restore() {
-    if (/^#[^=]+$/.test(window.location.hash)) {
+    const section = sectionOf(window.location.hash);
+    if (section !== null) {
+      this.view.section = section;
+      goTo(section);
       this.remember();
       return;
     }
     clearTimeout(this.pending);
     this.restoring = true;
+    const { policy: before } = this.view;
     Object.assign(this.view, viewFromAddress());
+    if (this.view.policy !== before) this.usePolicy();
     if (this.table.open !== null && this.table.open !== this.view.open) this.table.close({ asked: false });
     for (const plot of this.plots) plot.show({ comparison: this.view.comparison });
     this.sweep?.restore();
+    this.headline.draw();
     this.fillControls();
     this.table.rebuild();
     if (this.view.open >= 0) this.reveal(this.view.open);
@@ -264,4 +340,6 @@ class Page {
   }
 }
 
+const opening = viewFromAddress().policy;
+if (opening !== "own") await usePolicy(opening);
 new Page();

@@ -1,6 +1,6 @@
 // A plot with one dot per tag, on a canvas: 12,000 dots in a few milliseconds. `Scatter` and `Funnel` define axes and labels.
 
-const PLOT_MARGIN = { top: 12, right: 12, bottom: 42, left: 50 };
+const PLOT_MARGIN = withText({ top: 12, right: 12, bottom: 42, left: 50 });
 const REACH = 24; // largest distance in pixels between pointer and dot
 const PAUSE = 30; // milliseconds before dots are drawn, so that a keystroke in the search paints its rows first
 const MANY = 1500; // dots from which they are smaller and fainter
@@ -75,8 +75,8 @@ class DotPlot {
 
   /** 1 if the first tagger is higher, -1 if the second is, else 0; in a tested run only decided differences count. */
   side(difference, higher) {
-    const { first, second, tested } = this.comparison;
-    if (!tested) return Math.sign(difference);
+    const { first, second } = this.comparison;
+    if (!this.comparison.testedFor(this.figure)) return Math.sign(difference);
     return { [first]: 1, [second]: -1 }[higher] ?? 0;
   }
 
@@ -217,7 +217,7 @@ class DotPlot {
         const at = this.px(x.shareOf(value));
         return [
           svg("line", { class: "grid", x1: at, x2: at, y1: bottom, y2: top }),
-          svg("text", { x: at, y: bottom + 18, "text-anchor": "middle" }, text),
+          svg("text", { x: at, y: bottom + 18 * TEXT, "text-anchor": "middle" }, text),
         ];
       }),
       ...y.ticks.flatMap(({ value, text }) => {
@@ -286,9 +286,9 @@ class DotPlot {
     const { comparison, figure: key } = this;
     const rows = [
       ["positive images", count(tags.support[point.tag])],
-      ...[comparison.first, comparison.second].map((model) => [models[model].name, figure(columnsOf[model][key][point.tag])]),
-      ["difference", signed(comparison.difference(key, point.tag))],
-      ...(comparison.tested ? [["verdict", comparison.verdict(key, point.tag)]] : []),
+      ...[comparison.first, comparison.second].map((model) => [models[model].name, tagFigure(model, key, point.tag)]),
+      ["difference", comparison.differenceText(key, point.tag)],
+      ...(comparison.testedFor(key) ? [["verdict", comparison.verdict(key, point.tag)]] : []),
     ];
     const list = el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, el("bdi", {}, name)), el("dd", {}, value)]));
     this.tip.replaceChildren(el("b", {}, el("bdi", {}, tags.name[point.tag])), list);

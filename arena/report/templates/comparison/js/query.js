@@ -12,13 +12,20 @@ function namesOfFields() {
 }
 
 const COUNTED = ["support", "tp", "fp", "fn", "tn"];
-const TOLERANCE = 0.00005; // the page shows four digits, and = compares the displayed values
+
+/** = compares as many digits as were typed, at least two; a whole number is exact. */
+function isNear(value, limit, text) {
+  if (Number.isInteger(limit)) return value === limit;
+  const digits = Math.max(2, text.split(".")[1]?.length ?? 0);
+  return Math.abs(value - limit) < 0.5 * 10 ** -digits;
+}
+
 const OPERATORS = {
   "<": (a, b) => a < b,
   "<=": (a, b) => a <= b,
   ">": (a, b) => a > b,
   ">=": (a, b) => a >= b,
-  "=": (a, b) => Math.abs(a - b) < TOLERANCE,
+  "=": isNear,
 };
 const KEYWORDS = { cat: categoryTest, category: categoryTest, name: wholeNameTest, is: kindTest, better: betterTest, group: groupTest };
 
@@ -26,7 +33,7 @@ const KEYWORDS = { cat: categoryTest, category: categoryTest, name: wholeNameTes
 const TERM = /-?(?:[a-z]+:)?"[^"]*(?:"\S*|$)|\S+/gi;
 const COMPARISON = /^(?:(.+)\.)?(\|d\||[a-z0-9_]+)(<=|>=|<|>|=)(.*)$/i;
 
-let lowerNames = null;
+let foldedNames = null;
 
 /** {matches(tag), problem}: invalid terms are ignored and reported in `problem`, one sentence each. */
 function parseQuery(text, view) {
@@ -65,9 +72,14 @@ function quoted(text) {
 // Names and categories
 
 function nameTest(text) {
-  const wanted = text.toLowerCase();
-  lowerNames ??= tags.name.map((name) => name.toLowerCase());
-  return { test: (tag) => lowerNames[tag].includes(wanted) };
+  const wanted = folded(text);
+  const names = allFolded();
+  return { test: (tag) => names[tag].includes(wanted) };
+}
+
+function allFolded() {
+  foldedNames ??= tags.name.map(folded);
+  return foldedNames;
 }
 
 function keywordTest(keyword, value, view) {
@@ -76,15 +88,15 @@ function keywordTest(keyword, value, view) {
 }
 
 function wholeNameTest(wanted) {
-  const lower = wanted.toLowerCase();
-  return { test: (tag) => tags.name[tag].length === wanted.length && tags.name[tag].toLowerCase() === lower };
+  const [whole, names] = [folded(wanted), allFolded()];
+  return { test: (tag) => names[tag] === whole };
 }
 
 /** A test by the start of the category's name; without a match no tag is shown and the problem lists the categories. */
 function categoryTest(wanted) {
-  const lower = wanted.toLowerCase();
+  const start = folded(wanted);
   const all = [...new Set(tags.category)].filter((name) => name);
-  const matching = new Set(all.filter((name) => name.toLowerCase().startsWith(lower)));
+  const matching = new Set(all.filter((name) => folded(name).startsWith(start)));
   const some = all.slice(0, 8).map((name) => clipped(name, 30));
   const known = all.length ? `categories: ${listed(some)}${all.length > some.length ? " and others" : ""}` : "the tags of this run have no categories";
   return { test: (tag) => matching.has(tags.category[tag]), problem: matching.size ? undefined : `No category begins with ${quoted(wanted)}; ${known}` };
@@ -98,19 +110,27 @@ function groupTest() {
 
 const UNTESTED = "needs a run of two or more taggers with intervals";
 
+/** Why there are no verdicts on a metric. */
+function untested(key, comparison) {
+  if (!comparison || !comparisons.some(({ tested }) => tested)) return UNTESTED;
+  const [of] = Array.from(models.keys()).filter((model) => comparisons.every(({ first, second }) => first === model || second === model));
+  if (!comparison.tested) return `is on this page for the pairs with ${clipped(models[of].name, 40)} only`;
+  return `of ${figureName(key)} was computed at the own thresholds only`;
+}
+
 function kindTest(wanted, { difference: key, comparison }) {
   if (wanted === "compared") return { test: (tag) => tags.compared[tag] };
   if (wanted !== "undetermined" && wanted !== "decided") {
     return { problem: `is: accepts undetermined, decided or compared, not ${quoted(wanted)}` };
   }
-  if (!comparison?.tested) return { problem: `is:${wanted} ${UNTESTED}` };
+  if (!comparison?.testedFor(key)) return { problem: `is:${wanted} ${untested(key, comparison)}` };
   const [q, higher] = [comparison.column(key, "q"), comparison.column(key, "higher")];
   return { test: (tag) => q[tag] !== null && (higher[tag] !== null) === (wanted === "decided") };
 }
 
 /** Tags on which a tagger is significantly higher. */
 function betterTest(wanted, { difference: key, comparison }) {
-  if (!comparison?.tested) return { problem: `better: ${UNTESTED}` };
+  if (!comparison?.testedFor(key)) return { problem: `better: ${untested(key, comparison)}` };
   const { model, problem } = modelNamed(wanted);
   if (problem) return { problem };
   if (model !== comparison.first && model !== comparison.second) {
@@ -122,13 +142,13 @@ function betterTest(wanted, { difference: key, comparison }) {
 
 /** {model} or {problem}: a tagger by name, start of name, or position such as #2. */
 function modelNamed(text) {
-  const wanted = text.toLowerCase();
+  const wanted = folded(text);
   const numbers = Array.from(models.keys());
   const finds = [
     (m) => models[m].name === text,
-    (m) => models[m].name.toLowerCase() === wanted,
+    (m) => folded(models[m].name) === wanted,
     (m) => wanted === `#${m + 1}`,
-    (m) => models[m].name.toLowerCase().startsWith(wanted),
+    (m) => folded(models[m].name).startsWith(wanted),
   ];
   const found = finds.map((matches) => numbers.filter(matches)).find((matching) => matching.length) ?? [];
   if (found.length === 1) return { model: found[0] };
@@ -147,15 +167,15 @@ function comparisonTest([term, owner, name, operator, text], view) {
   const { columns, problem } = columnsNamed(field, owner, view);
   if (problem) return { problem };
   const compare = OPERATORS[operator];
-  if (field === "distance") return { test: (tag) => compare(Math.abs(columns[0][tag]), limit) };
-  if (columns.length === 1) return { test: (tag) => compare(columns[0][tag], limit) };
-  return { test: (tag) => columns.some((column) => compare(column[tag], limit)) };
+  if (field === "distance") return { test: (tag) => compare(Math.abs(columns[0][tag]), limit, text) };
+  if (columns.length === 1) return { test: (tag) => compare(columns[0][tag], limit, text) };
+  return { test: (tag) => columns.some((column) => compare(column[tag], limit, text)) };
 }
 
 /** {columns}, of which any must match, or {problem}: a metric without a tagger's name means any tagger. */
 function columnsNamed(field, owner, { difference: key, comparison }) {
   if (field === "support") return { columns: [numbersOf(tags.support)] };
-  if (field === "q" && !comparison?.tested) return { problem: `q ${UNTESTED}` };
+  if (field === "q" && !comparison?.testedFor(key)) return { problem: `q ${untested(key, comparison)}` };
   if (field === "q") return { columns: [numbersOf(comparison.column(key, "q"))] };
   if (field === "difference" || field === "distance") {
     return comparison ? { columns: [numbersOf(comparison.column(key, "difference"))] } : { problem: "d needs a run of two or more taggers" };

@@ -44,13 +44,14 @@ class Scatter extends DotPlot {
 
   /** Write the sentence on how many tags each tagger is higher, of all dots and of those that the table shows. */
   tally() {
-    const { first, second, tested } = this.comparison;
+    const { first, second } = this.comparison;
+    const tested = this.comparison.testedFor(this.figure);
     const [a, b] = [first, second].map((model) => clipped(models[model].name, 60));
     const [firstHigher, secondHigher, rest] = this.sides(this.points);
     const shown = this.points.filter(({ tag }) => this.shown(tag));
     const parts = [
       `${figureName(this.figure)} is higher for `, isolated(a), ` on ${plural(firstHigher, "tag", "tags")}, for `, isolated(b),
-      ` on ${count(secondHigher)}; ${tested ? "undetermined" : "equal"} on ${count(rest)}${tested ? "" : " (point estimates)"}.`,
+      ` on ${count(secondHigher)}; ${tested ? "undetermined" : "equal"} on ${count(rest)}${tested ? "" : ` (${this.comparison.tested ? `${policyTitle()}; tested at own thresholds only` : "point estimates, not tested on this page"})`}.`,
     ];
     if (shown.length < this.points.length) {
       const counts = this.sides(shown).map(count);

@@ -27,8 +27,8 @@ class Sweep {
   constructor(view, onChange) {
     Object.assign(this, { view, onChange, shown: [], source: comparedSource() });
     this.range = byId("sweep-range");
-    this.overThreshold = new CurvePlot(byId("sweep"), { across: "threshold", up: "" });
-    this.precisionRecall = new CurvePlot(byId("sweep-pr"), { across: "", up: "" });
+    this.overThreshold = new CurvePlot(byId("sweep"), { across: "threshold", up: "", names: models.map(({ name }) => name) });
+    this.precisionRecall = new CurvePlot(byId("sweep-pr"), { across: "", up: "", names: models.map(({ name }) => name) });
     this.listen();
     this.restore();
   }
@@ -38,11 +38,17 @@ class Sweep {
     onChoice("sweep-figure", (curve) => this.choose({ curve }));
     byId("sweep-shown").addEventListener("change", (event) => this.choose({ shownOnly: event.target.checked }));
     this.range.addEventListener("input", () => this.moveTo(Number(this.range.value)));
-    for (const kind of ["pointermove", "pointerdown"]) {
-      this.overThreshold.box.addEventListener(kind, (event) => this.moveTo(this.nearest(this.overThreshold.at(event)[0])));
-      this.precisionRecall.box.addEventListener(kind, (event) => this.moveTo(this.nearestPoint(this.precisionRecall.at(event))));
-    }
+    this.follow(this.overThreshold, ([threshold]) => this.nearest(threshold));
+    this.follow(this.precisionRecall, (point) => this.nearestPoint(point));
     matchMedia("print").addEventListener("change", (event) => (event.matches ? this.fillOwn() : this.read()));
+  }
+
+  /** A press or a drag over a plot sets the threshold. Hovering only shows the metrics there, until the pointer leaves. */
+  follow(plot, indexAt) {
+    const { box } = plot;
+    box.addEventListener("pointerdown", (event) => this.moveTo(indexAt(plot.at(event))));
+    box.addEventListener("pointermove", (event) => (event.buttons & 1 ? this.moveTo(indexAt(plot.at(event))) : this.show(indexAt(plot.at(event)), "Pointer at")));
+    box.addEventListener("pointerleave", () => this.read());
   }
 
   /** Set controls and plots from the view. */
@@ -123,9 +129,8 @@ class Sweep {
   /** A model's points at its own threshold; on the left only if that is a single number. */
   ownPoints(model) {
     const own = (figure) => this.source.own[model][`${this.view.average}_${figure}`];
-    const threshold = Number(models[model].threshold);
     return {
-      left: pointOr(Number.isFinite(threshold) ? threshold : null, own(this.view.curve)),
+      left: pointOr(thresholdOf(model), own(this.view.curve)),
       right: pointOr(own("recall"), own("precision")),
     };
   }
@@ -154,25 +159,36 @@ class Sweep {
     this.onChange();
   }
 
-  /** Set slider, crosshairs and table to the view's threshold; in print, the table to each model's own threshold. */
+  /** Set slider, crosshairs and table to the view's threshold; in print, the table to the policy of the page. */
   read() {
-    const i = this.nearest(this.view.at ?? (Number(models[0].threshold) || 0.5));
-    const threshold = this.source.thresholds[i];
+    const i = this.nearest(this.view.at ?? (thresholdOf(0) || 0.5));
     const { average, curve } = this.view;
     this.range.value = i;
-    const values = models.map((model, m) => `${model.name} ${figure(this.column(m, curve)[i])}`);
-    this.range.setAttribute("aria-valuetext", `${threshold}: ${average} ${figureName(curve)} ${values.join(", ")}`);
+    const values = models.map((model, m) => `${model.name} ${meanText(m, `${average}_${curve}`, this.column(m, curve)[i])}`);
+    this.range.setAttribute("aria-valuetext", `${this.source.thresholds[i]}: ${average} ${figureName(curve)} ${values.join(", ")}`);
+    this.show(i, "At");
+    if (matchMedia("print").matches) this.fillOwn();
+  }
+
+  /** Set crosshairs and table to a threshold. */
+  show(i, where) {
+    const threshold = this.source.thresholds[i];
+    const { curve } = this.view;
     const points = models.map((_, model) => ({
       left: pointOr(threshold, this.column(model, curve)[i]), right: pointOr(this.column(model, "recall")[i], this.column(model, "precision")[i]),
     }));
     this.overThreshold.point({ x: threshold, points: points.map(({ left }) => left) });
     this.precisionRecall.point({ points: points.map(({ right }) => right) });
-    if (matchMedia("print").matches) this.fillOwn();
-    else this.fill(["At threshold ", el("b", { id: "sweep-at" }, threshold.toFixed(2))], (model, column) => this.source.curves[model][column][i]);
+    this.fill([`${where} threshold `, el("b", { id: "sweep-at" }, threshold.toFixed(2))], (model, column) => this.source.curves[model][column][i]);
+  }
+
+  /** Over how many tags a mean is, if not over all those that the sentence above the table names. */
+  fewerTags(number) {
+    return number === this.source.tags ? "" : `over ${count(number)}`;
   }
 
   fillOwn() {
-    this.fill(["At each tagger’s own threshold"], (model, column) => this.source.own[model][column]);
+    this.fill([policy === "own" ? "At each tagger’s own threshold" : `Under ${policyTitle()}`], (model, column) => this.source.own[model][column]);
   }
 
   // The table, which is also the legend
@@ -184,7 +200,7 @@ class Sweep {
       groups.append(el("th", { scope: "colgroup", colspan: 3, class: "first" }, average === "macro" ? "Macro" : "Micro"));
       head.append(...SWEEP_FIGURES.map((name, i) => heading(figureName(name), numberClass(i))));
     }
-    groups.append(el("th", { scope: "colgroup", colspan: 2, class: "first unprinted" }, "Own threshold"));
+    groups.append(el("th", { scope: "colgroup", colspan: 2, class: "first unprinted" }, policy === "own" ? "Own threshold" : policyTitle()));
     head.append(heading("Threshold", "num first unprinted"), heading(`${this.view.average === "macro" ? "Macro" : "Micro"} ${figureName(this.view.curve)}`, "num unprinted"));
     this.cells = new Map();
     const rows = models.map((_, model) => this.row(model));
@@ -199,7 +215,7 @@ class Sweep {
     }));
     const own = this.source.own[model][`${this.view.average}_${this.view.curve}`];
     return el("tr", {}, el("th", { scope: "row" }, legendKey(model)), ...cells,
-      el("td", { class: "num first unprinted" }, models[model].threshold), el("td", { class: "num unprinted" }, figure(own)));
+      el("td", { class: "num first unprinted" }, policy === "own" ? models[model].threshold : thresholdOf(model) ?? "several"), el("td", { class: "num unprinted" }, meanText(model, `${this.view.average}_${this.view.curve}`, own)));
   }
 
   /** Fill the table. Only texts change, so that it follows the slider at the frame rate of the screen. */
@@ -209,12 +225,23 @@ class Sweep {
       for (const name of SWEEP_FIGURES) {
         models.forEach((_, model) => {
           const { value, tagsOf } = this.cells.get(`${model}.${average}_${name}`);
-          value.data = figure(valueOf(model, `${average}_${name}`));
-          if (tagsOf) tagsOf.data = `over ${count(valueOf(model, `${average}_${name}_tags`))}`;
+          value.data = meanText(model, `${average}_${name}`, valueOf(model, `${average}_${name}`));
+          if (tagsOf) tagsOf.data = this.fewerTags(valueOf(model, `${average}_${name}_tags`));
         });
       }
     }
   }
+}
+
+/** The threshold of a model under the policy of the page; null if it has several or none. */
+function thresholdOf(model) {
+  const found = policy === "own" ? Number(models[model].threshold) : data.operating_points[policy][model].threshold;
+  return Number.isFinite(found) ? found : null;
+}
+
+/** A mean with the digits that its interval at the model's own threshold allows. */
+function meanText(model, key, value) {
+  return figure(value, knownDigits(models[model].intervals[key]));
 }
 
 /** Metrics over all compared tags: plain means, which the leaderboard shows as published. */
@@ -222,7 +249,10 @@ function comparedSource() {
   return {
     thresholds: data.sweep.thresholds,
     curves: models.map(({ name }) => data.sweep.models[name]),
-    own: models.map(({ macro, micro, as_published }) => ({ ...named("macro", macro), ...named("micro", micro), ...as_published })),
+    own: policy === "own"
+      ? models.map(({ macro, micro, as_published }) => ({ ...named("macro", macro), ...named("micro", micro), ...as_published }))
+      : data.operating_points[policy],
+    tags: data.compared_tags,
     description: `Over all ${plural(data.compared_tags, "compared tag", "compared tags")}.`,
   };
 }
@@ -241,6 +271,7 @@ function shownSource(histograms, rows) {
     thresholds: EDGES,
     curves: histograms.map((one) => sweepOver(one, chosen)),
     own: models.map((_, model) => ownOver(model, chosen)),
+    tags: chosen.length,
     description: `Over ${plural(chosen.length, "tag", "tags")} of ${count(data.compared_tags)}, at thresholds in steps of ${data.histograms.step}${others}.`,
   };
 }

@@ -10,7 +10,7 @@ class TagTable {
   constructor(view, { onArrange, onOpen, onSort }) {
     Object.assign(this, { view, onArrange, onOpen, onSort });
     this.box = byId("tags-box");
-    this.rowHeight = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
+    this.rowHeight = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) * 16 * TEXT;
     [this.width, this.height, this.left, this.top] = [0, 0, 0, 0]; // of the visible part; reading them forces layout
     this.rows = new Int32Array(0);
     this.shown = new Uint8Array(tagCount);

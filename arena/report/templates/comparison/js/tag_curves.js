@@ -8,13 +8,13 @@ function tagCurves(tag) {
   const words = el("ul", { class: "hindsight" });
   box.append(
     el("div", { class: "small-plots" }, left, right),
-    el("p", { class: "hint" }, `Markers: each tagger at its own threshold. Best possible in hindsight (not a result): the threshold, in steps of ${data.histograms.step}, is chosen on the images it is scored on.`),
+    el("p", { class: "hint" }, `Markers: each tagger ${policy === "own" ? "at its own threshold" : `under ${policyTitle()}, cross-fitted`}. Best possible in hindsight (not a result): the threshold, in steps of ${data.histograms.step}, is chosen on the images it is scored on.`),
     words,
   );
   allHistograms().then((histograms) => {
     const points = histograms.map((one, model) => (knows(model, tag) ? tagPoints(one, model, tag) : []));
     drawTagCurves(tag, points, left, right);
-    words.append(...points.flatMap((found, model) => (found.length ? [hindsight(model, found)] : [])));
+    words.append(...points.flatMap((found, model) => (found.length ? [hindsight(tag, model, found)] : [])));
   });
   return box;
 }
@@ -38,19 +38,20 @@ function drawTagCurves(tag, points, left, right) {
   const curves = (of) => points.map((found) => found.map(of));
   const marks = (of) => points.map((found) => found.filter(({ own }) => own).map(of)[0] ?? null);
   const highest = Math.max(0, ...points.flat().map(({ f1 }) => f1));
-  const name = clipped(tags.name[tag], 60);
-  new CurvePlot(left, { across: "threshold", up: "F1", mark: 14 }).show({
+  const [name, names] = [clipped(tags.name[tag], 60), models.map((model) => model.name)];
+  new CurvePlot(left, { across: "threshold", up: "F1", mark: 14, names }).show({
     label: `F1 against the threshold for ${name}`, curves: curves(pointOf.left), marks: marks(pointOf.left), ends: [1, axisEnd(highest)],
   });
-  new CurvePlot(right, { across: "recall", up: "precision", mark: 14 }).show({
+  new CurvePlot(right, { across: "recall", up: "precision", mark: 14, steps: true, names }).show({
     label: `Precision against recall for ${name}, over the thresholds`, curves: curves(pointOf.right), marks: marks(pointOf.right),
   });
 }
 
-function hindsight(model, points) {
+function hindsight(tag, model, points) {
   const edges = points.filter(({ threshold }) => EDGES.includes(threshold));
   const best = edges.reduce((most, point) => (point.f1 > most.f1 ? point : most));
   const own = points.find((point) => point.own);
+  const shown = (value) => figure(value, digitsOfSupport(tags.support[tag]));
   return el("li", {}, marker(styleOf(model)), isolated(models[model].name),
-    `best in hindsight: F1 ${figure(best.f1)} at ${best.threshold.toFixed(2)}; at its own threshold ${own.threshold}: ${figure(own.f1)}`);
+    `best in hindsight: F1 ${shown(best.f1)} at ${best.threshold.toFixed(2)}; ${policy === "own" ? "at its own threshold" : `under ${policyTitle()}:`} ${own.threshold ?? UNDEFINED}: ${shown(own.f1)}`);
 }
