@@ -33,8 +33,8 @@ from arena.base.files import open_whole
 from arena.cards import InputSpec, Preprocess, find_dataset, find_model
 from arena.dataset.frozen import read_frozen
 from arena.images.decode import decode, decode_on
-from arena.images.places import read_image_file
 from arena.images.in_flight import picture_in_flight
+from arena.images.places import read_image_file
 from arena.taggers.preprocess import normalise, square
 
 FORMATS: Mapping[str, Mapping[str, Any]] = {
