@@ -223,9 +223,9 @@ class HeldOut:
         return tuple(self.images["image_id"])
 
     @cached_property
-    def paths(self) -> tuple[ImagePlace, ...]:
+    def paths(self) -> Sequence[ImagePlace]:
         """Where each image is read, in the order of the rows."""
-        return tuple(image_places(self.card.folder, self.images))
+        return image_places(self.card.folder, self.images)
 
     @cached_property
     def truth(self) -> Truth:

@@ -10,7 +10,7 @@ import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, overload
 
 import pandas as pd
 
@@ -53,19 +53,48 @@ class Stored(NamedTuple):
 
 
 def stored_images(images: pd.DataFrame) -> Iterator[Stored]:
-    """Yield where each row of `images.parquet` says that its image is."""
+    """Return where each row of `images.parquet` says that its image is."""
+    return map(Stored, *_columns(images))
+
+
+class ImagePlaces(Sequence[ImagePlace]):
+    """Where each image of a table is read; a place is made when it is asked for, because a million paths take 400 MB."""
+
+    def __init__(self, folder: Path, stored: Sequence[Sequence[Any]]) -> None:
+        """Take the columns of the table: paths, and for a table with tars the columns of `TAR_KINDS`."""
+        self._folder, self._columns = folder, stored
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    @overload
+    def __getitem__(self, row: int) -> ImagePlace: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> "ImagePlaces": ...
+
+    def __getitem__(self, row: int | slice) -> "ImagePlace | ImagePlaces":
+        """Return the place of a row, or some rows."""
+        if isinstance(row, slice):
+            return ImagePlaces(self._folder, [column[row] for column in self._columns])
+        return Stored(*(column[row] for column in self._columns)).place(self._folder)
+
+
+def image_places(folder: Path, images: pd.DataFrame) -> ImagePlaces:
+    """Return where each image of a table is read."""
+    return ImagePlaces(folder, _columns(images))
+
+
+def _columns(images: pd.DataFrame) -> list[list[Any]]:
+    """Return the columns of `Stored`, only the first if no image is in a tar."""
     paths = images["path"].tolist()
     if TAR not in images.columns:
-        yield from map(Stored, paths)
-        return
-    tars = images[TAR].fillna("").tolist()
-    numbers = (images[name].fillna(0).tolist() for name in (TAR_OFFSET, TAR_LENGTH))
-    yield from map(Stored, paths, tars, *numbers)
-
-
-def image_places(folder: Path, images: pd.DataFrame) -> list[ImagePlace]:
-    """Return where each image of a table is read."""
-    return [one.place(folder) for one in stored_images(images)]
+        return [paths]
+    return [
+        paths,
+        images[TAR].fillna("").tolist(),
+        *(images[name].fillna(0).tolist() for name in TAR_KINDS if name != TAR),
+    ]
 
 
 def tar_columns(folder: Path, places: Sequence[ImagePlace]) -> dict[str, list[Any]]:

@@ -36,6 +36,7 @@ TINY = {
     "bench_site": "site",
     "bench_wide": "wide",
     "bench_taggers": "taggers",
+    "bench_tars": "tars",
     "bench_view": "view",
     "compare_pick_estimate": "pick",
     "judge_demo": "judge_demo",

@@ -76,13 +76,14 @@ def compute_signatures(heldout: HeldOut, work: Path, progress: Progress) -> Sign
     """
     tables = [_read_parts(work)]
     known = set(tables[0]["sha256"].tolist())
-    files = dict(zip(heldout.images["sha256"].tolist(), heldout.paths, strict=True))
-    new = [(sha256, place) for sha256, place in files.items() if sha256 not in known]
+    files = {sha256: row for row, sha256 in enumerate(heldout.images["sha256"].tolist())}
+    new = [(sha256, row) for sha256, row in files.items() if sha256 not in known]
     with progress.count("hashing", len(files), len(files) - len(new)) as advance, _pool() as pool:
         for start in range(0, len(new), _IMAGES_PER_PART):
             part = []
-            for row in pool.map(_sign_file, new[start : start + _IMAGES_PER_PART]):
-                part.append(row)
+            some = [(sha256, heldout.paths[row]) for sha256, row in new[start : start + _IMAGES_PER_PART]]
+            for signed in pool.map(_sign_file, some):
+                part.append(signed)
                 advance(1)
             tables.append(_write_part(work, part))
     return _assemble(heldout, pd.concat(tables, ignore_index=True))
