@@ -9,6 +9,7 @@ file.
 Writes reports/benchmarks/hashing.{json,md}.
 """
 
+import io
 import os
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.dataset.hashes.build import hash_sources
 from arena.dataset.hashes.index import read_index
+from arena.images.places import ImagePlace, read_image_file
 
 FOLDER = Path("build/bench_hashing")
 SIDES = (700, 1400)
@@ -62,10 +64,10 @@ def make_files(count: int, home: Path) -> Path:
     return folder
 
 
-def _make_file(job: tuple[int, Path, Path]) -> None:
+def _make_file(job: tuple[int, ImagePlace, Path]) -> None:
     number, original, library = job
     rng = np.random.default_rng(number)
-    with Image.open(original) as image:
+    with Image.open(io.BytesIO(read_image_file(original))) as image:
         picture = image.convert("RGB")
     width, height = (int(side * rng.uniform(0.6, 1.0)) for side in picture.size)
     left, top = int(rng.integers(picture.width - width + 1)), int(rng.integers(picture.height - height + 1))

@@ -34,7 +34,7 @@ from arena.cards import InputSpec, Preprocess, find_dataset, find_model
 from arena.dataset.frozen import read_frozen
 from arena.images.decode import decode, decode_on
 from arena.images.in_flight import picture_in_flight
-from arena.images.places import read_image_file
+from arena.images.places import ImagePlace, read_image_file
 from arena.taggers.preprocess import normalise, square
 
 FORMATS: Mapping[str, Mapping[str, Any]] = {
@@ -78,10 +78,10 @@ def _number(count: int, side: int) -> int:
     return max(1, count // 4) if side >= 4000 else count
 
 
-def _make_file(job: tuple[str, int, int, Path, Path]) -> None:
+def _make_file(job: tuple[str, int, int, Path, ImagePlace]) -> None:
     kind, side, number, path, original = job
     width, height = (max(1, round(side * share)) for share in SHAPES[number % len(SHAPES)])
-    with Image.open(original) as image:
+    with Image.open(io.BytesIO(read_image_file(original))) as image:
         picture = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
     grain = np.random.default_rng(number).normal(0, 3, (height, width, 1))
     pixels = (np.asarray(picture) + grain).round().clip(0, 255).astype(np.uint8)

@@ -11,6 +11,7 @@ from arena.base.files import open_whole
 from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.images.decode import decode
+from arena.images.places import ImagePlace
 
 SIDE = 1024
 """Longer side in pixels."""
@@ -32,7 +33,7 @@ def make_pictures(folder: Path, number: int) -> list[Path]:
     return paths
 
 
-def _write(source: Path, path: Path, quality: int) -> None:
+def _write(source: ImagePlace, path: Path, quality: int) -> None:
     image = Image.fromarray(decode(source))
     scale = SIDE / max(image.size)
     wide, high = (max(1, round(side * scale)) for side in image.size)
