@@ -130,6 +130,7 @@ PAGE_STYLES = (
     "comparison/css/site.css",
     "comparison/css/table.css",
     "comparison/css/viewer.css",
+    "comparison/css/print.css",
 )
 """Style sheets in order; the first is shared by all pages."""
 

@@ -55,7 +55,7 @@ def test_drawn_where_the_figures_say(opened: Opened, payload_of: Callable[..., P
     plot = cost_plot(payload)
     assert plot is not None
     page = opened(payload, java_script_enabled=False)
-    assert page.locator("#cost .missing").all_text_contents() == ["not known: a"]
+    assert page.locator("#cost .missing").all_text_contents() == ["not known:\u00a0a"]
     for number, panel in enumerate(plot.panels):
         left, top, width, height = page.locator(".cost-plot").nth(number).evaluate(AXES)
         marks = page.locator(".cost-plot").nth(number).locator("use.dot").all()

@@ -15,7 +15,10 @@ function showSuspects(reveal) {
     name.firstChild.classList.remove("image");
   }
   if (!hasPictures) return;
-  whenNear(section, () => loadImages().then(() => fillFrames(section)));
+  const fill = () => loadImages().then(() => fillFrames(section));
+  whenNear(section, fill);
+  // Printing cannot wait for pictures, so they are there before anyone prints.
+  (window.requestIdleCallback ?? setTimeout)(fill);
 }
 
 function fillFrames(section) {

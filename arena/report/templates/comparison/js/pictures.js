@@ -84,4 +84,9 @@ function keep(name, value) {
   }
 }
 
+/** Pictures far from the screen are loaded late; paper needs all. */
+window.addEventListener("beforeprint", () => {
+  for (const picture of document.querySelectorAll("img[loading=lazy]")) picture.loading = "eager";
+});
+
 offerReveal();
