@@ -155,7 +155,9 @@ def reference_input(path: Path, size: int) -> Tensor:
 def opaque_images(count: int) -> list[Path]:
     """Return images without transparency, evenly spaced in the demo set; the reference defines no background for others."""
     paths = [
-        path for path in map(Path, read_frozen(find_dataset(str(DEMO), None)).paths) if Image.open(path).mode == "RGB"
+        path
+        for path in read_frozen(find_dataset(str(DEMO), None)).paths
+        if isinstance(path, Path) and Image.open(path).mode == "RGB"
     ]
     return [paths[place] for place in np.linspace(0, len(paths) - 1, count).astype(int)]
 

@@ -11,8 +11,8 @@ from PIL import Image
 from arena.base.errors import UnreadableImageError
 from arena.images import formats
 from arena.images.decode import decode
-from arena.images.places import read_image_file
 from arena.images.formats import HEAD_BYTES, decoder_versions, has_image_suffix, is_image_file, is_image_head
+from arena.images.places import read_image_file
 from tests.conftest import draw
 
 HEIC = bytes.fromhex("00000018667479706865696300000000") + b"mif1heic"
