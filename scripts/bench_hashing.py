@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 def make_files(count: int, home: Path) -> Path:
     """Return a folder of the first `count` files; files of earlier runs are linked, not made again."""
-    originals = read_frozen(find_dataset("demo")).paths
+    originals = [path for path in read_frozen(find_dataset("demo")).paths if isinstance(path, Path)]
     library = home / "library"
     library.mkdir(parents=True, exist_ok=True)
     numbers = [number for number in range(count) if not (library / f"{number:05d}.jpg").exists()]

@@ -62,7 +62,7 @@ class Set(NamedTuple):
 
 def make_files(build: Path, sides: Sequence[int], count: int) -> list[Set]:
     """Write the missing files; files of 4,000 pixels are a quarter of the others' number."""
-    originals = read_frozen(find_dataset("demo")).paths
+    originals = [path for path in read_frozen(find_dataset("demo")).paths if isinstance(path, Path)]
     sets = [
         Set(kind, side, tuple(build / f"{side}-{number:03d}.{kind.lower()}" for number in range(_number(count, side))))
         for side in sides

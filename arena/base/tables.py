@@ -6,14 +6,17 @@ Tables are read with pyarrow. The metadata that pandas stores, such as an index,
 import csv
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError
 from arena.base.remote import readable
@@ -141,12 +144,30 @@ def read_csv_frame(
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """Convert a table to a data frame; whole numbers with missing values get pandas' type `Int64`, so that none is rounded."""
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-    for name in table.column_names:
-        if pa.types.is_integer(table[name].type) and table[name].null_count:
+    lists = [name for name in table.column_names if _is_texts(table[name].type) and not table[name].null_count]
+    frame: pd.DataFrame = table.drop_columns(lists).to_pandas(ignore_metadata=True)
+    for place, name in enumerate(table.column_names):
+        if name in lists:
+            frame.insert(place, name, pd.Series(_shared_lists(table[name]), frame.index, dtype=object))
+        elif pa.types.is_integer(table[name].type) and table[name].null_count:
             kind = "UInt64" if pa.types.is_unsigned_integer(table[name].type) else "Int64"
             frame[name] = pd.array(table[name].to_pylist(), dtype=kind)
     return frame
+
+
+def _shared_lists(column: pa.ChunkedArray) -> list[NDArray[np.object_]]:
+    """Return each list of texts as an array; equal texts are one object, unlike in the lists that pyarrow makes."""
+    rows: list[NDArray[np.object_]] = []
+    known: dict[str | None, str | None] = {}
+    plain = column.cast(pa.large_list(column.type.value_type)) if pa.types.is_fixed_size_list(column.type) else column
+    for chunk in plain.chunks:
+        texts = chunk.flatten()
+        coded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
+        named = np.array([known.setdefault(name, name) for name in coded.dictionary.to_pylist()] + [None], object)
+        values = named[coded.indices.fill_null(len(named) - 1).to_numpy(zero_copy_only=False)]
+        offsets = np.concatenate([[0], chunk.value_lengths().to_numpy().cumsum()]).tolist()
+        rows += [values[start:end] for start, end in pairwise(offsets)]
+    return rows
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ SIDE = 1024
 def make_pictures(folder: Path, number: int) -> list[Path]:
     """Return this number of files; write the missing ones. If the set has fewer drawings, they repeat at another quality."""
     folder.mkdir(parents=True, exist_ok=True)
-    sources = read_frozen(find_dataset("demo")).paths
+    sources = [path for path in read_frozen(find_dataset("demo")).paths if isinstance(path, Path)]
     paths = [folder / f"{place:05d}.jpg" for place in range(number)]
     missing = [
         partial(_write, sources[place % len(sources)], path, quality=92 - place // len(sources))
