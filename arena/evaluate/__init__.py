@@ -6,6 +6,7 @@ images, `per_tag_table` metrics of tags, `per_image` metrics of images, and `tab
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from arena.evaluate.judged import read_cells
 from arena.evaluate.judged_summary import judged_summary, regimes_of
 from arena.evaluate.matching import Entry, close_entry, compared_tags, match_model, scored_by_all
 from arena.evaluate.passes import Measured, TagsDone, order_by_fold, run_passes
+from arena.evaluate.per_image import image_metrics
 from arena.evaluate.per_tag import TagIntervals
 from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
@@ -80,21 +82,24 @@ def evaluate(
     by_tags = tag_slices(truth, compared, categories, settings)
     by_images = [*image_slices(truth, settings), *level_slices(against, settings)]
     measured = run_passes(truth, models, compared, by_tags, by_images, settings, advance)
-    effects = [tag_tables.design_effects(measured, number) for number in range(len(models))]
-    intervals = [tag_tables.tag_intervals(measured, number, one) for number, one in enumerate(effects)]
-    tag_differences = tag_tables.tag_differences(measured, intervals)
-    single = tag_tables.single_tags(measured, by_tags, intervals)
-    found = replace(aggregate.aggregate(measured, by_tags, by_images, settings), single_tags=single)
-    names = [one.entry.name for one in models]
-    tests = {place: tag_tables.tests_of(measured, tag_differences, int(by_tags[place].tags[0])) for place in single}
-    differences = difference_table(found, names, tests)
+    with ThreadPoolExecutor(1) as background:  # numpy ranks the tags of the images while tables are made
+        of_images = background.submit(_image_metrics, measured)
+        effects = [tag_tables.design_effects(measured, number) for number in range(len(models))]
+        intervals = [tag_tables.tag_intervals(measured, number, one) for number, one in enumerate(effects)]
+        tag_differences = tag_tables.tag_differences(measured, intervals)
+        single = tag_tables.single_tags(measured, by_tags, intervals)
+        found = replace(aggregate.aggregate(measured, by_tags, by_images, settings), single_tags=single)
+        names = [one.entry.name for one in models]
+        tests = {place: tag_tables.tests_of(measured, tag_differences, int(by_tags[place].tags[0])) for place in single}
+        differences = difference_table(found, names, tests)
+        whole = _tables(measured, intervals, settings)
+        summary = summarise(measured, found, differences, of_images.result(), len(skipped), settings)
     provenance = {
         "schema": RUN_SCHEMA,
         **(run or {}),
         "models": {one.entry.name: dict(one.entry.facts) for one in models},
         "skipped": dict(skipped),
     }
-    summary = summarise(measured, found, differences, len(skipped), settings)
     if judgements is not None:
         cells = read_cells(given, entries, settings)
         summary[JUDGED] = judged_summary(cells, judgements, regimes_of(cells, measured))
@@ -110,7 +115,7 @@ def evaluate(
                 "differences": differences,
                 "slices": tables.slice_table(found, names),
                 "tag_differences": tag_differences,
-                **_tables(measured, intervals, settings),
+                **whole,
                 **more,
             },
             {
@@ -119,6 +124,11 @@ def evaluate(
             },
         ),
     )
+
+
+def _image_metrics(measured: Measured) -> list[dict[str, Any]]:
+    """Return the metrics per image of each model."""
+    return [image_metrics(measured, number) for number in range(len(measured.models))]
 
 
 def _tables(measured: Measured, intervals: Sequence[TagIntervals], settings: Settings) -> dict[str, pd.DataFrame]:

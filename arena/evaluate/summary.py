@@ -1,12 +1,13 @@
 """The summary of a result: metrics of every model over all compared tags under each regime, and ranks."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from arena.dataset.frozen import effective_number
-from arena.evaluate import per_image, tables
+from arena.evaluate import tables
 from arena.evaluate.aggregate import Aggregates
 from arena.evaluate.differences import headline_ranks
 from arena.evaluate.matching import describe_thresholds
@@ -20,13 +21,15 @@ from arena.scores.cut import cut_note
 
 
 def summarise(
-    measured: Measured, found: Aggregates, differences: pd.DataFrame, skipped: int, settings: Settings
-) -> dict[str, Any]:
+    measured: Measured, found: Aggregates, differences: pd.DataFrame, of_images: Sequence[Mapping[str, Any]], skipped: int,
+    settings: Settings,
+) -> dict[str, Any]:  # fmt: skip
     """Return the content of `summary.json`.
 
     Args:
         measured: the comparison.
         found, differences: aggregates and differences of `measured`.
+        of_images: `per_image.image_metrics` of each model.
         skipped: number of images that at least one model skipped.
         settings: settings of the evaluation.
     """
@@ -46,7 +49,10 @@ def summarise(
         "effective_clusters": measured.effective_clusters,
         **_weights_summary(truth.weights),
         **_known_summary(measured),
-        "models": {name: _model_summary(measured, number, found) for number, name in enumerate(names)},
+        "models": {
+            name: {**_model_summary(measured, number, found), "per_image": of_images[number]}
+            for number, name in enumerate(names)
+        },
         "ranks": headline_ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
         "labels": _labels_summary(measured),
     }
@@ -108,7 +114,6 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
         "roc_auc": macro(measured.tallies.models[number].roc_auc[compared]).value,
         "brier": macro(measured.tallies.models[number].brier[compared]).value,
         **tables.calibration_errors(measured, number),
-        "per_image": per_image.image_metrics(measured, number),
     }
 
 
