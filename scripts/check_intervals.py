@@ -26,7 +26,7 @@ from arena.report.view import page_view
 from arena.results.headline import headline
 from arena.results.run_folder import Result, read_result
 
-NUMBER = r"[<>]?[+−-]?[<>]?\d\.\d{4}"
+NUMBER = r"[<>]?[+−-]?[<>]?\d\.\d{2,4}"
 PRINTED = re.compile(rf"(?P<value>{NUMBER})(?: \(best[a-z ]*\))? (?:★ )?\[(?P<low>{NUMBER}), (?P<high>{NUMBER})\]")
 """A value and its interval in the text of a report."""
 

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -97,7 +98,7 @@ def test_a_verb_prints_one_line_of_them(
     lines = [line for line in done.stderr.splitlines() if line.startswith("image libraries: ")]
     assert len(lines) == 1, done.stderr
     assert "on 8 images; " in lines[0]
-    assert "damaged0.tif: libtiff: " in lines[0]
+    assert re.search(r"damaged\d\.tif: libtiff: ", lines[0])
     assert "site-packages" not in done.stderr
     assert capfd.readouterr().err == "", "nothing is written past Python"
 

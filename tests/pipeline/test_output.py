@@ -125,7 +125,7 @@ def test_killed_at_any_file_a_run_is_unfinished_or_whole_and_continues_to_the_sa
     result, folder = read_result(score()), tmp_path / "again"
     rename, left = Path.replace, 100
 
-    def two_reports(result: object, folder: Path) -> list[Path]:
+    def two_reports(result: object, folder: Path, *_: object) -> list[Path]:
         for name in ("index.html", "summary.md"):
             write_whole(folder / name, name)
         return [folder / "index.html", folder / "summary.md"]

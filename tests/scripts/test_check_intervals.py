@@ -48,7 +48,7 @@ def test_no_value_of_a_drawn_run_is_outside_its_interval(models: int, tmp_path: 
 def test_a_value_moved_out_of_its_interval_is_found_in_every_report(tmp_path: Path) -> None:
     result = result_of(["a", "b"])
     own = result.summary["models"]["a"]["regimes"]["own"]
-    own["macro_f1_corrected"] = own["macro_f1_high"] + 0.001
+    own["macro_f1_corrected"] = own["macro_f1_high"] + 0.02
     write_result(result, tmp_path)
     places = {where.partition(":")[0] for where in outside(all_intervals(tmp_path))}
     assert places >= {"index.html", "summary.md", "terminal", "summary.json a own macro_f1"}
@@ -57,7 +57,7 @@ def test_a_value_moved_out_of_its_interval_is_found_in_every_report(tmp_path: Pa
 def test_the_plain_value_of_an_older_run_is_found_outside(tmp_path: Path) -> None:
     result = result_of(["a", "b"])
     own = result.summary["models"]["a"]["regimes"]["own"]
-    own["map"] = own["map_high"] + 0.001
+    own["map"] = own["map_high"] + 0.02
     for key in [key for key in own if key.endswith("_corrected")]:
         del own[key]
     write_result(result, tmp_path)
