@@ -26,8 +26,13 @@ from arena.report.view import page_view
 from arena.results.headline import headline
 from arena.results.run_folder import Result, read_result
 
-NUMBER = r"[<>]?[+−-]?[<>]?\d\.\d{2,4}"
-PRINTED = re.compile(rf"(?P<value>{NUMBER})(?: \(best[a-z ]*\))? (?:★ )?\[(?P<low>{NUMBER}), (?P<high>{NUMBER})\]")
+NUMBER = r"[<>]?[+−-]?[<>]?\d\.\d{4}"
+"""A number of the terminal."""
+
+KNOWN = r"[<>]?[+−-]?[<>]?\d\.\d{2,4}"
+"""A number of a report, with the digits that are known."""
+
+PRINTED = re.compile(rf"(?P<value>{KNOWN})(?: \(best[a-z ]*\))? (?:★ )?\[(?P<low>{KNOWN}), (?P<high>{KNOWN})\]")
 """A value and its interval in the text of a report."""
 
 ROUNDING = 1e-9
