@@ -151,7 +151,7 @@ def linked_name(relative: str) -> str:
         relative: path of the tar below the source, with slashes; a plain name is kept.
 
     >>> linked_name("00000.tar"), linked_name("a/00000.tar")
-    ('images/00000.tar', 'images/30ae0ca7c0ad0ac0.tar')
+    ('images/00000.tar', 'images/a70f6b37fc0809f7.tar')
     """
     plain = relative if _PLAIN_TAR.fullmatch(relative) else f"{digest_bytes(os.fsencode(relative))[:16]}.tar"
     return f"images/{plain}"
