@@ -71,7 +71,7 @@ class HighestScores:
         images = block.keys.shape[1]
         below = block.below(np.array([self.floor], np.float32))[:, 0]
         keys, places = (
-            np.concatenate([row[first:] for row, first in zip(rows, below, strict=True)])
+            np.concatenate([rows[:0].ravel(), *(row[first:] for row, first in zip(rows, below, strict=True))])
             for rows in (block.keys, block.images)
         )
         columns = np.repeat(np.arange(start, start + len(below), dtype=np.int32), images - below)

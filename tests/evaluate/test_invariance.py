@@ -16,7 +16,7 @@ from arena.scores.matrix import Matrix
 from arena.scores.store import Scores
 from arena.tags import TagSpace
 
-from .worlds import assert_same, assert_same_tables, entry, world
+from .worlds import assert_same, assert_same_tables, entry, see, world
 
 SETTINGS = Settings(replicates=60)
 
@@ -197,3 +197,19 @@ def test_progress_reaches_the_amount_of_work(replicates: int) -> None:
     settings = replace(SETTINGS, replicates=replicates)
     evaluate(truth, models, settings, advance=done.append)
     assert sum(done) == amount_of_work(truth, settings) == 10 + (replicates > 0) * 9
+
+
+def test_a_model_that_knows_few_of_many_tags_has_the_figures_of_a_truth_with_these_alone() -> None:
+    known, others = 3, 67  # a block of the truth's tags is then without any that the model knows
+    labels = np.random.default_rng(8).random((120, known + others)) < 0.3
+    ids, names = [f"i{n}" for n in range(120)], [f"t{n}" for n in range(known + others)]
+    scores = see(np.random.default_rng(9), labels[:, :known])
+    models = [entry("few", ids, names[:known], scores), entry("other", ids, names[:known], scores[::-1].copy())]
+    settings = Settings(replicates=30, min_positives=1)
+    many, few = (
+        evaluate(Truth.of(ids, TagSpace(tuple(names[:tags]), ("general",) * tags), labels[:, :tags]), models, settings)
+        for tags in (known + others, known)
+    )
+    for name in ("few", "other"):
+        ours, wanted = many.summary["models"][name]["regimes"], few.summary["models"][name]["regimes"]
+        assert_same(ours, wanted)

@@ -124,3 +124,10 @@ def test_counts_at_the_crossings(seed: int, images: int, tags: int, coarse: bool
             predicted, carried = scores[folds == fold] >= threshold, labels[folds == fold]
             assert found.tp[fold, k].tolist() == (predicted & carried).sum(0).tolist()
             assert found.fp[fold, k].tolist() == (predicted & ~carried).sum(0).tolist()
+
+
+def test_a_block_without_a_tag_that_the_model_knows_has_no_cell() -> None:
+    highest = HighestScores(np.zeros(3, np.uint8), np.ones(1, bool), np.array([0]))
+    block = sort_block(np.empty((0, 3), np.float32), np.empty((0, 3), bool), images=True)
+    found = highest.above_floor(block, 1)
+    assert [len(values) for values in (found.scores, found.columns, found.images, found.labels)] == [0, 0, 0, 0]
