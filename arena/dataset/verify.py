@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from arena.base.errors import FailedError, UnreadableImageError
+from arena.base.format import plural
 from arena.base.progress import Progress, Silent
 from arena.cards import DatasetCard
 from arena.dataset.files import default_workers, in_threads, is_inside
@@ -175,6 +176,6 @@ def refuse_faults(card: DatasetCard, verification: Verification) -> None:
     """Raise `FailedError` if a verification found faults."""
     if verification.faults:
         raise FailedError(
-            f"{card.folder}: {len(verification.faults):,} faults in a dataset of {verification.images:,} images; "
-            "restore the files, or freeze the dataset again"
+            f"{card.folder}: {plural(len(verification.faults), 'fault', 'faults')} in a dataset of "
+            f"{plural(verification.images, 'image', 'images')}; restore the files, or freeze the dataset again"
         )
